@@ -1,0 +1,81 @@
+//! What an operator can ask for: one command per intention, imperative. `registry` holds a row for each.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    base::{Db, InputId, OutputId, SceneId},
+    scene::{Transition, TransitionKind},
+};
+
+/// An intention of the operator. As JSON: `{"command": "cut-to", "scene": "table"}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "command", deny_unknown_fields)]
+pub enum Command {
+    /// Put a scene on preview.
+    Preview {
+        /// Which.
+        scene: SceneId,
+    },
+    /// Put a scene on program at the next frame.
+    CutTo {
+        /// Which.
+        scene: SceneId,
+    },
+    /// Put the preview on program by the chosen transition; what was on program goes to preview.
+    TakePreview,
+    /// Choose the transition that the next take uses.
+    SetTransition {
+        /// How.
+        kind: TransitionKind,
+        /// For how long, 0-10,000 ms.
+        ms: u32,
+    },
+    /// Show the slate and be silent, at the next frame.
+    Panic,
+    /// Back from the slate to the program.
+    Resume,
+    /// Silence an input.
+    Mute {
+        /// Which.
+        input: InputId,
+    },
+    /// Hear an input again.
+    Unmute {
+        /// Which.
+        input: InputId,
+    },
+    /// Set an input's gain, -60 to +20 dB.
+    SetGain {
+        /// Which.
+        input: InputId,
+        /// How much.
+        db: Db,
+    },
+    /// Start an input anew, without waiting for its next try.
+    RestartInput {
+        /// Which.
+        input: InputId,
+    },
+    /// Start publishing: one output, or all that are off.
+    GoLive {
+        /// Which; `None` is all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<OutputId>,
+    },
+    /// Stop publishing: one output, or all. The show goes on without them.
+    StopOutput {
+        /// Which; `None` is all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<OutputId>,
+    },
+    /// End the show: every output is taken off the air in order, then the engine ends.
+    EndShow,
+}
+
+impl Command {
+    /// The transition a `SetTransition` asks for, in bounds.
+    pub const fn transition(kind: TransitionKind, ms: u32) -> Transition {
+        let ms = if ms > 10_000 { 10_000 } else { ms };
+        Transition { kind, ms }
+    }
+}

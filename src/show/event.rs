@@ -1,0 +1,202 @@
+//! What happened, in the past tense, numbered; and what an adapter is to do about it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    spec::{InputSpec, OutputSpec},
+    state::Ending,
+};
+use crate::{
+    base::{Db, InputId, OutputId, SceneId, Severity},
+    scene::{Composition, Transition},
+};
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Counts from 1, without a gap.
+    pub seq: u64,
+    /// Wall clock, UTC.
+    pub at: jiff::Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: Happening,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "event")]
+#[allow(missing_docs, reason = "the fields are the ones of the facts and commands they answer")]
+pub enum Happening {
+    /// The show began.
+    ShowStarted { title: String, mode: super::spec::Mode },
+    /// Preview changed.
+    Previewed { scene: SceneId },
+    /// Program changed.
+    Taken { scene: SceneId, transition: Transition },
+    /// The transition of the next take was chosen.
+    TransitionSet { transition: Transition },
+    /// The slate is on and all is silent.
+    Panicked,
+    /// The program is back.
+    Resumed,
+    /// An input was silenced.
+    Muted { input: InputId },
+    /// An input is heard again.
+    Unmuted { input: InputId },
+    /// An input's gain changed.
+    GainSet { input: InputId, db: Db },
+    /// An input is being started.
+    InputStarted { input: InputId, attempt: u32 },
+    /// An input gives.
+    InputUp { input: InputId, format: String },
+    /// An input failed; its slate is on.
+    InputFailed { input: InputId, reason: String, retry_in_ms: Option<u64> },
+    /// A file played once to its end.
+    InputEnded { input: InputId },
+    /// The encoder runs.
+    EncoderUp { encoder: String, hardware: bool },
+    /// The program pipeline broke and was started anew.
+    ProgramFailed { reason: String },
+    /// The stage listens.
+    StageUp { viewer_url: String },
+    /// An output is connecting.
+    OutputConnecting { output: OutputId, to: String, attempt: u32 },
+    /// An output is on air.
+    OutputLive { output: OutputId, connect_ms: u32 },
+    /// An output failed.
+    OutputFailed { output: OutputId, reason: String, retry_in_ms: Option<u64> },
+    /// An ingest fell silent; the encoder keeps going.
+    OutputSilent { output: OutputId },
+    /// It is back.
+    OutputHealed { output: OutputId },
+    /// An output is off the air, in order.
+    OutputStopped { output: OutputId },
+    /// Consoles came or went.
+    ConsolesChanged { attached: u32 },
+    /// The show is being ended.
+    Ending { why: Ending },
+    /// The show is over.
+    ShowEnded { why: Ending, exit_code: u8 },
+}
+
+impl Happening {
+    /// How much it matters.
+    pub const fn severity(&self) -> Severity {
+        match self {
+            Self::OutputFailed { .. } | Self::OutputSilent { .. } | Self::ProgramFailed { .. } => {
+                Severity::Critical
+            }
+            Self::InputFailed { .. } | Self::Panicked => Severity::Warning,
+            _ => Severity::Info,
+        }
+    }
+
+    /// One sentence for the operator.
+    pub fn sentence(&self) -> String {
+        let again = |ms: &Option<u64>| match ms {
+            Some(ms) if *ms < 1000 => format!("; trying again in {ms} ms"),
+            Some(ms) => format!("; trying again in {:.1} s", *ms as f64 / 1000.0),
+            None => String::new(),
+        };
+        let s = |t: &Transition| {
+            if t.ms == 0 {
+                t.kind.name().to_owned()
+            } else {
+                format!("{} {} ms", t.kind.name(), t.ms)
+            }
+        };
+        match self {
+            Self::ShowStarted { title, mode } => match mode {
+                super::spec::Mode::Rehearse => format!("rehearsing '{title}'"),
+                super::spec::Mode::Live => format!("'{title}' is starting"),
+            },
+            Self::Previewed { scene } => format!("{scene} on preview"),
+            Self::Taken { scene, transition } => format!("{scene} on program ({})", s(transition)),
+            Self::TransitionSet { transition } => format!("transition: {}", s(transition)),
+            Self::Panicked => "PANIC: the slate is on, the sound is off".into(),
+            Self::Resumed => "the program is back".into(),
+            Self::Muted { input } => format!("{input} is muted"),
+            Self::Unmuted { input } => format!("{input} is heard again"),
+            Self::GainSet { input, db } => format!("{input} gain {db}"),
+            Self::InputStarted { input, attempt: 1 } => format!("{input} is starting"),
+            Self::InputStarted { input, attempt } => {
+                format!("{input} is starting, attempt {attempt}")
+            }
+            Self::InputUp { input, format } => format!("{input} is up: {format}"),
+            Self::InputFailed { input, reason, retry_in_ms } => {
+                format!("{input} failed: {reason}{}", again(retry_in_ms))
+            }
+            Self::InputEnded { input } => format!("{input} played to its end"),
+            Self::EncoderUp { encoder, hardware } => {
+                format!("encoding with {encoder}{}", if *hardware { " (hardware)" } else { "" })
+            }
+            Self::ProgramFailed { reason } => format!("the program pipeline broke: {reason}"),
+            Self::StageUp { viewer_url } => format!("watch at {viewer_url}"),
+            Self::OutputConnecting { output, to, attempt: 1 } => {
+                format!("{output} is connecting to {to}")
+            }
+            Self::OutputConnecting { output, to, attempt } => {
+                format!("{output} is connecting to {to}, attempt {attempt}")
+            }
+            Self::OutputLive { output, connect_ms } => {
+                format!("{output} is ON AIR ({connect_ms} ms to connect)")
+            }
+            Self::OutputFailed { output, reason, retry_in_ms } => {
+                format!("{output} failed: {reason}{}", again(retry_in_ms))
+            }
+            Self::OutputSilent { output } => {
+                format!("{output}: the ingest has fallen silent; waiting for it to heal")
+            }
+            Self::OutputHealed { output } => format!("{output}: the ingest is back"),
+            Self::OutputStopped { output } => format!("{output} is off the air"),
+            Self::ConsolesChanged { attached } => match attached {
+                0 => "no console is attached; the show goes on".into(),
+                1 => "one console is attached".into(),
+                n => format!("{n} consoles are attached"),
+            },
+            Self::Ending { why } => format!("ending: {}", why.words()),
+            Self::ShowEnded { why, .. } => format!("the show is over: {}", why.words()),
+        }
+    }
+}
+
+/// An order to an adapter.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Start an input (or start it anew).
+    StartInput(InputSpec),
+    /// Show this on program, by this transition, from the next frame on.
+    Take {
+        /// What.
+        to: Arc<Composition>,
+        /// How.
+        transition: Transition,
+    },
+    /// Show this on preview.
+    Preview(Arc<Composition>),
+    /// Slate on and silence, or back.
+    Slate(bool),
+    /// Set an input's sound.
+    Sound {
+        /// Which.
+        input: InputId,
+        /// Its gain.
+        gain: Db,
+        /// Whether it is silent.
+        muted: bool,
+    },
+    /// Start the stage.
+    StartStage,
+    /// Publish to an output.
+    Publish(OutputSpec),
+    /// Take an output off the air: DELETE, then tear down.
+    Unpublish(OutputId),
+    /// Tear everything down and end the engine with this exit code.
+    Finish {
+        /// 0, 3, 4 or 130.
+        exit_code: u8,
+    },
+}

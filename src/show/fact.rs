@@ -1,0 +1,98 @@
+//! What an adapter reports: something happened out there. Facts are about the world, never about what
+//! should be done.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{InputId, OutputId};
+
+/// Why an output or an input failed, as far as it matters to what is done next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// It may work the next time: try again.
+    Passing,
+    /// It will not work until somebody changes something (a token, a path, a missing element).
+    Lasting,
+}
+
+/// A report from an adapter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "fact")]
+pub enum Fact {
+    /// An input gives pictures or sound.
+    InputUp {
+        /// Which.
+        input: InputId,
+        /// What it gives, for the eye: `1280x720 30/1, 48 kHz stereo`.
+        format: String,
+    },
+    /// An input stopped giving.
+    InputFailed {
+        /// Which.
+        input: InputId,
+        /// Why, and what to do.
+        reason: String,
+        /// Whether to try again.
+        kind: FailureKind,
+    },
+    /// A file that plays once has ended.
+    InputEnded {
+        /// Which.
+        input: InputId,
+    },
+    /// The encoder is running.
+    EncoderUp {
+        /// The element's name.
+        encoder: String,
+        /// Whether hardware does it.
+        hardware: bool,
+    },
+    /// The program pipeline broke; media restarts it by itself.
+    ProgramFailed {
+        /// Why.
+        reason: String,
+    },
+    /// The stage listens.
+    StageUp {
+        /// The page a viewer opens.
+        viewer_url: String,
+    },
+    /// An output's ingest answered and the first packets are on their way.
+    OutputConnected {
+        /// Which.
+        output: OutputId,
+        /// From the order to connect until ICE and DTLS were done, in milliseconds.
+        connect_ms: u32,
+    },
+    /// An output could not connect, or fell off.
+    OutputFailed {
+        /// Which.
+        output: OutputId,
+        /// Why, and what to do.
+        reason: String,
+        /// Whether to try again.
+        kind: FailureKind,
+    },
+    /// An ingest sends no feedback any more.
+    OutputSilent {
+        /// Which.
+        output: OutputId,
+    },
+    /// Its feedback is back.
+    OutputHealed {
+        /// Which.
+        output: OutputId,
+    },
+    /// An output was taken off the air in order (DELETE answered, or its deadline passed).
+    OutputStopped {
+        /// Which.
+        output: OutputId,
+    },
+    /// How many consoles look.
+    Consoles {
+        /// Attached now.
+        attached: u32,
+    },
+    /// The machine asks us to stop (SIGINT, SIGTERM, SIGHUP).
+    Interrupted,
+}

@@ -1,0 +1,599 @@
+//! The one place where decisions are made: `Show::handle` takes a command, a fact or the passing of time,
+//! and says what happened and what is to be done.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    command::Command,
+    event::{Effect, Event, Happening},
+    fact::{Fact, FailureKind},
+    registry::Refusal,
+    spec::{Mode, OutputSpec, Target},
+    state::{Ending, InputStatus, OutputState, OutputStatus, Phase, Show},
+};
+use crate::{
+    base::{Db, InputId, Moment, Now, OutputId, SceneId},
+    scene::Transition,
+};
+
+/// An input that stayed up this long starts its back-off anew.
+const HELD: Duration = Duration::from_secs(10);
+/// Taking everything off the air takes this long at most.
+const ENDING: Duration = Duration::from_secs(3);
+
+/// How a show begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// Ends by itself after this many milliseconds.
+    pub for_ms: Option<u64>,
+    /// Wait for the operator to go live.
+    pub standby: bool,
+    /// Nobody is at a console.
+    pub headless: bool,
+}
+
+/// What goes in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Input {
+    /// Begin.
+    Start(Start),
+    /// The operator wants something.
+    Command(Command),
+    /// Something happened.
+    Fact(Fact),
+    /// Time has passed: `next_wake` is due.
+    Wake,
+}
+
+/// What comes out.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Outcome {
+    /// What happened, numbered.
+    pub events: Vec<Event>,
+    /// What is to be done.
+    pub effects: Vec<Effect>,
+    /// Why a command was refused; then there are no events and no effects.
+    pub refusal: Option<Refusal>,
+}
+
+/// Back-off of an input: 0.25 s doubling to 8 s. After a first failure the retry is quick, since a cable
+/// that was knocked is pushed back at once.
+fn input_backoff(attempt: u32) -> Duration {
+    Duration::from_millis(250 << attempt.saturating_sub(1).min(5))
+}
+
+/// Back-off of an output: every 300 ms for the first ten tries, then doubling to 10 s.
+fn output_backoff(attempt: u32) -> Duration {
+    match attempt {
+        0..=10 => Duration::from_millis(300),
+        n => Duration::from_millis((300_u64 << (n - 10).min(6)).min(10_000)),
+    }
+}
+
+/// Collects what one turn brings forth.
+struct Turn<'a> {
+    show: &'a mut Show,
+    now: Now,
+    out: Outcome,
+}
+
+impl Show {
+    /// Takes one input and decides. Deterministic: no clock, no chance.
+    pub fn handle(&mut self, now: Now, input: Input) -> Outcome {
+        let mut turn = Turn { show: self, now, out: Outcome::default() };
+        match input {
+            Input::Start(start) => turn.start(start),
+            Input::Command(command) => turn.command(command),
+            Input::Fact(fact) => turn.fact(fact),
+            Input::Wake => turn.wake(),
+        }
+        turn.out
+    }
+
+    /// When `Input::Wake` is due next.
+    pub fn next_wake(&self) -> Option<Moment> {
+        if self.phase == Phase::Ended {
+            return None;
+        }
+        let inputs = self.inputs.iter().filter_map(|i| match i.status {
+            InputStatus::Failed { retry_at, .. } => retry_at,
+            _ => None,
+        });
+        let outputs = self.outputs.iter().filter_map(|o| match o.status {
+            OutputStatus::Retrying { retry_at, .. } => Some(retry_at),
+            _ => None,
+        });
+        let ends = if self.phase == Phase::Running { self.ends_at } else { self.ending_by };
+        inputs.chain(outputs).chain(ends).min()
+    }
+}
+
+/// Whether a command can be carried out now. The console greys out what is refused here.
+pub(super) fn allows(show: &Show, command: &Command) -> Result<(), Refusal> {
+    let scene = |id: &SceneId| match show.spec.scene(id) {
+        Some(_) => Ok(()),
+        None => {
+            let names: Vec<&str> = show.spec.scenes.iter().map(|s| s.id.as_str()).collect();
+            Err(Refusal::new(format!("there is no scene '{id}'; there are {}", names.join(", "))))
+        }
+    };
+    let input = |id: &InputId| match show.input(id) {
+        Some(_) => Ok(()),
+        None => {
+            let names: Vec<&str> = show.inputs.iter().map(|i| i.spec.id.as_str()).collect();
+            Err(Refusal::new(format!("there is no input '{id}'; there are {}", names.join(", "))))
+        }
+    };
+    let output = |id: &Option<OutputId>| match id {
+        Some(id) if show.output(id).is_none() => {
+            let names: Vec<&str> = show.outputs.iter().map(|o| o.spec.id.as_str()).collect();
+            Err(Refusal::new(format!("there is no output '{id}'; there are {}", names.join(", "))))
+        }
+        _ => Ok(()),
+    };
+    if !matches!(show.phase, Phase::Running) {
+        return Err(Refusal::new(match show.phase {
+            Phase::New => "the show has not begun yet",
+            _ => "the show is ending: nothing more can be changed",
+        }));
+    }
+    match command {
+        Command::Preview { scene: id } | Command::CutTo { scene: id } => scene(id),
+        Command::TakePreview | Command::SetTransition { .. } | Command::EndShow => Ok(()),
+        Command::Panic if show.panic => Err(Refusal::new("the slate is already on")),
+        Command::Panic => Ok(()),
+        Command::Resume if show.panic => Ok(()),
+        Command::Resume => {
+            Err(Refusal::new("the slate is not on: there is nothing to come back from"))
+        }
+        Command::Mute { input: id } | Command::Unmute { input: id } => input(id),
+        Command::SetGain { input: id, db } => {
+            input(id)?;
+            if (-60.0..=20.0).contains(&db.0) {
+                Ok(())
+            } else {
+                Err(Refusal::new(format!("a gain of {} is out of range: use -60 to 20 dB", db.0)))
+            }
+        }
+        Command::RestartInput { input: id } => input(id),
+        Command::GoLive { output: id } => {
+            output(id)?;
+            let off = |o: &OutputState| {
+                matches!(
+                    o.status,
+                    OutputStatus::Idle
+                        | OutputStatus::Refused { .. }
+                        | OutputStatus::Retrying { .. }
+                )
+            };
+            if show.outputs.iter().any(|o| off(o) && id.as_ref().is_none_or(|id| *id == o.spec.id))
+            {
+                Ok(())
+            } else {
+                Err(Refusal::new("it is on air already"))
+            }
+        }
+        Command::StopOutput { output: id } => {
+            output(id)?;
+            let on =
+                |o: &OutputState| !matches!(o.status, OutputStatus::Idle | OutputStatus::Stopping);
+            if show.outputs.iter().any(|o| on(o) && id.as_ref().is_none_or(|id| *id == o.spec.id)) {
+                Ok(())
+            } else {
+                Err(Refusal::new("it is off the air already"))
+            }
+        }
+    }
+}
+
+impl Turn<'_> {
+    fn say(&mut self, what: Happening) {
+        self.show.seq += 1;
+        self.out.events.push(Event { seq: self.show.seq, at: self.now.wall, what });
+    }
+
+    fn order(&mut self, effect: Effect) {
+        self.out.effects.push(effect);
+    }
+
+    fn start(&mut self, start: Start) {
+        if self.show.phase != Phase::New {
+            return;
+        }
+        let show = &mut *self.show;
+        show.phase = Phase::Running;
+        show.started = self.now.mono;
+        show.headless = start.headless;
+        show.ends_at = start.for_ms.map(|ms| self.now.mono + Duration::from_millis(ms));
+        if show.mode == Mode::Rehearse || show.outputs.is_empty() {
+            let id = "stage".parse().unwrap_or_else(|_| unreachable!("'stage' is a name"));
+            show.outputs = vec![OutputState::new(OutputSpec { id, target: Target::Stage })];
+        }
+        let (title, mode) = (show.spec.title.clone(), show.mode);
+        let staged = show.outputs.iter().any(|o| o.spec.target == Target::Stage);
+        self.say(Happening::ShowStarted { title, mode });
+        if staged {
+            self.order(Effect::StartStage);
+        }
+        for index in 0..self.show.inputs.len() {
+            self.start_input(index);
+        }
+        let program = self.show.program.clone();
+        if let Some(effect) = self.show.scene_effect(&program, Transition::CUT) {
+            self.order(effect);
+        }
+        self.order_preview();
+        if !start.standby || self.show.mode == Mode::Rehearse {
+            self.go_live(None);
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        if let Err(refusal) = allows(self.show, &command) {
+            self.out.refusal = Some(refusal);
+            return;
+        }
+        match command {
+            Command::Preview { scene } => {
+                self.show.preview = scene.clone();
+                self.say(Happening::Previewed { scene });
+                self.order_preview();
+            }
+            Command::CutTo { scene } => self.take(&scene, Transition::CUT),
+            Command::TakePreview => {
+                let was = self.show.program.clone();
+                let scene = std::mem::replace(&mut self.show.preview, was);
+                self.take(&scene, self.show.transition);
+                self.order_preview();
+            }
+            Command::SetTransition { kind, ms } => {
+                self.show.transition = Command::transition(kind, ms);
+                self.say(Happening::TransitionSet { transition: self.show.transition });
+            }
+            Command::Panic => {
+                self.show.panic = true;
+                self.order(Effect::Slate(true));
+                self.say(Happening::Panicked);
+            }
+            Command::Resume => {
+                self.show.panic = false;
+                self.order(Effect::Slate(false));
+                self.say(Happening::Resumed);
+            }
+            Command::Mute { input } => {
+                self.sound(&input, None, Some(true));
+                self.say(Happening::Muted { input });
+            }
+            Command::Unmute { input } => {
+                self.sound(&input, None, Some(false));
+                self.say(Happening::Unmuted { input });
+            }
+            Command::SetGain { input, db } => {
+                self.sound(&input, Some(db), None);
+                self.say(Happening::GainSet { input, db });
+            }
+            Command::RestartInput { input } => {
+                if let Some(index) = self.input_index(&input) {
+                    self.show.inputs[index].attempt = 0;
+                    self.start_input(index);
+                }
+            }
+            Command::GoLive { output } => self.go_live(output.as_ref()),
+            Command::StopOutput { output } => self.stop_outputs(output.as_ref()),
+            Command::EndShow => self.end(Ending::Asked),
+        }
+    }
+
+    fn take(&mut self, scene: &SceneId, transition: Transition) {
+        self.show.program = scene.clone();
+        if let Some(effect) = self.show.scene_effect(scene, transition) {
+            self.order(effect);
+        }
+        self.say(Happening::Taken { scene: scene.clone(), transition });
+    }
+
+    fn order_preview(&mut self) {
+        if let Some(scene) = self.show.spec.scene(&self.show.preview) {
+            let composition = self.show.spec.compose(scene);
+            self.order(Effect::Preview(composition));
+        }
+    }
+
+    fn input_index(&self, id: &InputId) -> Option<usize> {
+        self.show.inputs.iter().position(|i| i.spec.id == *id)
+    }
+
+    fn output_index(&self, id: &OutputId) -> Option<usize> {
+        self.show.outputs.iter().position(|o| o.spec.id == *id)
+    }
+
+    fn sound(&mut self, id: &InputId, gain: Option<Db>, muted: Option<bool>) {
+        let Some(index) = self.input_index(id) else { return };
+        let input = &mut self.show.inputs[index];
+        input.gain = gain.unwrap_or(input.gain);
+        input.muted = muted.unwrap_or(input.muted);
+        let (gain, muted) = (input.gain, input.muted);
+        self.order(Effect::Sound { input: id.clone(), gain, muted });
+    }
+
+    fn start_input(&mut self, index: usize) {
+        let input = &mut self.show.inputs[index];
+        input.attempt += 1;
+        input.status = InputStatus::Starting;
+        let (spec, attempt, gain, muted) =
+            (input.spec.clone(), input.attempt, input.gain, input.muted);
+        self.say(Happening::InputStarted { input: spec.id.clone(), attempt });
+        self.order(Effect::Sound { input: spec.id.clone(), gain, muted });
+        self.order(Effect::StartInput(spec));
+    }
+
+    fn go_live(&mut self, which: Option<&OutputId>) {
+        for index in 0..self.show.outputs.len() {
+            let output = &mut self.show.outputs[index];
+            if which.is_some_and(|id| *id != output.spec.id) {
+                continue;
+            }
+            if matches!(
+                output.status,
+                OutputStatus::Idle | OutputStatus::Refused { .. } | OutputStatus::Retrying { .. }
+            ) {
+                output.attempt = 0;
+                output.down_since.get_or_insert(self.now.mono);
+                self.publish(index);
+            }
+        }
+    }
+
+    fn publish(&mut self, index: usize) {
+        let output = &mut self.show.outputs[index];
+        output.attempt += 1;
+        output.status = OutputStatus::Connecting;
+        let (spec, attempt) = (output.spec.clone(), output.attempt);
+        self.say(Happening::OutputConnecting {
+            output: spec.id.clone(),
+            to: spec.target.shown(),
+            attempt,
+        });
+        self.order(Effect::Publish(spec));
+    }
+
+    fn stop_outputs(&mut self, which: Option<&OutputId>) {
+        let now = self.now.mono;
+        for index in 0..self.show.outputs.len() {
+            let output = &mut self.show.outputs[index];
+            if which.is_some_and(|id| *id != output.spec.id) {
+                continue;
+            }
+            match output.status {
+                OutputStatus::Idle | OutputStatus::Stopping => continue,
+                OutputStatus::Live { since, .. } => {
+                    output.on_air_ms += now.since(since).as_millis() as u64;
+                }
+                OutputStatus::Connecting
+                | OutputStatus::Retrying { .. }
+                | OutputStatus::Refused { .. } => {}
+            }
+            // At the end of a show a failed output keeps its `down_since`: the exit code says it.
+            if self.show.phase == Phase::Running
+                && let Some(since) = output.down_since.take()
+            {
+                output.down_ms += now.since(since).as_millis() as u64;
+            }
+            output.status = OutputStatus::Stopping;
+            let id = output.spec.id.clone();
+            self.order(Effect::Unpublish(id));
+        }
+    }
+
+    fn end(&mut self, why: Ending) {
+        if self.show.phase != Phase::Running {
+            return;
+        }
+        self.show.phase = Phase::Ending;
+        self.show.ending = Some(why);
+        self.show.ending_by = Some(self.now.mono + ENDING);
+        self.say(Happening::Ending { why });
+        self.stop_outputs(None);
+        self.finish_if_quiet();
+    }
+
+    fn finish_if_quiet(&mut self) {
+        let quiet = self.show.outputs.iter().all(|o| o.status == OutputStatus::Idle);
+        if self.show.phase == Phase::Ending && quiet {
+            self.finish();
+        }
+    }
+
+    fn finish(&mut self) {
+        let why = self.show.ending.unwrap_or(Ending::Asked);
+        let exit_code = self.show.exit_code(why);
+        let now = self.now.mono;
+        for output in &mut self.show.outputs {
+            if let Some(since) = output.down_since.take() {
+                output.down_ms += now.since(since).as_millis() as u64;
+            }
+        }
+        self.show.phase = Phase::Ended;
+        self.say(Happening::ShowEnded { why, exit_code });
+        self.order(Effect::Finish { exit_code });
+    }
+
+    fn fact(&mut self, fact: Fact) {
+        if self.show.phase == Phase::Ended {
+            return;
+        }
+        match fact {
+            Fact::InputUp { input, format } => {
+                let Some(index) = self.input_index(&input) else { return };
+                self.show.inputs[index].status =
+                    InputStatus::Up { format: format.clone(), since: self.now.mono };
+                self.say(Happening::InputUp { input, format });
+            }
+            Fact::InputFailed { input, reason, kind } => self.input_failed(input, reason, kind),
+            Fact::InputEnded { input } => {
+                let Some(index) = self.input_index(&input) else { return };
+                self.show.inputs[index].status = InputStatus::Ended;
+                self.say(Happening::InputEnded { input });
+            }
+            Fact::EncoderUp { encoder, hardware } => {
+                self.show.encoder = Some(encoder.clone());
+                self.say(Happening::EncoderUp { encoder, hardware });
+            }
+            Fact::ProgramFailed { reason } => self.say(Happening::ProgramFailed { reason }),
+            Fact::StageUp { viewer_url } => {
+                self.show.viewer_url = Some(viewer_url.clone());
+                self.say(Happening::StageUp { viewer_url });
+            }
+            Fact::OutputConnected { output, connect_ms } => {
+                self.output_connected(&output, connect_ms)
+            }
+            Fact::OutputFailed { output, reason, kind } => self.output_failed(output, reason, kind),
+            Fact::OutputSilent { output } => self.output_silence(output, true),
+            Fact::OutputHealed { output } => self.output_silence(output, false),
+            Fact::OutputStopped { output } => {
+                let Some(index) = self.output_index(&output) else { return };
+                if self.show.outputs[index].status == OutputStatus::Stopping {
+                    self.show.outputs[index].status = OutputStatus::Idle;
+                    self.say(Happening::OutputStopped { output });
+                    self.finish_if_quiet();
+                }
+            }
+            Fact::Consoles { attached } => {
+                if attached != self.show.consoles {
+                    self.show.consoles = attached;
+                    self.say(Happening::ConsolesChanged { attached });
+                }
+            }
+            Fact::Interrupted => self.end(Ending::Interrupted),
+        }
+    }
+
+    fn input_failed(&mut self, id: InputId, reason: String, kind: FailureKind) {
+        let now = self.now.mono;
+        let Some(index) = self.input_index(&id) else { return };
+        let input = &mut self.show.inputs[index];
+        match input.status {
+            InputStatus::Failed { .. } => return,
+            InputStatus::Up { since, .. } if now.since(since) >= HELD => input.attempt = 0,
+            _ => {}
+        }
+        input.faults += 1;
+        // Lasting faults are tried again too, only slowly: a file may yet be put in its place.
+        let wait = match kind {
+            FailureKind::Passing => input_backoff(input.attempt.max(1)),
+            FailureKind::Lasting => Duration::from_secs(10),
+        };
+        input.status = InputStatus::Failed { reason: reason.clone(), retry_at: Some(now + wait) };
+        let retry_in_ms = Some(wait.as_millis() as u64);
+        self.say(Happening::InputFailed { input: id, reason, retry_in_ms });
+    }
+
+    fn output_connected(&mut self, id: &OutputId, connect_ms: u32) {
+        let now = self.now.mono;
+        let Some(index) = self.output_index(id) else { return };
+        let output = &mut self.show.outputs[index];
+        if output.status != OutputStatus::Connecting {
+            return;
+        }
+        if let Some(since) = output.down_since.take()
+            && output.was_live
+        {
+            output.down_ms += now.since(since).as_millis() as u64;
+        }
+        output.reconnects += u32::from(output.was_live);
+        output.was_live = true;
+        output.connect_ms.get_or_insert(connect_ms);
+        output.status = OutputStatus::Live { since: now, silent: false };
+        self.say(Happening::OutputLive { output: id.clone(), connect_ms });
+    }
+
+    fn output_failed(&mut self, id: OutputId, reason: String, kind: FailureKind) {
+        let now = self.now.mono;
+        let Some(index) = self.output_index(&id) else { return };
+        let output = &mut self.show.outputs[index];
+        match output.status {
+            OutputStatus::Connecting => {}
+            OutputStatus::Live { since, .. } => {
+                output.on_air_ms += now.since(since).as_millis() as u64;
+                if now.since(since) >= HELD {
+                    output.attempt = 0;
+                }
+                output.down_since = Some(now);
+            }
+            _ => return,
+        }
+        output.last_failure = Some(reason.clone());
+        let retry_in_ms = match kind {
+            FailureKind::Passing => {
+                let wait = output_backoff(output.attempt);
+                output.status =
+                    OutputStatus::Retrying { reason: reason.clone(), retry_at: now + wait };
+                Some(wait.as_millis() as u64)
+            }
+            FailureKind::Lasting => {
+                output.status = OutputStatus::Refused { reason: reason.clone() };
+                None
+            }
+        };
+        self.say(Happening::OutputFailed { output: id, reason, retry_in_ms });
+        self.end_if_hopeless();
+    }
+
+    /// With nobody at a console, a show all of whose outputs were refused ends: there is nobody to ask.
+    fn end_if_hopeless(&mut self) {
+        let refused = |o: &OutputState| matches!(o.status, OutputStatus::Refused { .. });
+        if self.show.headless && self.show.outputs.iter().all(refused) {
+            let was_live = self.show.outputs.iter().any(|o| o.was_live);
+            self.end(if was_live { Ending::FellOff } else { Ending::CannotGoLive });
+        }
+    }
+
+    fn output_silence(&mut self, id: OutputId, silent_now: bool) {
+        let Some(index) = self.output_index(&id) else { return };
+        if let OutputStatus::Live { silent, .. } = &mut self.show.outputs[index].status
+            && *silent != silent_now
+        {
+            *silent = silent_now;
+            self.say(if silent_now {
+                Happening::OutputSilent { output: id }
+            } else {
+                Happening::OutputHealed { output: id }
+            });
+        }
+    }
+
+    fn wake(&mut self) {
+        let now = self.now.mono;
+        match self.show.phase {
+            Phase::Running if self.show.ends_at.is_some_and(|at| at <= now) => {
+                self.end(Ending::TimeUp);
+                return;
+            }
+            Phase::Ending => {
+                if self.show.ending_by.is_some_and(|at| at <= now) {
+                    self.finish();
+                }
+                return;
+            }
+            Phase::Running => {}
+            Phase::New | Phase::Ended => return,
+        }
+        for index in 0..self.show.inputs.len() {
+            if let InputStatus::Failed { retry_at: Some(at), .. } = self.show.inputs[index].status
+                && at <= now
+            {
+                self.start_input(index);
+            }
+        }
+        for index in 0..self.show.outputs.len() {
+            if let OutputStatus::Retrying { retry_at, .. } = self.show.outputs[index].status
+                && retry_at <= now
+            {
+                self.publish(index);
+            }
+        }
+    }
+}

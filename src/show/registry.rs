@@ -1,0 +1,303 @@
+//! The one table of commands. The keymap, the help, the scripts and the remote all read it; nothing else
+//! knows which commands there are.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::command::Command;
+use crate::{base::Db, scene::TransitionKind};
+
+/// We said no: what was asked cannot be done, and nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(pub String);
+
+impl Refusal {
+    /// Refuses with a sentence that says what, why, and what to do.
+    pub fn new(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
+    }
+}
+
+/// How easily a command may be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Risk {
+    /// At once.
+    Safe,
+    /// After one yes.
+    Confirm,
+    /// It ends a broadcast: armed first, then confirmed. Never one stray key.
+    Arm,
+}
+
+/// One argument of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arg {
+    /// Its name, as in the JSON form.
+    pub name: &'static str,
+    /// What it is, for the help.
+    pub doc: &'static str,
+    /// Whether it may be left out.
+    pub optional: bool,
+}
+
+/// A row of the registry.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// The command's name in scripts and remote control.
+    pub name: &'static str,
+    /// Its arguments in order.
+    pub args: &'static [Arg],
+    /// One line of help.
+    pub doc: &'static str,
+    /// How easily it may be given.
+    pub risk: Risk,
+    /// The key it has unless the user's keymap says otherwise. Scenes have their own keys.
+    pub chord: Option<&'static str>,
+    build: fn(&[&str]) -> Result<Command, String>,
+}
+
+const fn arg(name: &'static str, doc: &'static str) -> Arg {
+    Arg { name, doc, optional: false }
+}
+
+const fn maybe(name: &'static str, doc: &'static str) -> Arg {
+    Arg { name, doc, optional: true }
+}
+
+const SCENE: &[Arg] = &[arg("scene", "name of a scene")];
+const INPUT: &[Arg] = &[arg("input", "name of an input")];
+const OUTPUT: &[Arg] = &[maybe("output", "name of an output; all when left out")];
+
+fn parsed<T: FromStr>(text: &str) -> Result<T, String>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|e: T::Err| e.to_string())
+}
+
+fn transition_kind(text: &str) -> Result<TransitionKind, String> {
+    TransitionKind::ALL
+        .into_iter()
+        .find(|k| k.name() == text)
+        .ok_or_else(|| format!("'{text}' is no transition: use cut, fade, slide or wipe"))
+}
+
+/// Every command there is.
+pub const ROWS: &[Row] = &[
+    Row {
+        name: "preview",
+        args: SCENE,
+        doc: "put a scene on preview",
+        risk: Risk::Safe,
+        chord: None,
+        build: |a| Ok(Command::Preview { scene: parsed(a[0])? }),
+    },
+    Row {
+        name: "cut-to",
+        args: SCENE,
+        doc: "put a scene on program at the next frame",
+        risk: Risk::Safe,
+        chord: None,
+        build: |a| Ok(Command::CutTo { scene: parsed(a[0])? }),
+    },
+    Row {
+        name: "take-preview",
+        args: &[],
+        doc: "put the preview on program by the chosen transition",
+        risk: Risk::Safe,
+        chord: Some("enter"),
+        build: |_| Ok(Command::TakePreview),
+    },
+    Row {
+        name: "set-transition",
+        args: &[arg("kind", "cut, fade, slide or wipe"), arg("ms", "how long, 0-10000 ms")],
+        doc: "choose the transition of the next take",
+        risk: Risk::Safe,
+        chord: Some("t"),
+        build: |a| Ok(Command::SetTransition { kind: transition_kind(a[0])?, ms: parsed(a[1])? }),
+    },
+    Row {
+        name: "panic",
+        args: &[],
+        doc: "show the slate and be silent, at the next frame",
+        risk: Risk::Safe,
+        chord: Some("p"),
+        build: |_| Ok(Command::Panic),
+    },
+    Row {
+        name: "resume",
+        args: &[],
+        doc: "back from the slate to the program",
+        risk: Risk::Confirm,
+        chord: Some("r"),
+        build: |_| Ok(Command::Resume),
+    },
+    Row {
+        name: "mute",
+        args: INPUT,
+        doc: "silence an input",
+        risk: Risk::Safe,
+        chord: Some("m"),
+        build: |a| Ok(Command::Mute { input: parsed(a[0])? }),
+    },
+    Row {
+        name: "unmute",
+        args: INPUT,
+        doc: "hear an input again",
+        risk: Risk::Safe,
+        chord: Some("u"),
+        build: |a| Ok(Command::Unmute { input: parsed(a[0])? }),
+    },
+    Row {
+        name: "set-gain",
+        args: &[arg("input", "name of an input"), arg("db", "-60 to 20 dB")],
+        doc: "set the gain of an input's sound",
+        risk: Risk::Safe,
+        chord: None,
+        build: |a| Ok(Command::SetGain { input: parsed(a[0])?, db: Db(parsed(a[1])?) }),
+    },
+    Row {
+        name: "restart-input",
+        args: INPUT,
+        doc: "start an input anew without waiting for its next try",
+        risk: Risk::Safe,
+        chord: Some("i"),
+        build: |a| Ok(Command::RestartInput { input: parsed(a[0])? }),
+    },
+    Row {
+        name: "go-live",
+        args: OUTPUT,
+        doc: "start publishing",
+        risk: Risk::Confirm,
+        chord: Some("g"),
+        build: |a| Ok(Command::GoLive { output: a.first().map(|t| parsed(t)).transpose()? }),
+    },
+    Row {
+        name: "stop-output",
+        args: OUTPUT,
+        doc: "stop publishing; the show goes on",
+        risk: Risk::Arm,
+        chord: Some("o"),
+        build: |a| Ok(Command::StopOutput { output: a.first().map(|t| parsed(t)).transpose()? }),
+    },
+    Row {
+        name: "end-show",
+        args: &[],
+        doc: "take every output off the air and end the show",
+        risk: Risk::Arm,
+        chord: Some("E"),
+        build: |_| Ok(Command::EndShow),
+    },
+];
+
+impl Command {
+    /// The command's name, as in its row.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Preview { .. } => "preview",
+            Self::CutTo { .. } => "cut-to",
+            Self::TakePreview => "take-preview",
+            Self::SetTransition { .. } => "set-transition",
+            Self::Panic => "panic",
+            Self::Resume => "resume",
+            Self::Mute { .. } => "mute",
+            Self::Unmute { .. } => "unmute",
+            Self::SetGain { .. } => "set-gain",
+            Self::RestartInput { .. } => "restart-input",
+            Self::GoLive { .. } => "go-live",
+            Self::StopOutput { .. } => "stop-output",
+            Self::EndShow => "end-show",
+        }
+    }
+
+    /// How easily it may be given.
+    pub fn risk(&self) -> Risk {
+        row(self.name()).map_or(Risk::Arm, |r| r.risk)
+    }
+}
+
+/// The row of that name.
+pub fn row(name: &str) -> Option<&'static Row> {
+    ROWS.iter().find(|r| r.name == name)
+}
+
+impl FromStr for Command {
+    type Err = Refusal;
+
+    /// Reads a command as typed: its name, then its arguments, parted by blanks.
+    fn from_str(line: &str) -> Result<Self, Refusal> {
+        let mut words = line.split_whitespace();
+        let name = words.next().unwrap_or_default();
+        let args: Vec<&str> = words.collect();
+        let row = row(name).ok_or_else(|| {
+            let near = ROWS
+                .iter()
+                .map(|r| (strsim::damerau_levenshtein(r.name, name), r.name))
+                .min()
+                .filter(|(distance, _)| *distance <= 3)
+                .map_or_else(String::new, |(_, near)| format!(" Did you mean '{near}'?"));
+            Refusal::new(format!("there is no command '{name}'.{near}"))
+        })?;
+        let least = row.args.iter().filter(|a| !a.optional).count();
+        if args.len() < least || args.len() > row.args.len() {
+            let usage: Vec<String> = row
+                .args
+                .iter()
+                .map(|a| if a.optional { format!("[{}]", a.name) } else { format!("<{}>", a.name) })
+                .collect();
+            return Err(Refusal::new(format!("usage: {} {}", row.name, usage.join(" "))));
+        }
+        (row.build)(&args).map_err(|why| Refusal::new(format!("{name}: {why}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_row_builds_the_command_it_names() {
+        for row in ROWS {
+            let args: Vec<&str> = row
+                .args
+                .iter()
+                .map(|a| match a.name {
+                    "kind" => "fade",
+                    "ms" => "500",
+                    "db" => "-6",
+                    _ => "x",
+                })
+                .collect();
+            let line = format!("{} {}", row.name, args.join(" "));
+            let command: Command = line.parse().unwrap();
+            assert_eq!(command.name(), row.name);
+            let json = serde_json::to_value(&command).unwrap();
+            assert_eq!(json["command"], row.name);
+            for arg in row.args {
+                assert!(json.get(arg.name).is_some(), "{} has no {}", row.name, arg.name);
+            }
+            assert_eq!(serde_json::from_value::<Command>(json).unwrap(), command);
+        }
+    }
+
+    #[test]
+    fn chords_are_unique_and_ending_is_never_one_key() {
+        let chords: Vec<_> = ROWS.iter().filter_map(|r| r.chord).collect();
+        assert_eq!(chords.iter().collect::<BTreeSet<_>>().len(), chords.len());
+        for name in ["end-show", "stop-output"] {
+            assert_eq!(row(name).unwrap().risk, Risk::Arm);
+        }
+    }
+
+    #[test]
+    fn a_slip_of_the_finger_is_named() {
+        let refusal = "cut-too table".parse::<Command>().unwrap_err();
+        assert!(refusal.0.contains("Did you mean 'cut-to'?"), "{refusal}");
+        assert!("cut-to".parse::<Command>().unwrap_err().0.contains("<scene>"));
+    }
+}

@@ -1,0 +1,282 @@
+//! What a show is made of: the domain form of a show file, complete and checked. A `ShowSpec` in hand
+//! is a show that can run; `config` turns files into it and refuses what cannot.
+
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::{
+    base::{Canvas, Db, InputId, Kbps, OutputId, SceneId, SecretRef},
+    scene::{Composition, Layer, Layout},
+};
+
+/// A whole show.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShowSpec {
+    /// What the operator calls it.
+    pub title: String,
+    /// How it is encoded and what it aims at.
+    pub profile: Profile,
+    /// Where pictures and sound come from.
+    pub inputs: Vec<InputSpec>,
+    /// What can be shown; at least one. The first is on program at the start.
+    pub scenes: Vec<SceneSpec>,
+    /// Where the program goes. Empty means the stage alone.
+    pub outputs: Vec<OutputSpec>,
+}
+
+impl ShowSpec {
+    /// The scene of that name.
+    pub fn scene(&self, id: &SceneId) -> Option<&SceneSpec> {
+        self.scenes.iter().find(|s| s.id == *id)
+    }
+
+    /// The input of that name.
+    pub fn input(&self, id: &InputId) -> Option<&InputSpec> {
+        self.inputs.iter().find(|i| i.id == *id)
+    }
+
+    /// The scene placed on the program's canvas.
+    pub fn compose(&self, scene: &SceneSpec) -> Arc<Composition> {
+        let heard = match &scene.hears {
+            Hears::Layers => scene.layers.iter().map(|l| l.input.clone()).collect(),
+            Hears::Only(inputs) => inputs.clone(),
+        };
+        Arc::new(Composition::new(&scene.layers, &scene.layout, heard, self.profile.canvas))
+    }
+}
+
+/// Whether the show is for an audience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// On the stage only: no output of the show file is touched.
+    Rehearse,
+    /// To the outputs of the show file.
+    Live,
+}
+
+/// An encode profile: what is put first, and the ladder to step down when the link asks for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// `lively`, `quality`, or the user's own.
+    pub name: String,
+    /// The program's picture.
+    pub canvas: Canvas,
+    /// The codec of the picture.
+    pub codec: VideoCodec,
+    /// The encoder's effort: an x264 speed preset (`ultrafast` to `medium`); other encoders take the
+    /// nearest they have.
+    pub effort: String,
+    /// Picture bitrate at most.
+    pub max_kbps: Kbps,
+    /// Picture bitrate at first.
+    pub start_kbps: Kbps,
+    /// Picture bitrate at least.
+    pub min_kbps: Kbps,
+    /// Sound bitrate.
+    pub audio_kbps: Kbps,
+    /// Milliseconds between key frames at most, 500-2000.
+    pub keyframe_ms: u32,
+    /// Capture-to-viewer latency aimed at, in milliseconds.
+    pub latency_target_ms: u32,
+    /// The rungs to step down, best first. At least one.
+    pub ladder: Vec<Rung>,
+}
+
+/// One rung of a ladder: the picture sent while the link gives at least `from_kbps`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rung {
+    /// Its picture.
+    pub canvas: Canvas,
+    /// The least bitrate at which it is worth it.
+    pub from_kbps: Kbps,
+}
+
+/// The codec of the picture. Sound is always Opus.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum VideoCodec {
+    /// H.264 constrained baseline: every ingest and every browser takes it.
+    #[default]
+    H264,
+    /// VP8: free of licences; no capture stamp inside.
+    Vp8,
+}
+
+/// An input.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InputSpec {
+    /// Its name.
+    pub id: InputId,
+    /// What it is.
+    pub kind: InputKind,
+    /// Gain of its sound.
+    pub gain: Db,
+    /// Silent from the start.
+    pub muted: bool,
+}
+
+/// What an input is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum InputKind {
+    /// A moving picture and a tone, made here.
+    Test {
+        /// What moves.
+        pattern: TestPattern,
+        /// The tone in hertz, 20-20,000; `None` is silence.
+        tone_hz: Option<u32>,
+    },
+    /// A media file.
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// From the beginning again when it ends.
+        repeat: bool,
+    },
+    /// A still picture.
+    Image {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// A screen of this machine.
+    Screen {
+        /// The X display (`:0`); `None` is the one in the environment.
+        display: Option<String>,
+        /// The part of it, `[x, y, width, height]` in pixels; `None` is all.
+        region: Option<[u32; 4]>,
+        /// Whether the pointer is seen.
+        pointer: bool,
+        /// Frames per second, 1-60; `None` is the program's.
+        fps: Option<u32>,
+    },
+    /// A camera.
+    Camera {
+        /// Its name or stable id as `hawker devices` prints it; `None` is the first.
+        device: Option<String>,
+    },
+    /// A microphone.
+    Microphone {
+        /// Its name or stable id as `hawker devices` prints it; `None` is the system's default.
+        device: Option<String>,
+    },
+    /// A stream from the network.
+    Network {
+        /// `rtsp:`, `rtsps:`, `rtmp:`, `rtmps:`, `srt:`, `http:` or `https:` (HLS, or a file).
+        uri: Url,
+    },
+}
+
+impl InputKind {
+    /// The word in a show file.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Test { .. } => "test",
+            Self::File { .. } => "file",
+            Self::Image { .. } => "image",
+            Self::Screen { .. } => "screen",
+            Self::Camera { .. } => "camera",
+            Self::Microphone { .. } => "microphone",
+            Self::Network { .. } => "network",
+        }
+    }
+
+    /// Whether it has a picture to give.
+    pub const fn has_picture(&self) -> bool {
+        !matches!(self, Self::Microphone { .. })
+    }
+
+    /// Whether it may have sound to give.
+    pub const fn may_have_sound(&self) -> bool {
+        matches!(
+            self,
+            Self::Test { .. } | Self::File { .. } | Self::Microphone { .. } | Self::Network { .. }
+        )
+    }
+}
+
+/// What a test input shows.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum TestPattern {
+    /// A ball on bars with the time of day: easy on the encoder.
+    #[default]
+    Ball,
+    /// Colour bars.
+    Bars,
+    /// Coarse noise: fills any bitrate, for measuring.
+    Noise,
+}
+
+/// A scene.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SceneSpec {
+    /// Its name.
+    pub id: SceneId,
+    /// What the operator reads.
+    pub title: String,
+    /// The key that previews it; with Shift held where a terminal can tell, cuts to it.
+    pub key: Option<char>,
+    /// The name of its layout.
+    pub layout_name: String,
+    /// Its layout.
+    pub layout: Layout,
+    /// Its layers, bottom first, at most the layout's capacity.
+    pub layers: Vec<Layer>,
+    /// What is heard.
+    pub hears: Hears,
+}
+
+/// What is heard while a scene is on program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hears {
+    /// The inputs that are seen.
+    Layers,
+    /// Just these, seen or not.
+    Only(BTreeSet<InputId>),
+}
+
+/// An output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OutputSpec {
+    /// Its name.
+    pub id: OutputId,
+    /// Where it goes.
+    pub target: Target,
+}
+
+/// Where an output goes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "to")]
+pub enum Target {
+    /// hawker's own stage.
+    Stage,
+    /// An ingest that speaks WHIP.
+    Whip {
+        /// Its endpoint. May hold a secret path: shown by host only.
+        url: Url,
+        /// The bearer token's place, if it asks for one.
+        token: Option<SecretRef>,
+    },
+}
+
+impl Target {
+    /// What the operator may see of it: never a path or a query, which may be secrets.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Stage => "the stage".into(),
+            Self::Whip { url, .. } => match (url.host_str(), url.port()) {
+                (Some(host), Some(port)) => format!("{host}:{port}"),
+                (Some(host), None) => host.to_owned(),
+                (None, _) => "?".into(),
+            },
+        }
+    }
+}

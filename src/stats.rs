@@ -1,0 +1,14 @@
+//! Floor 2: figures. What is measured, in which unit, and how it is summed up. No clock, no media.
+
+pub mod freeze;
+pub mod latency;
+pub mod meters;
+pub mod report;
+
+pub use freeze::Freezes;
+pub use latency::{Latency, LatencySummary};
+pub use meters::{
+    FrameCounts, InputFigures, Level, Loudness, Meters, OutputFigures, Picture, ProcessFigures,
+    ViewerFigures, WatchFigures,
+};
+pub use report::Report;

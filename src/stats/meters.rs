@@ -1,0 +1,192 @@
+//! What the faces draw ten times a second. `None` is a figure that could not be measured: it is drawn as
+//! a dash, never as a guess.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::latency::LatencySummary;
+use crate::base::{InputId, OutputId};
+
+/// A sound level over the last meter interval, in dBFS (0 is full scale, -100 the floor).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Level {
+    /// The greatest sample.
+    pub peak: f32,
+    /// Root mean square.
+    pub rms: f32,
+}
+
+impl Level {
+    /// Nothing to hear.
+    pub const SILENCE: Self = Self { peak: -100.0, rms: -100.0 };
+}
+
+impl Default for Level {
+    fn default() -> Self {
+        Self::SILENCE
+    }
+}
+
+/// Loudness of the program by EBU R128, in LUFS; `None` while it is below the gate or too short.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Loudness {
+    /// Over 400 ms.
+    pub momentary: Option<f64>,
+    /// Over 3 s.
+    pub short_term: Option<f64>,
+    /// Over the whole show, gated.
+    pub integrated: Option<f64>,
+}
+
+/// Everything that moves.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Meters {
+    /// Milliseconds since the engine began.
+    pub at_ms: u64,
+    /// By input.
+    pub inputs: BTreeMap<InputId, InputFigures>,
+    /// The mix after the limiter.
+    pub program: Level,
+    /// How much the limiter takes away, in dB (0 or more).
+    pub limiter_db: f32,
+    /// Of the mix.
+    pub loudness: Loudness,
+    /// Frames since the beginning.
+    pub frames: FrameCounts,
+    /// By output.
+    pub outputs: BTreeMap<OutputId, OutputFigures>,
+    /// What hawker sees of its own show as a viewer; `None` until the monitor has seen a frame.
+    pub monitor: Option<WatchFigures>,
+    /// Browsers on the viewer page.
+    pub viewers: Vec<ViewerFigures>,
+    /// This process.
+    pub process: ProcessFigures,
+}
+
+/// One input.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct InputFigures {
+    /// Its sound before gain and mute; `None` when it gives none.
+    pub level: Option<Level>,
+    /// Frames per second over the last second; `None` when it gives no picture.
+    pub fps: Option<f32>,
+    /// Whether its slate is on in place of its picture.
+    pub slate: bool,
+}
+
+/// Frames of the program, counted since the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct FrameCounts {
+    /// Given by all inputs.
+    pub captured: u64,
+    /// Composed for the program.
+    pub composed: u64,
+    /// Composed with the same picture of the main layer as the frame before.
+    pub repeated: u64,
+    /// Captured by the main layer and never shown.
+    pub skipped: u64,
+    /// Out of the encoder.
+    pub encoded: u64,
+    /// Composed but not encoded, because the encoder was behind.
+    pub dropped: u64,
+    /// Key frames among the encoded.
+    pub key_frames: u64,
+}
+
+/// The sender's side of one output.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct OutputFigures {
+    /// Sent over the last second, picture and sound, in kbit/s.
+    pub sent_kbps: Option<f64>,
+    /// What the encoder is asked for, in kbit/s.
+    pub target_kbps: Option<f64>,
+    /// What congestion control believes the path carries, in kbit/s.
+    pub available_kbps: Option<f64>,
+    /// Round trip by RTCP, in ms.
+    pub rtt_ms: Option<f64>,
+    /// Lost on the way as the receiver reports it, 0.0-1.0.
+    pub loss: Option<f64>,
+    /// Milliseconds since the last feedback.
+    pub silent_ms: Option<u64>,
+    /// Frames thrown away because this output could not keep up.
+    pub dropped: u64,
+}
+
+/// The receiver's side: one who watches, and measures.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct WatchFigures {
+    /// Capture to arrival, from the capture stamp, over the last 10 s.
+    pub latency: Option<LatencySummary>,
+    /// Frames per second over the last second.
+    pub fps: f32,
+    /// Received over the last second, in kbit/s.
+    pub kbps: f64,
+    /// Freezes so far (WebRTC definition).
+    pub freezes: u64,
+    /// Milliseconds frozen so far.
+    pub freeze_ms: u64,
+    /// Milliseconds since the last frame: the gap that is open now.
+    pub gap_ms: u64,
+    /// Sound against picture, by the sender's clock: positive is sound late. In ms.
+    pub av_skew_ms: Option<f64>,
+    /// Size of the picture.
+    pub size: Option<(u32, u32)>,
+}
+
+/// What one browser on the viewer page says of itself.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct ViewerFigures {
+    /// A name for this visit, at most 32 characters.
+    pub id: String,
+    /// `Chromium 156`, at most 64 characters.
+    pub browser: String,
+    /// Frames per second over the last second.
+    pub fps: Option<f64>,
+    /// Frames decoded so far.
+    pub frames_decoded: Option<u64>,
+    /// Width of the picture in pixels.
+    pub width: Option<u32>,
+    /// Height of the picture in pixels.
+    pub height: Option<u32>,
+    /// Freezes so far.
+    pub freezes: Option<u64>,
+    /// Seconds frozen so far.
+    pub freeze_seconds: Option<f64>,
+    /// Mean wait in the jitter buffer over the last second, in ms.
+    pub jitter_buffer_ms: Option<f64>,
+    /// Capture to screen as estimated from sender reports, in ms.
+    pub latency_ms: Option<f64>,
+    /// Sound level, 0.0-1.0.
+    pub audio_level: Option<f64>,
+    /// Received over the last second, in kbit/s.
+    pub kbps: Option<f64>,
+    /// Packets lost so far.
+    pub packets_lost: Option<i64>,
+    /// The element's time, in seconds.
+    pub current_time: Option<f64>,
+    /// `new`, `connecting`, `connected`, `failed`…
+    pub state: String,
+}
+
+/// The process that runs the show.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct ProcessFigures {
+    /// Share of one core over the last second, in percent (200 is two cores).
+    pub cpu_percent: Option<f64>,
+    /// Resident memory in bytes.
+    pub resident_bytes: Option<u64>,
+}
+
+/// A small picture of the program for a terminal: RGB, three bytes a pixel, no padding.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Picture {
+    /// Pixels across.
+    pub width: u16,
+    /// Pixels down.
+    pub height: u16,
+    /// `width * height * 3` bytes.
+    pub rgb: Vec<u8>,
+}
