@@ -4,6 +4,7 @@ pub mod freeze;
 pub mod latency;
 pub mod meters;
 pub mod report;
+pub mod stamp;
 
 pub use freeze::Freezes;
 pub use latency::{Latency, LatencySummary};
@@ -12,3 +13,4 @@ pub use meters::{
     ViewerFigures, WatchFigures,
 };
 pub use report::Report;
+pub use stamp::Stamp;
