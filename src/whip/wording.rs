@@ -276,6 +276,21 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_provoked_on_loopback_is_said_too() {
+        let url: Url = "https://ingest.example/secret".parse().unwrap();
+        let said = |error| transport(Role::Whip, &url, &error, 10_000);
+        let dns = said(Transport::Dns);
+        assert!(dns.sentence.starts_with("the name ingest.example cannot be found: check 'url'"));
+        assert_eq!((dns.kind, dns.retry_after), (Kind::Passing, None));
+        let far = said(Transport::Unreachable);
+        assert!(far.sentence.starts_with("ingest.example:443 cannot be reached: check"));
+        let untrusted = said(Transport::Untrusted("self-signed\u{1b}[2J certificate".into()));
+        assert!(untrusted.sentence.contains("not trusted: self-signed [2J certificate; correct"));
+        assert_eq!(untrusted.kind, Kind::Lasting);
+        assert!(!said(Transport::Other("x".into())).sentence.contains("secret"));
+    }
+
+    #[test]
     fn retry_after_needs_no_clock() {
         let with = |retry: &str, date: Option<&str>| {
             retry_after(&Response {

@@ -224,7 +224,8 @@ proptest! {
         let ending = [Act::Stop, Act::Wait(1_300), Act::Wait(1_300)];
         for act in acts.into_iter().chain(ending) {
             while let Some(output) = session.poll() {
-                prop_assert!(!format!("{output:?}").contains(TOKEN));
+                let printed = format!("{output:?}");
+                prop_assert!(!printed.contains(TOKEN));
                 match output {
                     Output::Send(request) => {
                         last = request.id;
