@@ -1,1 +1,61 @@
-//! (being laid)
+//! Floor 2: a WHIP or WHEP session without I/O (RFC 9725): a state machine that is told what happened and says
+//! what to send. It opens no socket and reads no clock; `link::whip` does both for it.
+
+mod kin;
+pub mod sdp;
+mod session;
+mod wording;
+
+use std::time::Duration;
+
+pub use kin::is_loopback;
+pub use session::{
+    BodyEnd, CandidateLine, Input, Method, Output, Request, Response, Session, Transport,
+};
+
+/// Which way the media goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// We publish.
+    Whip,
+    /// We watch.
+    Whep,
+}
+
+impl Role {
+    /// What the other end is called in a sentence.
+    const fn peer(self) -> &'static str {
+        match self {
+            Self::Whip => "the ingest",
+            Self::Whep => "the server",
+        }
+    }
+
+    /// What its endpoint is called.
+    const fn endpoint(self) -> &'static str {
+        match self {
+            Self::Whip => "WHIP endpoint",
+            Self::Whep => "WHEP endpoint",
+        }
+    }
+}
+
+/// Whether trying again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// It may work the next time.
+    Passing,
+    /// It will not work until somebody changes something.
+    Lasting,
+}
+
+/// Why there is no session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What, why, and what to do next; one line, safe to draw, without secrets.
+    pub sentence: String,
+    /// Whether to try again.
+    pub kind: Kind,
+    /// The other end asks to be left alone for at least this long (at most a day).
+    pub retry_after: Option<Duration>,
+}

@@ -1,0 +1,204 @@
+//! One HTTP request and its reply, bounded in time and size, and what went wrong in a closed set of words. It
+//! follows no redirect, keeps no cookie and repeats nothing.
+
+use std::{error::Error as _, io, time::Duration};
+
+use reqwest::{Client, Method as Verb, header};
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use super::{LinkError, whip::LinkOptions};
+use crate::whip::{self, BodyEnd, Method, Request, Response, Transport};
+
+/// Longest body taken, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+/// How long a body is waited for that only explains a failure, or says nothing.
+const PROSE: Duration = Duration::from_secs(1);
+/// How long [`Http::warm`] may take.
+const WARM: Duration = Duration::from_secs(3);
+
+/// Two clients: the environment's proxy must not come between hawker and this machine itself.
+#[derive(Debug, Clone)]
+pub(super) struct Http {
+    outward: Client,
+    loopback: Client,
+}
+
+impl Http {
+    pub(super) fn new(options: &LinkOptions) -> Result<Self, LinkError> {
+        let mut authorities = Vec::new();
+        if let Some(path) = &options.ca {
+            let pem = std::fs::read(path)
+                .map_err(|why| LinkError::Unreadable { path: path.clone(), why })?;
+            authorities = reqwest::Certificate::from_pem_bundle(&pem).unwrap_or_default();
+            if authorities.is_empty() {
+                return Err(LinkError::NotPem(path.clone()));
+            }
+        }
+        let builder = || {
+            Client::builder()
+                .user_agent(concat!("hawker/", env!("CARGO_PKG_VERSION")))
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .referer(false)
+                .http1_only()
+                .tcp_nodelay(true)
+                .tcp_keepalive(Duration::from_secs(30))
+                .pool_idle_timeout(Duration::from_secs(90))
+                .connect_timeout(options.connect_timeout)
+                .tls_certs_merge(authorities.iter().cloned())
+        };
+        let tls = |error: reqwest::Error| LinkError::Tls(innermost(&error));
+        Ok(Self {
+            outward: builder().build().map_err(tls)?,
+            loopback: builder().no_proxy().build().map_err(tls)?,
+        })
+    }
+
+    fn client(&self, url: &Url) -> &Client {
+        if whip::is_loopback(url) { &self.loopback } else { &self.outward }
+    }
+
+    /// Opens a connection that the next request to the same origin takes. Sends `OPTIONS` without the
+    /// token; what is answered does not matter.
+    pub(super) async fn warm(&self, url: &Url) {
+        let ask = async {
+            if let Ok(mut reply) = self.client(url).request(Verb::OPTIONS, url.clone()).send().await
+            {
+                // Only a reply read to its end leaves the connection open for the next.
+                read_body(&mut reply, Instant::now() + PROSE).await;
+            }
+        };
+        // Too slow to be warmed is no failure: the POST tells.
+        let _ = tokio::time::timeout(WARM, ask).await;
+    }
+
+    pub(super) async fn send(&self, request: Request) -> Result<Response, Transport> {
+        let deadline = Instant::now() + Duration::from_millis(request.timeout_ms);
+        let verb = match request.method {
+            Method::Post => Verb::POST,
+            Method::Patch => Verb::PATCH,
+            Method::Delete => Verb::DELETE,
+        };
+        let mut ask = self.client(&request.url).request(verb, request.url);
+        for (name, value) in request.headers {
+            ask = ask.header(name, value);
+        }
+        if let Some(token) = &request.bearer {
+            ask = ask.bearer_auth(token.expose());
+        }
+        if !request.body.is_empty() {
+            ask = ask.body(request.body);
+        }
+        let mut reply = match timeout_at(deadline, ask.send()).await {
+            Err(_) => return Err(Transport::Timeout),
+            Ok(Err(error)) => return Err(classify(&error)),
+            Ok(Ok(reply)) => reply,
+        };
+        let text = |name: header::HeaderName| {
+            let value = reply.headers().get(name)?.as_bytes();
+            Some(String::from_utf8_lossy(value).into_owned())
+        };
+        let mut response = Response {
+            status: reply.status().as_u16(),
+            location: text(header::LOCATION),
+            etag: text(header::ETAG),
+            content_type: text(header::CONTENT_TYPE),
+            retry_after: text(header::RETRY_AFTER),
+            date: text(header::DATE),
+            ..Response::default()
+        };
+        let wanted = request.method == Method::Post && reply.status().is_success();
+        let body_by = if wanted { deadline } else { deadline.min(Instant::now() + PROSE) };
+        let (body, end) = read_body(&mut reply, body_by).await;
+        response.body = String::from_utf8_lossy(&body).into_owned();
+        response.end = end;
+        Ok(response)
+    }
+}
+
+async fn read_body(reply: &mut reqwest::Response, deadline: Instant) -> (Vec<u8>, BodyEnd) {
+    let mut body = Vec::new();
+    loop {
+        match timeout_at(deadline, reply.chunk()).await {
+            Err(_) => return (body, BodyEnd::Late),
+            Ok(Err(_)) => return (body, BodyEnd::Cut),
+            Ok(Ok(None)) => return (body, BodyEnd::Whole),
+            Ok(Ok(Some(chunk))) => {
+                let room = MAX_BODY - body.len();
+                body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                if chunk.len() > room {
+                    return (body, BodyEnd::TooLong);
+                }
+            }
+        }
+    }
+}
+
+/// The error at the bottom: the others only say that something below failed.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut source = error.source();
+    let mut text = None;
+    while let Some(error) = source {
+        text = Some(error.to_string());
+        source = error.source();
+    }
+    // Never reqwest's own text when there is another: it may hold the URL.
+    text.unwrap_or_else(|| "the request could not be made".into())
+}
+
+fn classify(error: &reqwest::Error) -> Transport {
+    if error.is_dns() {
+        return Transport::Dns;
+    }
+    let mut chain = String::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            match io.kind() {
+                io::ErrorKind::ConnectionRefused => return Transport::Refused,
+                io::ErrorKind::HostUnreachable
+                | io::ErrorKind::NetworkUnreachable
+                | io::ErrorKind::NetworkDown
+                | io::ErrorKind::AddrNotAvailable => return Transport::Unreachable,
+                io::ErrorKind::TimedOut => return Transport::Timeout,
+                io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::BrokenPipe
+                | io::ErrorKind::UnexpectedEof
+                    if !error.is_connect() =>
+                {
+                    return Transport::Cut;
+                }
+                _ => {}
+            }
+        }
+        chain.push_str(&cause.to_string());
+        chain.push('\n');
+        source = cause.source();
+    }
+    if error.is_timeout() {
+        return Transport::Timeout;
+    }
+    // The TLS library tells only in text.
+    let lower = chain.to_ascii_lowercase();
+    if lower.contains("certificate verify failed") || lower.contains("certificate is not trusted") {
+        let why = chain.lines().last().unwrap_or_default();
+        let inside = why.rsplit_once('(').and_then(|(_, why)| why.split(')').next());
+        return Transport::Untrusted(inside.unwrap_or("it could not be verified").to_owned());
+    }
+    if ["wrong version number", "packet length too long", "http request", "record layer failure"]
+        .iter()
+        .any(|sign| lower.contains(sign))
+    {
+        return Transport::NotTls;
+    }
+    if !error.is_connect()
+        && ["before message completed", "connection closed", "incomplete message", "end of file"]
+            .iter()
+            .any(|sign| lower.contains(sign))
+    {
+        return Transport::Cut;
+    }
+    Transport::Other(innermost(error))
+}

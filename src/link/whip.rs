@@ -1,0 +1,212 @@
+//! Drives WHIP and WHEP sessions over HTTP: one task each, which does what the machine in `crate::whip` says.
+//! It judges no reply and words no failure itself.
+
+use std::{future::Future, path::PathBuf, pin::Pin, time::Duration};
+
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+use url::Url;
+
+use super::{LinkError, http::Http};
+use crate::{
+    base::{Moment, Secret},
+    whip::{Failure, Input, Kind, Output, Response, Role, Session, Transport},
+};
+
+/// Candidates that may wait to be taken.
+const CANDIDATES: usize = 64;
+/// More events than a session can have.
+const EVENTS: usize = 8;
+
+/// How to reach ingests.
+#[derive(Debug, Clone)]
+pub struct LinkOptions {
+    /// A PEM file of authorities to trust besides the machine's own.
+    pub ca: Option<PathBuf>,
+    /// For name, TCP and TLS together.
+    pub connect_timeout: Duration,
+}
+
+impl Default for LinkOptions {
+    fn default() -> Self {
+        Self { ca: None, connect_timeout: Duration::from_secs(5) }
+    }
+}
+
+/// The way to ingests. Cheap to clone; clones share their open connections.
+#[derive(Debug, Clone)]
+pub struct Link {
+    http: Http,
+}
+
+impl Link {
+    /// Prepares TLS and reads the authorities; opens no connection. Blocks for some milliseconds.
+    ///
+    /// # Errors
+    /// See [`LinkError`].
+    pub fn new(options: &LinkOptions) -> Result<Self, LinkError> {
+        Ok(Self { http: Http::new(options)? })
+    }
+
+    /// Opens a connection ahead, so that the next session's POST starts on a warm one. Best effort,
+    /// 3 s at most; the token is not sent.
+    pub async fn warm(&self, url: &Url) {
+        self.http.warm(url).await;
+    }
+}
+
+/// News of a session. The last one is `Failed` or `Stopped`; then the channel closes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WhipEvent {
+    /// The other end's answer, checked.
+    Answer(String),
+    /// The session stands. Follows `Answer` at once.
+    Established,
+    /// There is no session.
+    Failed {
+        /// What, why, and what to do next; one line, safe to draw.
+        sentence: String,
+        /// Whether to try again.
+        kind: Kind,
+        /// Not before this has passed, asks the other end.
+        retry_after: Option<Duration>,
+    },
+    /// The session was ended: DELETE was answered, or its deadline passed.
+    Stopped,
+}
+
+/// A session under way. Dropping it stops the session as [`Conversation::stop`] does, unseen.
+#[derive(Debug)]
+pub struct Conversation {
+    /// For local candidates: the m-line's index and `candidate:…`; an empty text says there are no
+    /// more. Bounded: `try_send` from a thread that must not wait.
+    pub candidates: mpsc::Sender<(u32, String)>,
+    /// The news.
+    pub events: mpsc::Receiver<WhipEvent>,
+    stop: watch::Sender<bool>,
+}
+
+impl Conversation {
+    /// Ends the session: DELETE with 1 s to be answered. While the POST is still under way its answer
+    /// is waited for, 1 s at most, so that there is something to DELETE. `Stopped` follows.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+}
+
+/// Opens a session: POSTs the offer (polished first, see `whip::sdp`) and goes on from there in a task of
+/// its own. Must be called within a tokio runtime.
+pub fn open(
+    link: &Link,
+    endpoint: Url,
+    token: Option<Secret>,
+    offer: String,
+    role: Role,
+) -> Conversation {
+    let (candidates, local) = mpsc::channel(CANDIDATES);
+    let (news, events) = mpsc::channel(EVENTS);
+    let (stop, stopped) = watch::channel(false);
+    let session = Session::new(role, endpoint, token);
+    tokio::spawn(converse(link.http.clone(), session, offer, local, news, stopped));
+    Conversation { candidates, events, stop }
+}
+
+type Flight = Pin<Box<dyn Future<Output = Input> + Send>>;
+
+async fn converse(
+    http: Http,
+    mut session: Session,
+    offer: String,
+    mut local: mpsc::Receiver<(u32, String)>,
+    news: mpsc::Sender<WhipEvent>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let began = Instant::now();
+    let now = || Moment::default() + began.elapsed();
+    let mut flight: Option<Flight> = None;
+    let (mut stopping, mut gathering) = (false, true);
+    session.handle(now(), Input::Start { offer });
+    loop {
+        while let Some(output) = session.poll() {
+            if let Output::Send(request) = output {
+                // What was under way is of no more use: its connection is given up with it.
+                flight = Some(fly(http.clone(), request));
+            } else if let Some(event) = told(output) {
+                // The channel holds all a session can say; only a reader that is gone loses it.
+                let _ = news.try_send(event);
+            }
+        }
+        if session.is_over() {
+            return;
+        }
+        let due = session.next_timeout().map(|at| began + Duration::from_nanos(at.0));
+        let input = tokio::select! {
+            biased;
+            // An error means that the conversation was dropped.
+            _ = stopped.wait_for(|stop| *stop), if !stopping => {
+                stopping = true;
+                Input::Stop
+            }
+            input = landed(&mut flight) => {
+                flight = None;
+                input
+            }
+            candidate = local.recv(), if gathering => match candidate {
+                None => {
+                    gathering = false;
+                    continue;
+                }
+                Some((mline, candidate)) => Input::Candidate { mline, candidate },
+            },
+            () = tokio::time::sleep_until(due.unwrap_or(began)), if due.is_some() => Input::Timeout,
+        };
+        session.handle(now(), input);
+    }
+}
+
+fn fly(http: Http, request: crate::whip::Request) -> Flight {
+    let id = request.id;
+    Box::pin(async move {
+        let reply: Result<Response, Transport> = http.send(request).await;
+        match reply {
+            Ok(response) => Input::Response { id, response },
+            Err(error) => Input::TransportError { id, error },
+        }
+    })
+}
+
+async fn landed(flight: &mut Option<Flight>) -> Input {
+    match flight {
+        Some(flight) => flight.await,
+        None => std::future::pending().await,
+    }
+}
+
+fn told(output: Output) -> Option<WhipEvent> {
+    match output {
+        Output::Send(_) => None,
+        Output::Answer(answer) => Some(WhipEvent::Answer(answer)),
+        Output::Established { session_url } => {
+            if session_url.is_none() {
+                tracing::warn!(
+                    "the ingest gave its session no address: it cannot be told of candidates or \
+                     of the end, and may hold the stream's name for a while"
+                );
+            }
+            Some(WhipEvent::Established)
+        }
+        Output::Failed(Failure { sentence, kind, retry_after }) => {
+            Some(WhipEvent::Failed { sentence, kind, retry_after })
+        }
+        Output::Stopped { clean } => {
+            if !clean {
+                tracing::warn!(
+                    "the ingest did not confirm the end: it may hold the stream's name for a while"
+                );
+            }
+            Some(WhipEvent::Stopped)
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! What the operator reads when a session fails: status codes, transport errors and the other end's own
+//! words, cleaned. No state; every sentence says what, why, and what to do next.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::{
+    Failure, Kind, Role,
+    kin::{place, shown},
+    session::{BodyEnd, Response, Transport},
+};
+use crate::base::Secret;
+
+/// The other end's own words, at most this many characters.
+const MAX_WORDS: usize = 200;
+/// Longest `Retry-After` believed.
+const MAX_RETRY: Duration = Duration::from_secs(24 * 3600);
+
+pub(super) fn failure(sentence: impl Into<String>, kind: Kind) -> Failure {
+    Failure { sentence: sentence.into(), kind, retry_after: None }
+}
+
+/// A line that is safe to draw: no control or bidirectional characters, no token, single spaces.
+pub(super) fn clean(text: &str, token: Option<&Secret>) -> String {
+    let mut line = String::new();
+    // Long enough to find a token that straddles the cut.
+    for c in text.chars().take(8 * MAX_WORDS) {
+        let hidden = matches!(c,
+            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{61c}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+        if c.is_whitespace() || c.is_control() {
+            if !line.ends_with(' ') && !line.is_empty() {
+                line.push(' ');
+            }
+        } else if !hidden {
+            line.push(c);
+        }
+    }
+    if let Some(token) = token.filter(|token| !token.expose().is_empty()) {
+        line = line.replace(token.expose(), "…");
+    }
+    let line = line.trim().trim_end_matches('.');
+    if line.chars().count() <= MAX_WORDS {
+        return line.to_owned();
+    }
+    line.chars().take(MAX_WORDS - 1).collect::<String>() + "…"
+}
+
+/// Whether the body is a page for browsers.
+pub(super) fn is_web_page(response: &Response) -> bool {
+    let kind = response.content_type.as_deref().unwrap_or_default().to_ascii_lowercase();
+    kind.starts_with("text/html") || response.body.trim_start().starts_with('<')
+}
+
+/// What the other end says about it: problem details (RFC 9457), other JSON, or plain text.
+fn words(response: &Response, token: Option<&Secret>) -> String {
+    if response.body.trim().is_empty() || is_web_page(response) {
+        return String::new();
+    }
+    let json = serde_json::from_str::<serde_json::Value>(&response.body).ok();
+    let text = match json.as_ref().and_then(serde_json::Value::as_object) {
+        Some(object) => {
+            let field = |name: &str| object.get(name).and_then(serde_json::Value::as_str);
+            let parts: Vec<&str> = match (field("title"), field("detail")) {
+                (None, None) => {
+                    ["message", "error"].into_iter().filter_map(field).take(1).collect()
+                }
+                (title, detail) => title.into_iter().chain(detail).collect(),
+            };
+            parts.join(": ")
+        }
+        None => response.body.clone(),
+    };
+    let text = clean(&text, token);
+    if text.is_empty() { text } else { format!(" (it says: {text})") }
+}
+
+/// `Retry-After` as a wait. A date is taken against the answer's own `Date`, so no clock is needed.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let text = response.retry_after.as_deref()?.trim();
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        let wait = text.parse().map_or(MAX_RETRY, Duration::from_secs);
+        return Some(wait.min(MAX_RETRY));
+    }
+    let at = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|time| time.timestamp());
+    let wait = at(text)?.as_second() - at(response.date.as_deref()?.trim())?.as_second();
+    Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)).min(MAX_RETRY))
+}
+
+/// The POST was answered with something that is neither success nor a redirect to follow.
+pub(super) fn status(
+    role: Role,
+    url: &Url,
+    response: &Response,
+    token: Option<&Secret>,
+) -> Failure {
+    let (peer, endpoint, at) = (role.peer(), role.endpoint(), shown(url));
+    let (code, says) = (response.status, words(response, token));
+    use Kind::{Lasting, Passing};
+    let (kind, sentence) = match code {
+        300..=399 => (
+            Lasting,
+            format!(
+                "{peer} at {at} answers with a redirect that may not be followed ({code}; only 307 \
+                 and 308 may){says}: set 'url' to its final address"
+            ),
+        ),
+        401 if token.is_some() => (
+            Lasting,
+            format!("{peer} refused the token (401){says}: check the secret that 'token' names"),
+        ),
+        401 => (
+            Lasting,
+            format!(
+                "{peer} asks for a token (401){says}: set 'token' to where the secret is \
+                 (env:NAME or file:PATH)"
+            ),
+        ),
+        403 => (
+            Lasting,
+            format!(
+                "{peer} at {at} does not let this stream in (403){says}: check 'url' and that \
+                 'token' may be used there; some say this when another stream is on"
+            ),
+        ),
+        404 | 410 => (
+            Lasting,
+            format!("there is no {endpoint} at this path of {at} ({code}){says}: check 'url'"),
+        ),
+        405 => (
+            Lasting,
+            format!(
+                "{at} takes no POST at this path (405){says}: check that 'url' is its {endpoint}"
+            ),
+        ),
+        406 | 415 | 422 => (
+            Lasting,
+            format!(
+                "{peer} at {at} does not take what is offered ({code}){says}: check its codecs \
+                 and limits, and choose another profile"
+            ),
+        ),
+        409 => (
+            Passing,
+            format!(
+                "{peer} at {at} is busy (409){says}: another stream is on under this name; end it, \
+                 or wait until it is let go"
+            ),
+        ),
+        408 | 425 | 429 => (
+            Passing,
+            format!(
+                "{peer} at {at} asks for patience ({code}){says}: hawker waits and tries again"
+            ),
+        ),
+        503 => (
+            Passing,
+            format!("{peer} at {at} is not ready (503){says}: hawker waits and tries again"),
+        ),
+        400..=499 => (
+            Lasting,
+            format!("{peer} at {at} refused the request ({code}){says}: check 'url' and 'token'"),
+        ),
+        500..=599 => {
+            (Passing, format!("{peer} at {at} failed ({code}){says}: its own log knows more"))
+        }
+        _ => (
+            Lasting,
+            format!(
+                "{at} answers with status {code}, which means nothing here{says}: check that \
+                 'url' is its {endpoint}"
+            ),
+        ),
+    };
+    let retry_after = if code >= 400 { retry_after(response) } else { None };
+    Failure { sentence, kind, retry_after }
+}
+
+/// A 2xx whose body is no usable answer.
+pub(super) fn bad_answer(role: Role, url: &Url, response: &Response, why: &str) -> Failure {
+    let (peer, endpoint, at) = (role.peer(), role.endpoint(), shown(url));
+    if is_web_page(response) {
+        return failure(
+            format!("{at} answers with a web page: this is not a {endpoint}; check 'url'"),
+            Kind::Lasting,
+        );
+    }
+    match response.end {
+        BodyEnd::TooLong => failure(
+            format!(
+                "the answer of {at} is longer than 64 KiB, which no session description is: \
+                 check that 'url' is its {endpoint}"
+            ),
+            Kind::Lasting,
+        ),
+        BodyEnd::Late => failure(
+            format!("the answer of {at} never ended and was cut off: its own log knows more"),
+            Kind::Passing,
+        ),
+        BodyEnd::Cut => transport(role, url, &Transport::Cut, 0),
+        BodyEnd::Whole if response.body.trim().is_empty() => failure(
+            format!(
+                "{at} said yes ({}) without a session description: check that 'url' is its \
+                 {endpoint}",
+                response.status
+            ),
+            Kind::Lasting,
+        ),
+        BodyEnd::Whole => failure(
+            format!(
+                "the answer of {peer} at {at} {why}: check that it takes this profile's codecs, \
+                 and that 'url' is its {endpoint}"
+            ),
+            Kind::Lasting,
+        ),
+    }
+}
+
+/// No answer came. `limit_ms` is how long was waited for, where that matters.
+pub(super) fn transport(role: Role, url: &Url, error: &Transport, limit_ms: u64) -> Failure {
+    let (peer, host, place) = (role.peer(), url.host_str().unwrap_or("?"), place(url));
+    use Kind::{Lasting, Passing};
+    let (kind, sentence) = match error {
+        Transport::Dns => (
+            Passing,
+            format!("the name {host} cannot be found: check 'url' and this machine's network"),
+        ),
+        Transport::Refused => {
+            (Passing, format!("nothing listens at {place}: connection refused; is {peer} running?"))
+        }
+        Transport::Unreachable => (
+            Passing,
+            format!("{place} cannot be reached: check this machine's network and firewall"),
+        ),
+        Transport::Untrusted(why) => (
+            Lasting,
+            format!(
+                "the certificate of {host} is not trusted: {}; correct 'url', or let this machine \
+                 trust the authority that signed it",
+                clean(why, None)
+            ),
+        ),
+        Transport::NotTls => (
+            Lasting,
+            format!("{place} does not speak TLS: check 'url' (its port, and http or https)"),
+        ),
+        Transport::Timeout => (
+            Passing,
+            format!("{peer} at {place} did not answer within {} s", limit_ms.div_ceil(1000))
+                + ": check that it is well, and this machine's network",
+        ),
+        Transport::Cut => (
+            Passing,
+            format!(
+                "{peer} at {place} hung up before its answer was complete: its own log knows more"
+            ),
+        ),
+        Transport::Other(why) => {
+            (Passing, format!("talking to {peer} at {place} failed: {}", clean(why, None)))
+        }
+    };
+    failure(sentence, kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_words_are_cleaned() {
+        let token = Secret::new("s3cr3t");
+        let dirty = "\u{1b}[31mbad\u{202e} \r\n\tto\u{200b}ken s3cr3t.\0";
+        assert_eq!(clean(dirty, Some(&token)), "[31mbad token …");
+        assert_eq!(clean(&"x".repeat(5000), None).chars().count(), MAX_WORDS);
+    }
+
+    #[test]
+    fn what_cannot_be_provoked_on_loopback_is_said_too() {
+        let url: Url = "https://ingest.example/secret".parse().unwrap();
+        let said = |error| transport(Role::Whip, &url, &error, 10_000);
+        let dns = said(Transport::Dns);
+        assert!(dns.sentence.starts_with("the name ingest.example cannot be found: check 'url'"));
+        assert_eq!((dns.kind, dns.retry_after), (Kind::Passing, None));
+        let far = said(Transport::Unreachable);
+        assert!(far.sentence.starts_with("ingest.example:443 cannot be reached: check"));
+        let untrusted = said(Transport::Untrusted("self-signed\u{1b}[2J certificate".into()));
+        assert!(untrusted.sentence.contains("not trusted: self-signed [2J certificate; correct"));
+        assert_eq!(untrusted.kind, Kind::Lasting);
+        assert!(!said(Transport::Other("x".into())).sentence.contains("secret"));
+    }
+
+    #[test]
+    fn retry_after_needs_no_clock() {
+        let with = |retry: &str, date: Option<&str>| {
+            retry_after(&Response {
+                retry_after: Some(retry.into()),
+                date: date.map(Into::into),
+                ..Response::default()
+            })
+        };
+        let date = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(with("120", None), Some(Duration::from_secs(120)));
+        assert_eq!(with("99999999999999999999999", None), Some(MAX_RETRY));
+        assert_eq!(with("Sun, 06 Nov 1994 08:50:07 GMT", date), Some(Duration::from_secs(30)));
+        assert_eq!(with("Sun, 06 Nov 1994 08:40:07 GMT", date), Some(Duration::ZERO));
+        assert_eq!(with("Sun, 06 Nov 1994 08:50:07 GMT", None), None);
+        assert_eq!(with("soon", date), None);
+    }
+}

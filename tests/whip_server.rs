@@ -1,0 +1,383 @@
+//! WHIP over real sockets against a scripted server: what is sent, and what the operator reads. Loopback only;
+//! every wait is for a condition, and bounded.
+
+#[path = "whip_server/fake.rs"]
+mod fake;
+
+use std::{fmt::Write as _, time::Duration};
+
+use fake::{Act, Server};
+use hawker::{
+    base::Secret,
+    link::whip::{Conversation, Link, LinkOptions, WhipEvent, open},
+    whip::{Kind, Role},
+};
+use tokio::time::{Instant, timeout};
+use url::Url;
+
+const OFFER: &str = "v=0\r\no=- 1 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE v a\r\n\
+    m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\n\
+    a=ice-pwd:0123456789012345678901\r\na=rtcp-mux\r\na=sendonly\r\na=rtpmap:96 H264/90000\r\n\
+    a=mid:v\r\na=fingerprint:sha-256 AA:BB\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n\
+    c=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=rtcp-mux\r\n\
+    a=sendonly\r\na=rtpmap:111 OPUS/48000/2\r\na=mid:a\r\na=fingerprint:sha-256 AA:BB\r\n";
+const ANSWER: &str = "v=0\r\no=- 2 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE v a\r\n\
+    a=fingerprint:sha-256 CC:DD\r\na=ice-ufrag:wxyz\r\na=ice-pwd:9876543210987654321098\r\n\
+    m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:v\r\na=recvonly\r\na=setup:passive\r\n\
+    m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:a\r\na=recvonly\r\na=setup:passive\r\n";
+const TOKEN: &str = "t0ken-s3cr3t";
+const CANDIDATE: &str = "candidate:1 1 UDP 1 127.0.0.1 5000 typ host";
+
+fn http(status: &str, headers: &str, body: &str) -> String {
+    let length = body.len();
+    let headers = headers.replace('|', "\r\n");
+    format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{headers}\r\n{body}")
+}
+
+fn say(status: &str, headers: &str, body: &str) -> Act {
+    Act::Say(http(status, headers, body))
+}
+
+/// Headers end in `|` each.
+fn created(headers: &str) -> Act {
+    say("201 Created", &format!("content-type: application/sdp|{headers}"), ANSWER)
+}
+
+fn link() -> Link {
+    Link::new(&LinkOptions::default()).unwrap()
+}
+
+fn publish(link: &Link, url: Url) -> Conversation {
+    open(link, url, Some(Secret::new(TOKEN)), OFFER.into(), Role::Whip)
+}
+
+async fn next(talk: &mut Conversation) -> Option<WhipEvent> {
+    timeout(Duration::from_secs(15), talk.events.recv()).await.expect("no news for 15 s")
+}
+
+async fn up(talk: &mut Conversation) {
+    assert_eq!(next(talk).await, Some(WhipEvent::Answer(ANSWER.into())));
+    assert_eq!(next(talk).await, Some(WhipEvent::Established));
+}
+
+async fn ended(talk: &mut Conversation) {
+    talk.stop();
+    assert_eq!(next(talk).await, Some(WhipEvent::Stopped));
+    assert_eq!(next(talk).await, None);
+}
+
+#[tokio::test]
+async fn one_warm_connection_from_offer_to_end() {
+    let server = Server::start(vec![
+        ("OPTIONS", say("204 No Content", "", "")),
+        ("POST", created("location: /s/1?dir=whip|etag: \"e1\"|")),
+        ("PATCH", say("204 No Content", "", "")),
+        ("DELETE", say("200 OK", "", "")),
+    ])
+    .await;
+    let link = link();
+    let url = server.url("/whip?key=1");
+    link.warm(&url).await;
+    let mut talk = publish(&link, url);
+    talk.candidates.send((0, CANDIDATE.into())).await.unwrap();
+    talk.candidates.send((1, "candidate:2 1 UDP 1 127.0.0.1 5001 typ host".into())).await.unwrap();
+    talk.candidates.send((0, String::new())).await.unwrap();
+    up(&mut talk).await;
+    let patch = server.saw("PATCH").await;
+    let told = async {
+        let bodies = || server.seen().into_iter().filter(|s| s.method == "PATCH").map(|s| s.body);
+        while !bodies().any(|body| body.contains("a=end-of-candidates")) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        bodies().collect::<String>()
+    };
+    let bodies = timeout(Duration::from_secs(5), told).await.unwrap();
+    assert_eq!(bodies.matches(CANDIDATE).count(), 1, "{bodies}");
+    assert!(!bodies.contains("candidate:2"), "the other m-line's: {bodies}");
+    ended(&mut talk).await;
+
+    let post = server.saw("POST").await;
+    assert_eq!(post.path, "/whip?key=1");
+    assert_eq!(post.header("content-type"), Some("application/sdp"));
+    assert_eq!(post.body.matches("a=rtcp-mux-only").count(), 2, "polished: {}", post.body);
+    assert_eq!(patch.path, "/s/1?dir=whip");
+    assert_eq!(patch.header("content-type"), Some("application/trickle-ice-sdpfrag"));
+    assert_eq!(patch.header("if-match"), Some("\"e1\""));
+    let delete = server.saw("DELETE").await;
+    assert_eq!((delete.path.as_str(), delete.header("if-match")), ("/s/1?dir=whip", None));
+    for seen in server.seen() {
+        let bearer = format!("Bearer {TOKEN}");
+        let want = (seen.method != "OPTIONS").then_some(bearer.as_str());
+        assert_eq!(seen.header("authorization"), want, "{}", seen.method);
+        assert_eq!(seen.connection, 1, "{} on another connection", seen.method);
+    }
+}
+
+#[tokio::test]
+async fn without_a_token_no_authorization_is_sent() {
+    let server = Server::start(vec![
+        ("POST", created("location: /s/1|")),
+        ("DELETE", say("204 No Content", "", "")),
+    ])
+    .await;
+    let mut url = server.url("/whip");
+    url.set_username("somebody").unwrap();
+    url.set_password(Some("pass")).unwrap();
+    let mut talk = open(&link(), url, None, OFFER.into(), Role::Whip);
+    up(&mut talk).await;
+    ended(&mut talk).await;
+    server.saw("DELETE").await;
+    assert!(server.seen().iter().all(|seen| seen.header("authorization").is_none()));
+}
+
+#[tokio::test]
+async fn locations_are_taken_as_given() {
+    for (location, path) in [
+        ("/s/1", "/s/1"),
+        ("s/1?a=b", "/app/s/1?a=b"),
+        ("?session=9", "/app/whip?session=9"),
+        ("http://127.0.0.1:{port}/s/2?x=1", "/s/2?x=1"),
+    ] {
+        let server = Server::start(vec![
+            ("POST", created(&format!("location: {location}|"))),
+            ("DELETE", say("200 OK", "", "")),
+        ])
+        .await;
+        let mut talk = publish(&link(), server.url("/app/whip?k=1"));
+        up(&mut talk).await;
+        ended(&mut talk).await;
+        assert_eq!(server.saw("DELETE").await.path, path, "{location}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_location_the_show_goes_on() {
+    let server = Server::start(vec![("POST", created(""))]).await;
+    let mut talk = publish(&link(), server.url("/whip"));
+    talk.candidates.send((0, CANDIDATE.into())).await.unwrap();
+    up(&mut talk).await;
+    ended(&mut talk).await;
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_failed_patch_ends_trickling_and_nothing_else() {
+    for status in ["405 No", "412 No", "422 No", "428 No", "500 No", "307 No"] {
+        let server = Server::start(vec![
+            ("POST", created("location: /s/1|")),
+            ("PATCH", say(status, "location: /elsewhere|", "")),
+            ("DELETE", say("404 Not Found", "", "")),
+        ])
+        .await;
+        let mut talk = publish(&link(), server.url("/whip"));
+        up(&mut talk).await;
+        talk.candidates.send((0, CANDIDATE.into())).await.unwrap();
+        assert_eq!(server.saw("PATCH").await.header("if-match"), None);
+        // Its answer comes on the connection the DELETE uses: after that one it has been read.
+        talk.candidates.send((0, CANDIDATE.replace("5000", "5001"))).await.unwrap();
+        ended(&mut talk).await;
+        server.saw("DELETE").await;
+        let patches = server.seen().iter().filter(|s| s.method == "PATCH").count();
+        assert_eq!(patches, 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn redirects_keep_the_token_in_the_family() {
+    let server = Server::start(vec![
+        ("POST", say("307 Temporary Redirect", "location: /b?x=1|", "")),
+        (
+            "POST",
+            say("308 Permanent Redirect", "location: http://127.0.0.1:{port}/c/d?y=2|", "moved"),
+        ),
+        ("POST", created("location: s/1|")),
+        ("DELETE", say("200 OK", "", "")),
+    ])
+    .await;
+    let mut talk = publish(&link(), server.url("/a"));
+    up(&mut talk).await;
+    ended(&mut talk).await;
+    let posts: Vec<_> = server.seen().into_iter().filter(|s| s.method == "POST").collect();
+    assert_eq!(
+        posts.iter().map(|s| s.path.as_str()).collect::<Vec<_>>(),
+        ["/a", "/b?x=1", "/c/d?y=2"]
+    );
+    assert!(posts.iter().all(|s| s.header("authorization").is_some() && !s.body.is_empty()));
+    assert_eq!(server.saw("DELETE").await.path, "/c/s/1", "against the final URL");
+}
+
+#[tokio::test]
+async fn a_token_never_reaches_another_host() {
+    let stranger = Server::start(vec![("POST", created("location: /s/1|"))]).await;
+    let location = format!("location: http://localhost:{}/x|", stranger.port);
+    let redirect = say("307 Temporary Redirect", &location, "");
+    let server = Server::start(vec![("POST", redirect)]).await;
+    let mut talk = publish(&link(), server.url("/a"));
+    let Some(WhipEvent::Failed { sentence, kind, .. }) = next(&mut talk).await else {
+        panic!("followed");
+    };
+    assert!(sentence.contains("another party's host") && sentence.contains("'url'"), "{sentence}");
+    assert_eq!(kind, Kind::Lasting);
+    assert_eq!(next(&mut talk).await, None);
+    assert!(stranger.seen().is_empty());
+
+    // Without a token there is nothing to leak.
+    let mut talk = open(&link(), server.url("/a"), None, OFFER.into(), Role::Whip);
+    up(&mut talk).await;
+}
+
+#[tokio::test]
+async fn the_end_has_its_deadline() {
+    let limit = Duration::from_millis(1_900);
+    for act in
+        [say("204 No Content", "", ""), say("500 No", "", ""), Act::Hang(String::new()), Act::Never]
+    {
+        let server =
+            Server::start(vec![("POST", created("location: /s/1|")), ("DELETE", act.clone())])
+                .await;
+        let mut talk = publish(&link(), server.url("/whip"));
+        up(&mut talk).await;
+        let began = Instant::now();
+        ended(&mut talk).await;
+        assert!(began.elapsed() < limit, "{act:?} took {:?}", began.elapsed());
+        server.saw("DELETE").await;
+    }
+    // Nobody answers the POST.
+    let server = Server::start(vec![("POST", Act::Never)]).await;
+    let mut talk = publish(&link(), server.url("/whip"));
+    server.saw("POST").await;
+    let began = Instant::now();
+    ended(&mut talk).await;
+    assert!(began.elapsed() < limit);
+}
+
+#[tokio::test]
+async fn stopped_or_dropped_while_pending_it_still_lets_go() {
+    let slow = || {
+        let answer = http("201 Created", "location: /s/1|", ANSWER);
+        Act::Slow(String::new(), Duration::from_millis(150), answer)
+    };
+    for dropped in [false, true] {
+        let server = Server::start(vec![("POST", slow()), ("DELETE", say("200 OK", "", ""))]).await;
+        let mut talk = publish(&link(), server.url("/whip"));
+        server.saw("POST").await;
+        if dropped {
+            drop(talk);
+        } else {
+            ended(&mut talk).await;
+        }
+        assert_eq!(server.saw("DELETE").await.path, "/s/1");
+    }
+}
+
+#[tokio::test]
+async fn dropped_while_up_it_lets_go() {
+    let server = Server::start(vec![
+        ("POST", created("location: /s/1|")),
+        ("DELETE", say("200 OK", "", "")),
+    ])
+    .await;
+    let mut talk = publish(&link(), server.url("/whip"));
+    up(&mut talk).await;
+    drop(talk);
+    server.saw("DELETE").await;
+}
+
+/// What the operator reads, all in one table. The slowest case waits for the POST's 10 s.
+#[tokio::test]
+async fn what_the_operator_reads() {
+    let sdp = "content-type: application/sdp|location: /s/1|";
+    let problem = "content-type: application/problem+json|";
+    let chunked = "HTTP/1.1 201 Created\r\ncontent-type: application/sdp\r\nlocation: /s/1\r\n\
+        transfer-encoding: chunked\r\n\r\n";
+    let endless = "HTTP/1.1 201 Created\r\ncontent-type: application/sdp\r\n\
+        content-length: 10485760\r\n\r\n";
+    let broken = "HTTP/1.1 201 Created\r\ncontent-length: 5000\r\nlocation: /s/1\r\n\r\n";
+    let redirect = |to: &str| say("307 Temporary Redirect", &format!("location: {to}|"), "");
+    let date = "date: Sun, 06 Nov 1994 08:49:37 GMT|retry-after: Sun, 06 Nov 1994 08:50:07 GMT|";
+    let cases: Vec<(&str, Act)> = vec![
+        ("301", say("301 Moved", "location: /b|", "")),
+        ("303", say("303 See Other", "location: /b|", "")),
+        ("307 in a circle", redirect("/whip")),
+        ("307 to nowhere", say("307 Temporary Redirect", "", "")),
+        ("307 to another host", redirect("https://evil.example/x")),
+        ("400", say("400 Bad Request", "", "")),
+        ("401", say("401 Unauthorized", "", "")),
+        ("401, repeats the token", say("401 No", "content-type: text/plain|", "bad t0ken-s3cr3t.")),
+        ("403", say("403 Forbidden", "", "")),
+        ("404, HTML", say("404 Not Found", "content-type: text/html|", "<html>nginx</html>")),
+        ("405", say("405 Method Not Allowed", "", "")),
+        ("406", say("406 Not Acceptable", "content-type: text/plain|", "no H264")),
+        ("415", say("415 Unsupported Media Type", "", "")),
+        ("409", say("409 Conflict", "", "")),
+        ("429 + seconds", say("429 Too Many", "retry-after: 7|", "")),
+        ("503 + date", say("503 Unavailable", date, "")),
+        (
+            "500, problem details",
+            say("500 Oops", problem, r#"{"title":"No room","detail":"12 of 12\u001b[2J streams"}"#),
+        ),
+        ("418, long plain text", say("418 Teapot", "", &"tea ".repeat(200))),
+        ("200, HTML", say("200 OK", "content-type: text/html|", "<!DOCTYPE html><p>hi")),
+        ("200, empty", say("200 OK", "", "")),
+        ("201, garbage", say("201 Created", sdp, "garbage")),
+        ("201, no ICE", say("201 Created", sdp, &ANSWER.replace("ice-ufrag", "x"))),
+        ("201, audio refused", say("201 Created", sdp, &ANSWER.replace("audio 9", "audio 0"))),
+        ("201, 10 MB", Act::Flood(endless.into())),
+        ("201, never ends", Act::Drip(format!("{chunked}ffff\r\n"))),
+        ("201, cut", Act::Hang(format!("{broken}{ANSWER}"))),
+        ("no answer, cut", Act::Hang(String::new())),
+        ("not HTTP", Act::Hang("SSH-2.0-OpenSSH_9.2\r\n\r\n".into())),
+        ("never", Act::Never),
+        (
+            "headers never end",
+            Act::Slow("HTTP/1.1 201 C".into(), Duration::from_secs(60), "".into()),
+        ),
+    ];
+    let link = link();
+    let mut tasks = Vec::new();
+    for (name, act) in cases {
+        let link = link.clone();
+        tasks.push(tokio::spawn(async move {
+            let server = Server::start(vec![("POST", act)]).await;
+            let mut talk = publish(&link, server.url("/whip"));
+            let line = read(&mut talk).await.replace(&server.port.to_string(), "PORT");
+            format!("{name}\n  {line}\n")
+        }));
+    }
+    let mut table = String::new();
+    for task in tasks {
+        table += &task.await.unwrap();
+    }
+    // Bound and let go: nobody listens there now.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut others = vec![
+        ("refused", format!("http://127.0.0.1:{free}/whip"), Some(TOKEN)),
+        ("not http", "ftp://127.0.0.1/whip".to_owned(), Some(TOKEN)),
+        ("bad token", "http://127.0.0.1:1/whip".to_owned(), Some("two\nlines")),
+    ];
+    let asks = Server::start(vec![("POST", say("401 Unauthorized", "", ""))]).await;
+    others.push(("401, no token set", asks.url("/whip").into(), None));
+    let plain = Server::start(vec![]).await;
+    others.push(("https to a plain port", format!("https://127.0.0.1:{}/x", plain.port), None));
+    for (name, url, token) in others {
+        let url = url.parse().unwrap();
+        let mut talk = open(&link, url, token.map(Secret::new), OFFER.into(), Role::Whip);
+        let mut line = read(&mut talk).await;
+        for port in [free, asks.port, plain.port] {
+            line = line.replace(&port.to_string(), "PORT");
+        }
+        let _ = writeln!(table, "{name}\n  {line}");
+    }
+    assert!(!table.contains(TOKEN));
+    insta::assert_snapshot!(table);
+}
+
+async fn read(talk: &mut Conversation) -> String {
+    match next(talk).await {
+        Some(WhipEvent::Failed { sentence, kind, retry_after }) => {
+            let after = retry_after.map(|wait| format!(", after {wait:?}")).unwrap_or_default();
+            format!("{kind:?}{after}: {sentence}")
+        }
+        other => panic!("no failure but {other:?}"),
+    }
+}
