@@ -97,8 +97,8 @@ pub fn fit(width: u32, height: u32, place: Rect, fit: Fit) -> Draw {
                 (even((ph * w + h / 2) / h, place.w), place.h)
             };
             let to = Rect {
-                x: place.x + ((place.w - tw) / 2 & !1),
-                y: place.y + ((place.h - th) / 2 & !1),
+                x: place.x + (((place.w - tw) / 2) & !1),
+                y: place.y + (((place.h - th) / 2) & !1),
                 w: tw,
                 h: th,
             };
@@ -111,7 +111,7 @@ pub fn fit(width: u32, height: u32, place: Rect, fit: Fit) -> Draw {
                 (whole.w, even((w * ph + pw / 2) / pw, height))
             };
             let from =
-                Rect { x: (whole.w - cw) / 2 & !1, y: (whole.h - ch) / 2 & !1, w: cw, h: ch };
+                Rect { x: ((whole.w - cw) / 2) & !1, y: ((whole.h - ch) / 2) & !1, w: cw, h: ch };
             Draw { from, to: place }
         }
     }

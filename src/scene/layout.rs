@@ -107,7 +107,7 @@ impl Layout {
 /// Cells of a grid: on a wide canvas never more rows than columns, on a tall one the reverse. A last
 /// row that is not full is centred.
 fn grid(count: usize, canvas: Canvas) -> Vec<Rect> {
-    let long = (1..).find(|side| side * side >= count).unwrap_or(1);
+    let long = (1..=count).find(|side| side * side >= count).unwrap_or(1);
     let short = count.div_ceil(long).max(1);
     let (columns, rows) = if canvas.width >= canvas.height { (long, short) } else { (short, long) };
     (0..count)

@@ -113,19 +113,19 @@ impl Show {
 
 /// Whether a command can be carried out now. The console greys out what is refused here.
 pub(super) fn allows(show: &Show, command: &Command) -> Result<(), Refusal> {
-    let scene = |id: &SceneId| match show.spec.scene(id) {
-        Some(_) => Ok(()),
-        None => {
-            let names: Vec<&str> = show.spec.scenes.iter().map(|s| s.id.as_str()).collect();
-            Err(Refusal::new(format!("there is no scene '{id}'; there are {}", names.join(", "))))
+    let scene = |id: &SceneId| {
+        if show.spec.scene(id).is_some() {
+            return Ok(());
         }
+        let names: Vec<&str> = show.spec.scenes.iter().map(|s| s.id.as_str()).collect();
+        Err(Refusal::new(format!("there is no scene '{id}'; there are {}", names.join(", "))))
     };
-    let input = |id: &InputId| match show.input(id) {
-        Some(_) => Ok(()),
-        None => {
-            let names: Vec<&str> = show.inputs.iter().map(|i| i.spec.id.as_str()).collect();
-            Err(Refusal::new(format!("there is no input '{id}'; there are {}", names.join(", "))))
+    let input = |id: &InputId| {
+        if show.input(id).is_some() {
+            return Ok(());
         }
+        let names: Vec<&str> = show.inputs.iter().map(|i| i.spec.id.as_str()).collect();
+        Err(Refusal::new(format!("there is no input '{id}'; there are {}", names.join(", "))))
     };
     let output = |id: &Option<OutputId>| match id {
         Some(id) if show.output(id).is_none() => {
@@ -142,14 +142,18 @@ pub(super) fn allows(show: &Show, command: &Command) -> Result<(), Refusal> {
     }
     match command {
         Command::Preview { scene: id } | Command::CutTo { scene: id } => scene(id),
-        Command::TakePreview | Command::SetTransition { .. } | Command::EndShow => Ok(()),
         Command::Panic if show.panic => Err(Refusal::new("the slate is already on")),
-        Command::Panic => Ok(()),
+        Command::TakePreview
+        | Command::SetTransition { .. }
+        | Command::EndShow
+        | Command::Panic => Ok(()),
         Command::Resume if show.panic => Ok(()),
         Command::Resume => {
             Err(Refusal::new("the slate is not on: there is nothing to come back from"))
         }
-        Command::Mute { input: id } | Command::Unmute { input: id } => input(id),
+        Command::Mute { input: id }
+        | Command::Unmute { input: id }
+        | Command::RestartInput { input: id } => input(id),
         Command::SetGain { input: id, db } => {
             input(id)?;
             if (-60.0..=20.0).contains(&db.0) {
@@ -158,7 +162,6 @@ pub(super) fn allows(show: &Show, command: &Command) -> Result<(), Refusal> {
                 Err(Refusal::new(format!("a gain of {} is out of range: use -60 to 20 dB", db.0)))
             }
         }
-        Command::RestartInput { input: id } => input(id),
         Command::GoLive { output: id } => {
             output(id)?;
             let off = |o: &OutputState| {
@@ -448,7 +451,7 @@ impl Turn<'_> {
                 self.say(Happening::StageUp { viewer_url });
             }
             Fact::OutputConnected { output, connect_ms } => {
-                self.output_connected(&output, connect_ms)
+                self.output_connected(&output, connect_ms);
             }
             Fact::OutputFailed { output, reason, kind } => self.output_failed(output, reason, kind),
             Fact::OutputSilent { output } => self.output_silence(output, true),
