@@ -1,0 +1,496 @@
+//! The shared encoders: the picture once, the sound once, however many outputs there are. Hardware when it is
+//! there and really encodes, else x264, else OpenH264. Each frame leaves with its capture stamp.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use gst::prelude::*;
+
+use super::{
+    MediaError,
+    clock::MediaClock,
+    compose::canvas_info,
+    fanout::{Encoded, Fanout},
+    feed::lock,
+    mixer::{CHANNELS, RATE},
+};
+use crate::{
+    base::{Canvas, Kbps},
+    show::{Profile, VideoCodec},
+    stats::Stamp,
+};
+
+/// How many raw frames may wait for the encoder; more are dropped, and counted.
+const MOST_WAITING: u64 = 2;
+
+/// A kind of encoder and how it is told what we want.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// The element's name.
+    pub element: &'static str,
+    /// Whether hardware does it.
+    pub hardware: bool,
+    codec: VideoCodec,
+    /// Its properties for live use: no B-frames, no look-ahead.
+    live: &'static [(&'static str, &'static str)],
+    /// The property for the bitrate, and how many of its units make one kbit/s.
+    rate: (&'static str, u32),
+    /// The property for the distance between key frames, in frames.
+    key_distance: &'static str,
+}
+
+const fn hardware(
+    element: &'static str,
+    live: &'static [(&'static str, &'static str)],
+    rate: (&'static str, u32),
+    key_distance: &'static str,
+) -> Kind {
+    Kind { element, hardware: true, codec: VideoCodec::H264, live, rate, key_distance }
+}
+
+/// Every encoder hawker knows, best first.
+pub const KINDS: &[Kind] = &[
+    hardware("nvh264enc", &[("preset", "low-latency-hq"), ("zerolatency", "true"), ("bframes", "0"), ("rc-mode", "cbr")], ("bitrate", 1), "gop-size"),
+    hardware("vah264lpenc", &[("b-frames", "0"), ("rate-control", "cbr")], ("bitrate", 1), "key-int-max"),
+    hardware("vah264enc", &[("b-frames", "0"), ("rate-control", "cbr")], ("bitrate", 1), "key-int-max"),
+    hardware("qsvh264enc", &[("b-frames", "0"), ("low-latency", "true"), ("rate-control", "cbr")], ("bitrate", 1), "gop-size"),
+    hardware("vtenc_h264_hw", &[("realtime", "true"), ("allow-frame-reordering", "false")], ("bitrate", 1), "max-keyframe-interval"),
+    hardware("mfh264enc", &[("low-latency", "true"), ("bframes", "0"), ("rc-mode", "cbr")], ("bitrate", 1), "gop-size"),
+    Kind {
+        element: "x264enc",
+        hardware: false,
+        codec: VideoCodec::H264,
+        live: &[("tune", "zerolatency"), ("bframes", "0"), ("byte-stream", "true"), ("aud", "false"), ("vbv-buf-capacity", "400")],
+        rate: ("bitrate", 1),
+        key_distance: "key-int-max",
+    },
+    Kind {
+        element: "openh264enc",
+        hardware: false,
+        codec: VideoCodec::H264,
+        live: &[("usage-type", "camera"), ("rate-control", "bitrate"), ("complexity", "low")],
+        rate: ("bitrate", 1000),
+        key_distance: "gop-size",
+    },
+    Kind {
+        element: "vp8enc",
+        hardware: false,
+        codec: VideoCodec::Vp8,
+        live: &[("deadline", "1"), ("cpu-used", "8"), ("end-usage", "cbr"), ("error-resilient", "default"), ("lag-in-frames", "0"), ("threads", "2"), ("keyframe-mode", "auto")],
+        rate: ("target-bitrate", 1000),
+        key_distance: "keyframe-max-dist",
+    },
+];
+
+impl Kind {
+    fn make(&self, profile: &Profile) -> Result<gst::Element, gst::glib::BoolError> {
+        let element = gst::ElementFactory::make(self.element).build()?;
+        let settable = |name: &str| element.find_property(name).is_some();
+        for (name, value) in self.live.iter().filter(|(name, _)| settable(name)) {
+            element.set_property_from_str(name, value);
+        }
+        if self.element == "x264enc" {
+            element.set_property_from_str("speed-preset", &profile.effort);
+        }
+        if settable(self.key_distance) {
+            let frames = profile.canvas.frames_in(profile.keyframe_ms);
+            element.set_property_from_str(self.key_distance, &frames.to_string());
+        }
+        self.set_rate(&element, profile.start_kbps);
+        Ok(element)
+    }
+
+    fn set_rate(&self, element: &gst::Element, rate: Kbps) {
+        let (name, units) = self.rate;
+        if element.find_property(name).is_some() {
+            element.set_property_from_str(name, &(rate.0.max(1) * units).to_string());
+        }
+    }
+
+    fn caps(&self, canvas: Canvas) -> gst::Caps {
+        match self.codec {
+            VideoCodec::H264 => gst::Caps::builder("video/x-h264")
+                .field("stream-format", "byte-stream")
+                .field("alignment", "au")
+                .field("profile", "constrained-baseline")
+                .field("level", level(canvas))
+                .build(),
+            VideoCodec::Vp8 => gst::Caps::new_empty_simple("video/x-vp8"),
+        }
+    }
+}
+
+/// The least H.264 level that carries the picture (ITU-T H.264 table A-1, by macroblocks per second).
+pub fn level(canvas: Canvas) -> &'static str {
+    let blocks = canvas.width.div_ceil(16) * canvas.height.div_ceil(16);
+    let rate = blocks * canvas.fps;
+    match (blocks, rate) {
+        (..=3600, ..=108_000) => "3.1",
+        (..=5120, ..=216_000) => "3.2",
+        (..=8192, ..=245_760) => "4",
+        (..=8704, ..=522_240) => "4.2",
+        _ => "5.1",
+    }
+}
+
+/// Finds an encoder that really encodes: each is tried on five frames before it is trusted with a show.
+pub fn choose(profile: &Profile) -> Result<Kind, MediaError> {
+    let mut tried = Vec::new();
+    for kind in KINDS.iter().filter(|k| k.codec == profile.codec) {
+        if gst::ElementFactory::find(kind.element).is_none() {
+            continue;
+        }
+        match kind.try_out(profile) {
+            Ok(()) => return Ok(*kind),
+            Err(why) => {
+                tracing::warn!(encoder = kind.element, "does not encode: {why}");
+                tried.push(format!("{} ({why})", kind.element));
+            }
+        }
+    }
+    let seen = if tried.is_empty() { "none is installed".into() } else { tried.join(", ") };
+    Err(MediaError::lasting(format!(
+        "no encoder for this show's codec works: {seen}. Install gstreamer1.0-plugins-ugly (x264enc) \
+         and see 'hawker doctor'"
+    )))
+}
+
+impl Kind {
+    /// Encodes five frames within three seconds, or says why not.
+    pub fn try_out(&self, profile: &Profile) -> Result<(), String> {
+        let pipeline = gst::Pipeline::new();
+        let canvas = profile.canvas;
+        let make = |name: &str| gst::ElementFactory::make(name).build().map_err(|e| e.to_string());
+        let source = make("videotestsrc")?;
+        source.set_property("num-buffers", 5_i32);
+        let filter = make("capsfilter")?;
+        let raw = canvas_info(canvas).and_then(|i| {
+            i.to_caps().map_err(|e| MediaError::lasting(e.to_string()))
+        });
+        filter.set_property("caps", raw.map_err(|e| e.to_string())?);
+        let convert = make("videoconvert")?;
+        let encoder = self.make(profile).map_err(|e| e.to_string())?;
+        let sink = gst_app::AppSink::builder().caps(&self.caps(canvas)).sync(false).build();
+        let chain = [&source, &filter, &convert, &encoder, sink.upcast_ref()];
+        pipeline.add_many(chain).map_err(|e| e.to_string())?;
+        gst::Element::link_many(chain).map_err(|e| e.to_string())?;
+        let run = || {
+            pipeline.set_state(gst::State::Playing).map_err(|e| e.to_string())?;
+            match sink.try_pull_sample(gst::ClockTime::from_seconds(3)) {
+                Some(_) => Ok(()),
+                None => Err("nothing came out".to_owned()),
+            }
+        };
+        let result = run();
+        let _ = pipeline.set_state(gst::State::Null);
+        result
+    }
+}
+
+/// What is known of a raw frame while the encoder has it.
+#[derive(Clone, Copy)]
+struct Pending {
+    pts_ns: u64,
+    captured_ns: u64,
+    pushed_ns: u64,
+    number: u64,
+}
+
+struct Shared {
+    fanout: Arc<Fanout>,
+    clock: MediaClock,
+    boot_id: u64,
+    stamps: bool,
+    pending: Mutex<VecDeque<Pending>>,
+    broken: AtomicBool,
+    reason: Mutex<String>,
+}
+
+/// The running picture encoder.
+pub struct VideoEncoder {
+    kind: Kind,
+    pipeline: gst::Pipeline,
+    source: gst_app::AppSrc,
+    encoder: gst::Element,
+    shared: Arc<Shared>,
+    next: AtomicU64,
+}
+
+impl VideoEncoder {
+    /// Starts the encoder `kind`; what comes out goes to `fanout`. `first` is the number of the first frame.
+    pub fn start(
+        kind: Kind,
+        profile: &Profile,
+        clock: &MediaClock,
+        fanout: &Arc<Fanout>,
+        boot_id: u64,
+        first: u64,
+    ) -> Result<Self, MediaError> {
+        let setup = |e: gst::glib::BoolError| MediaError::lasting(format!("{}: {e}", kind.element));
+        let canvas = profile.canvas;
+        let raw = canvas_info(canvas)?.to_caps().map_err(setup)?;
+        let pipeline = gst::Pipeline::with_name("picture-encoder");
+        let source = gst_app::AppSrc::builder()
+            .caps(&raw)
+            .format(gst::Format::Time)
+            .is_live(true)
+            .block(false)
+            .build();
+        let encoder = kind.make(profile).map_err(setup)?;
+        let shared = Arc::new(Shared {
+            fanout: Arc::clone(fanout),
+            clock: clock.clone(),
+            boot_id,
+            stamps: profile.codec == VideoCodec::H264,
+            pending: Mutex::new(VecDeque::new()),
+            broken: AtomicBool::new(false),
+            reason: Mutex::new(String::new()),
+        });
+        let callback = Arc::clone(&shared);
+        let sink = gst_app::AppSink::builder()
+            .caps(&kind.caps(canvas))
+            .sync(false)
+            .async_(false)
+            .callbacks(
+                gst_app::AppSinkCallbacks::builder()
+                    .new_sample(move |sink| {
+                        let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                        callback.encoded(&sample);
+                        Ok(gst::FlowSuccess::Ok)
+                    })
+                    .build(),
+            )
+            .build();
+        let mut chain = vec![source.clone().upcast::<gst::Element>()];
+        if kind.hardware {
+            // Hardware takes NV12 or its own memory, seldom I420.
+            chain.push(gst::ElementFactory::make("videoconvert").build().map_err(setup)?);
+        }
+        chain.push(encoder.clone());
+        chain.push(sink.upcast());
+        pipeline.add_many(&chain).map_err(setup)?;
+        gst::Element::link_many(&chain).map_err(setup)?;
+        watch(&pipeline, &shared);
+        clock.adopt(&pipeline);
+        pipeline
+            .set_state(gst::State::Playing)
+            .map_err(|e| MediaError::lasting(format!("{} does not start: {e}", kind.element)))?;
+        Ok(Self { kind, pipeline, source, encoder, shared, next: AtomicU64::new(first) })
+    }
+
+    /// Encodes a frame. `false` if it was dropped because the encoder is behind.
+    pub fn push(&self, mut buffer: gst::Buffer, pts_ns: u64, captured_ns: u64) -> bool {
+        if self.source.current_level_buffers() >= MOST_WAITING {
+            return false;
+        }
+        let now_ns = self.shared.clock.now().nseconds();
+        if self.shared.fanout.key_due(now_ns) {
+            let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
+            self.encoder.send_event(event);
+        }
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        {
+            let mut pending = lock(&self.shared.pending);
+            pending.push_back(Pending { pts_ns, captured_ns, pushed_ns: now_ns, number });
+            if pending.len() > 64 {
+                pending.pop_front();
+            }
+        }
+        // The input may still show this very buffer: only the times are ours.
+        let own = buffer.make_mut();
+        own.set_pts(gst::ClockTime::from_nseconds(pts_ns));
+        own.set_dts(gst::ClockTime::NONE);
+        own.set_duration(gst::ClockTime::NONE);
+        self.source.push_buffer(buffer).is_ok()
+    }
+
+    /// The number that the next frame will carry.
+    pub fn next_number(&self) -> u64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
+    /// The encoder's name.
+    pub const fn name(&self) -> &'static str {
+        self.kind.element
+    }
+
+    /// Asks for that bitrate from the next frame on.
+    pub fn set_rate(&self, rate: Kbps) {
+        self.kind.set_rate(&self.encoder, rate);
+    }
+
+    /// Why it broke, if it broke.
+    pub fn broken(&self) -> Option<String> {
+        self.shared
+            .broken
+            .load(Ordering::Acquire)
+            .then(|| lock(&self.shared.reason).clone())
+    }
+}
+
+impl Drop for VideoEncoder {
+    fn drop(&mut self) {
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
+
+impl Shared {
+    fn encoded(&self, sample: &gst::Sample) {
+        let Some(buffer) = sample.buffer_owned() else { return };
+        let now_ns = self.clock.now().nseconds();
+        // x264enc counts its times from 1000 h: only running time means anything here.
+        let running = sample
+            .segment()
+            .and_then(|s| s.downcast_ref::<gst::ClockTime>())
+            .and_then(|s| s.to_running_time(buffer.pts()));
+        let pending = {
+            let mut pending = lock(&self.pending);
+            let pts_ns = running.map(gst::ClockTime::nseconds);
+            while pending.len() > 1
+                && pts_ns.is_some_and(|pts| pending[0].pts_ns + 1_000_000 < pts)
+            {
+                pending.pop_front();
+            }
+            pending.pop_front()
+        };
+        let Some(pending) = pending else { return };
+        self.fanout.note_encode(((now_ns.saturating_sub(pending.pushed_ns)) / 1000) as u32);
+        let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        let mut buffer = if self.stamps { self.stamped(&buffer, pending) } else { buffer };
+        {
+            let own = buffer.make_mut();
+            own.set_pts(gst::ClockTime::from_nseconds(pending.pts_ns));
+            own.set_dts(gst::ClockTime::from_nseconds(pending.pts_ns));
+            if !key {
+                own.set_flags(gst::BufferFlags::DELTA_UNIT);
+            }
+        }
+        self.fanout.video(&Encoded { buffer, key });
+    }
+
+    fn stamped(&self, buffer: &gst::Buffer, pending: Pending) -> gst::Buffer {
+        let Ok(map) = buffer.map_readable() else { return buffer.clone() };
+        let captured = gst::ClockTime::from_nseconds(pending.captured_ns);
+        let mono_ns = self.clock.monotonic_ns(captured);
+        let age_ns = self.clock.now().nseconds().saturating_sub(pending.captured_ns);
+        let stamp = Stamp {
+            boot_id: self.boot_id,
+            mono_ns,
+            wall_ns: super::clock::wall_ns().saturating_sub(age_ns),
+            frame: pending.number,
+        };
+        gst::Buffer::from_mut_slice(stamp.insert_into_annex_b(&map))
+    }
+}
+
+fn watch(pipeline: &gst::Pipeline, shared: &Arc<Shared>) {
+    let Some(bus) = pipeline.bus() else { return };
+    let shared = Arc::downgrade(shared);
+    bus.set_sync_handler(move |_, message| {
+        if let gst::MessageView::Error(error) = message.view()
+            && let Some(shared) = shared.upgrade()
+        {
+            *lock(&shared.reason) = error.error().to_string();
+            shared.broken.store(true, Ordering::Release);
+        }
+        gst::BusSyncReply::Drop
+    });
+}
+
+/// The running sound encoder: Opus, 20 ms a packet, with in-band FEC.
+pub struct AudioEncoder {
+    pipeline: gst::Pipeline,
+    source: gst_app::AppSrc,
+}
+
+impl AudioEncoder {
+    /// Frames in a packet.
+    pub const FRAMES: usize = RATE as usize / 50;
+
+    /// Starts it; packets go to `fanout`.
+    pub fn start(
+        rate: Kbps,
+        clock: &MediaClock,
+        fanout: &Arc<Fanout>,
+    ) -> Result<Self, MediaError> {
+        let setup = |e: gst::glib::BoolError| MediaError::lasting(format!("opusenc: {e}"));
+        let caps = gst::Caps::builder("audio/x-raw")
+            .field("format", "S16LE")
+            .field("layout", "interleaved")
+            .field("rate", RATE as i32)
+            .field("channels", CHANNELS as i32)
+            .field("channel-mask", gst::Bitmask::new(3))
+            .build();
+        let pipeline = gst::Pipeline::with_name("sound-encoder");
+        let source = gst_app::AppSrc::builder()
+            .caps(&caps)
+            .format(gst::Format::Time)
+            .is_live(true)
+            .block(false)
+            .build();
+        let encoder = gst::ElementFactory::make("opusenc")
+            .property("bitrate", rate.bits_per_second() as i32)
+            .property("inband-fec", true)
+            .property("perfect-timestamp", false)
+            .property_from_str("frame-size", "20")
+            .build()
+            .map_err(setup)?;
+        let fanout = Arc::clone(fanout);
+        let sink = gst_app::AppSink::builder()
+            .sync(false)
+            .async_(false)
+            .callbacks(
+                gst_app::AppSinkCallbacks::builder()
+                    .new_sample(move |sink| {
+                        let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                        if let Some(buffer) = sample.buffer_owned() {
+                            fanout.audio(&Encoded { buffer, key: true });
+                        }
+                        Ok(gst::FlowSuccess::Ok)
+                    })
+                    .build(),
+            )
+            .build();
+        let chain = [source.upcast_ref(), &encoder, sink.upcast_ref()];
+        pipeline.add_many(chain).map_err(setup)?;
+        gst::Element::link_many(chain).map_err(setup)?;
+        clock.adopt(&pipeline);
+        pipeline
+            .set_state(gst::State::Playing)
+            .map_err(|e| MediaError::lasting(format!("opusenc does not start: {e}")))?;
+        Ok(Self { pipeline, source })
+    }
+
+    /// Encodes interleaved stereo whose first frame belongs at `pts_ns`. Beyond a second of backlog sound is
+    /// dropped rather than piled up.
+    pub fn push(&self, samples: &[f32], pts_ns: u64) {
+        if self.source.current_level_buffers() > 50 {
+            return;
+        }
+        let bytes: Vec<u8> = samples
+            .iter()
+            .flat_map(|s| ((s * 32_767.0).clamp(-32_768.0, 32_767.0).round() as i16).to_le_bytes())
+            .collect();
+        let mut buffer = gst::Buffer::from_mut_slice(bytes);
+        if let Some(own) = buffer.get_mut() {
+            own.set_pts(gst::ClockTime::from_nseconds(pts_ns));
+            let frames = (samples.len() / CHANNELS) as u64;
+            own.set_duration(gst::ClockTime::from_nseconds(
+                frames * Duration::from_secs(1).as_nanos() as u64 / u64::from(RATE),
+            ));
+        }
+        let _ = self.source.push_buffer(buffer);
+    }
+}
+
+impl Drop for AudioEncoder {
+    fn drop(&mut self) {
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}

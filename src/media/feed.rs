@@ -1,0 +1,190 @@
+//! Where an input's newest picture and its sound wait for the program. The input writes, the program takes;
+//! neither ever waits for the other beyond a short lock.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use tokio::sync::mpsc;
+
+use super::{
+    clock::MediaClock,
+    input::{RawFrame, RawSound, Sink},
+    mixer::Track,
+};
+use crate::{
+    base::{Db, InputId, Ring},
+    show::{Fact, FailureKind},
+};
+
+/// A picture older than this is stale: the slate takes its place (the bar is 500 ms).
+pub const STALE_NS: u64 = 420_000_000;
+
+/// The newest picture of an input.
+#[derive(Clone)]
+pub struct Shown {
+    /// The picture.
+    pub frame: RawFrame,
+    /// Counts an input's frames from 1.
+    pub number: u64,
+    /// When it came, running time.
+    pub arrived_ns: u64,
+}
+
+/// One input's place.
+pub struct Feed {
+    /// Whose.
+    pub id: InputId,
+    clock: MediaClock,
+    newest: Mutex<Option<Shown>>,
+    slate: Mutex<Option<RawFrame>>,
+    /// The sound not yet mixed.
+    pub track: Mutex<Track>,
+    sound: Mutex<(Db, bool)>,
+    frames: AtomicU64,
+    arrivals: Mutex<Ring<u64>>,
+    /// Set while the slate stands in.
+    pub on_slate: AtomicBool,
+    facts: mpsc::Sender<Fact>,
+    /// Counts the starts of this input: what an older start still says is not heard.
+    generation: AtomicU64,
+}
+
+/// A short lock; a thread that panicked while holding it has left whole values behind.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Feed {
+    /// An empty place.
+    pub fn new(id: InputId, clock: MediaClock, facts: mpsc::Sender<Fact>) -> Self {
+        Self {
+            id,
+            clock,
+            newest: Mutex::new(None),
+            slate: Mutex::new(None),
+            track: Mutex::new(Track::default()),
+            sound: Mutex::new((Db(0.0), false)),
+            frames: AtomicU64::new(0),
+            arrivals: Mutex::new(Ring::new(61)),
+            on_slate: AtomicBool::new(true),
+            facts,
+            generation: AtomicU64::new(0),
+        }
+    }
+
+    /// A sink for a new start of the input. Sinks handed out earlier fall silent.
+    pub fn sink(self: &Arc<Self>) -> Arc<FeedSink> {
+        let generation = self.generation.fetch_add(1, Ordering::AcqRel) + 1;
+        Arc::new(FeedSink { feed: Arc::clone(self), generation })
+    }
+
+    /// The newest picture while it is not stale.
+    pub fn newest(&self, now_ns: u64) -> Option<Shown> {
+        lock(&self.newest).clone().filter(|s| now_ns.saturating_sub(s.arrived_ns) < STALE_NS)
+    }
+
+    /// The slate, once it is drawn.
+    pub fn slate(&self) -> Option<RawFrame> {
+        lock(&self.slate).clone()
+    }
+
+    /// Sets the slate.
+    pub fn set_slate(&self, frame: RawFrame) {
+        *lock(&self.slate) = Some(frame);
+    }
+
+    /// Drops the picture, so that the slate shows at the next frame.
+    pub fn clear(&self) {
+        *lock(&self.newest) = None;
+    }
+
+    /// Sets gain and mute.
+    pub fn set_sound(&self, gain: Db, muted: bool) {
+        *lock(&self.sound) = (gain, muted);
+    }
+
+    /// The factor its sound is mixed with while it is heard.
+    pub fn amplitude(&self) -> f32 {
+        let (gain, muted) = *lock(&self.sound);
+        if muted { 0.0 } else { gain.amplitude() }
+    }
+
+    /// Frames given so far.
+    pub fn frames(&self) -> u64 {
+        self.frames.load(Ordering::Relaxed)
+    }
+
+    /// Frames per second over the last second; `None` if there were none.
+    pub fn fps(&self) -> Option<f32> {
+        let arrivals = lock(&self.arrivals);
+        let now = self.clock.now().nseconds();
+        let since = now.saturating_sub(1_000_000_000);
+        let recent = arrivals.iter().filter(|a| **a >= since).count();
+        (recent > 0).then_some(recent as f32)
+    }
+
+    fn report(&self, fact: Fact) {
+        // A full channel means the engine is far behind; the watchdogs will say it again.
+        if self.facts.try_send(fact).is_err() {
+            tracing::warn!(input = %self.id, "the engine is behind: a report was lost");
+        }
+    }
+}
+
+/// The writing end, for one start of an input.
+pub struct FeedSink {
+    feed: Arc<Feed>,
+    generation: u64,
+}
+
+impl FeedSink {
+    fn current(&self) -> bool {
+        self.feed.generation.load(Ordering::Acquire) == self.generation
+    }
+}
+
+impl Sink for FeedSink {
+    fn frame(&self, frame: RawFrame) {
+        if !self.current() {
+            return;
+        }
+        let feed = &self.feed;
+        let arrived_ns = feed.clock.now().nseconds();
+        let number = feed.frames.fetch_add(1, Ordering::Relaxed) + 1;
+        lock(&feed.arrivals).push(arrived_ns);
+        *lock(&feed.newest) = Some(Shown { frame, number, arrived_ns });
+    }
+
+    fn sound(&self, sound: RawSound) {
+        if !self.current() {
+            return;
+        }
+        let Ok(map) = sound.buffer.map_readable() else { return };
+        let samples = map
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        lock(&self.feed.track).push(sound.captured.nseconds(), samples);
+    }
+
+    fn up(&self, format: String) {
+        if self.current() {
+            self.feed.report(Fact::InputUp { input: self.feed.id.clone(), format });
+        }
+    }
+
+    fn failed(&self, reason: String, kind: FailureKind) {
+        if self.current() {
+            self.feed.clear();
+            self.feed.report(Fact::InputFailed { input: self.feed.id.clone(), reason, kind });
+        }
+    }
+
+    fn ended(&self) {
+        if self.current() {
+            self.feed.clear();
+            self.feed.report(Fact::InputEnded { input: self.feed.id.clone() });
+        }
+    }
+}

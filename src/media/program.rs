@@ -1,0 +1,479 @@
+//! The program: two threads that never wait for an input. One ticks at the canvas rate, takes each layer's
+//! newest picture (or its slate), draws, and hands the frame to the encoder; the other mixes ten milliseconds
+//! of sound at a time. Inputs and outputs come and go around them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, RwLock,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        mpsc,
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use tokio::sync::mpsc as bounded;
+
+use super::{
+    MediaError,
+    cadence::{Cadence, MainFrame},
+    clock::MediaClock,
+    compose::{Composer, Pictures},
+    encoder::{AudioEncoder, Kind, VideoEncoder},
+    fanout::Fanout,
+    feed::{Feed, Shown, lock},
+    input::RawFrame,
+    mixer::{BLOCK, BLOCK_NS, CHANNELS, Mixer, RATE, Track, frame_at},
+};
+use crate::{
+    base::{InputId, Kbps},
+    scene::{Composition, Plan, Step, Transition, plan},
+    show::{Fact, Profile},
+    stats::{FrameCounts, Level, Loudness},
+};
+
+/// Sound is mixed this long after it was captured, at least: an input's buffers come in pieces.
+const LEAST_HOLD_NS: u64 = 20_000_000;
+/// And this long at most, however late an input's sound comes.
+const MOST_HOLD_NS: u64 = 120_000_000;
+
+/// Every input's place, by name.
+pub type Feeds = Arc<RwLock<BTreeMap<InputId, Arc<Feed>>>>;
+
+/// What is on program now.
+struct Bus {
+    plan: Plan,
+    /// Frames of the plan already shown.
+    frame: u32,
+    slate: bool,
+}
+
+/// A frame for the console's picture.
+pub struct Glimpse {
+    /// The program's frame, shared.
+    pub buffer: gst::Buffer,
+}
+
+#[derive(Default)]
+struct Counts {
+    composed: AtomicU64,
+    repeated: AtomicU64,
+    skipped: AtomicU64,
+    dropped: AtomicU64,
+    /// Worst and latest wait of a main frame for its tick, in microseconds.
+    wait_us: AtomicU32,
+}
+
+/// What the sound thread measures.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SoundFigures {
+    /// The mix after the limiter.
+    pub level: Level,
+    /// What the limiter takes, in dB.
+    pub limiter_db: f32,
+    /// Of the mix.
+    pub loudness: Loudness,
+}
+
+struct Shared {
+    profile: Profile,
+    clock: MediaClock,
+    feeds: Feeds,
+    fanout: Arc<Fanout>,
+    facts: bounded::Sender<Fact>,
+    bus: Mutex<Bus>,
+    house_slate: Mutex<Option<RawFrame>>,
+    counts: Counts,
+    sound: Mutex<SoundFigures>,
+    rate: AtomicU32,
+    glimpse_every_ns: AtomicU64,
+    stop: AtomicBool,
+    boot_id: u64,
+}
+
+/// The running program.
+pub struct Program {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What the program is made with.
+pub struct Parts {
+    /// How it is encoded.
+    pub profile: Profile,
+    /// The clock of all pipelines.
+    pub clock: MediaClock,
+    /// The inputs' places.
+    pub feeds: Feeds,
+    /// Where encoded frames go.
+    pub fanout: Arc<Fanout>,
+    /// Where reports go.
+    pub facts: bounded::Sender<Fact>,
+    /// Names this boot of the machine in capture stamps.
+    pub boot_id: u64,
+    /// Where glimpses for the console go; at most one waits.
+    pub glimpses: mpsc::SyncSender<Glimpse>,
+}
+
+impl Program {
+    /// Starts both threads with an encoder of that kind. Black until the first `take`.
+    pub fn start(parts: Parts, kind: Kind) -> Result<Self, MediaError> {
+        let Parts { profile, clock, feeds, fanout, facts, boot_id, glimpses } = parts;
+        let nothing = Arc::new(Composition::default());
+        let shared = Arc::new(Shared {
+            bus: Mutex::new(Bus {
+                plan: plan(Arc::clone(&nothing), nothing, Transition::CUT, profile.canvas),
+                frame: 0,
+                slate: false,
+            }),
+            rate: AtomicU32::new(profile.start_kbps.0),
+            profile,
+            clock,
+            feeds,
+            fanout,
+            facts,
+            house_slate: Mutex::new(None),
+            counts: Counts::default(),
+            sound: Mutex::new(SoundFigures::default()),
+            glimpse_every_ns: AtomicU64::new(0),
+            stop: AtomicBool::new(false),
+            boot_id,
+        });
+        let encoder = shared.encoder(kind, 0)?;
+        let audio =
+            AudioEncoder::start(shared.profile.audio_kbps, &shared.clock, &shared.fanout)?;
+        let composer = Composer::new(shared.profile.canvas)?;
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            std::thread::Builder::new()
+                .name(name.into())
+                .spawn(run)
+                .map_err(|e| MediaError::lasting(format!("no thread for the program: {e}")))
+        };
+        let mut program = Self { shared: Arc::clone(&shared), threads: Vec::new() };
+        let picture = Arc::clone(&shared);
+        program.threads.push(spawn(
+            "program-picture",
+            Box::new(move || picture.run_picture(kind, encoder, composer, &glimpses)),
+        )?);
+        program.threads.push(spawn("program-sound", Box::new(move || shared.run_sound(&audio)))?);
+        Ok(program)
+    }
+
+    /// Shows `to` from the next frame on, by that transition.
+    pub fn take(&self, to: Arc<Composition>, transition: Transition) {
+        let mut bus = lock(&self.shared.bus);
+        let from = Arc::clone(bus.plan.to());
+        bus.plan = plan(from, to, transition, self.shared.profile.canvas);
+        bus.frame = 0;
+    }
+
+    /// Slate and silence from the next frame on, or back.
+    pub fn slate(&self, on: bool) {
+        lock(&self.shared.bus).slate = on;
+    }
+
+    /// The picture that panic shows.
+    pub fn set_house_slate(&self, frame: RawFrame) {
+        *lock(&self.shared.house_slate) = Some(frame);
+    }
+
+    /// Asks the encoder for that bitrate, within the profile's bounds.
+    pub fn set_rate(&self, rate: Kbps) {
+        let profile = &self.shared.profile;
+        let rate = rate.clamp(profile.min_kbps, profile.max_kbps);
+        self.shared.rate.store(rate.0, Ordering::Relaxed);
+    }
+
+    /// What the encoder is asked for.
+    pub fn rate(&self) -> Kbps {
+        Kbps(self.shared.rate.load(Ordering::Relaxed))
+    }
+
+    /// Gives glimpses at that interval; zero for none.
+    pub fn glimpse_every(&self, every: Duration) {
+        self.shared.glimpse_every_ns.store(every.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// Frames so far.
+    pub fn frames(&self) -> FrameCounts {
+        let counts = &self.shared.counts;
+        let (encoded, key_frames) = self.shared.fanout.counts();
+        let captured = self
+            .shared
+            .feeds
+            .read()
+            .map(|feeds| feeds.values().map(|f| f.frames()).sum())
+            .unwrap_or_default();
+        FrameCounts {
+            captured,
+            composed: counts.composed.load(Ordering::Relaxed),
+            repeated: counts.repeated.load(Ordering::Relaxed),
+            skipped: counts.skipped.load(Ordering::Relaxed),
+            encoded,
+            dropped: counts.dropped.load(Ordering::Relaxed),
+            key_frames,
+        }
+    }
+
+    /// Of the sound.
+    pub fn sound(&self) -> SoundFigures {
+        *lock(&self.shared.sound)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has said so already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The layers' newest pictures at one tick, and what the main layer showed.
+struct Newest<'a> {
+    feeds: &'a BTreeMap<InputId, Arc<Feed>>,
+    now_ns: u64,
+}
+
+impl Pictures for Newest<'_> {
+    fn picture(&mut self, input: &InputId) -> Option<RawFrame> {
+        let feed = self.feeds.get(input)?;
+        let newest = feed.newest(self.now_ns);
+        feed.on_slate.store(newest.is_none(), Ordering::Relaxed);
+        newest.map(|s| s.frame).or_else(|| feed.slate())
+    }
+}
+
+/// A composition's main frame, frozen for the tick so that what is drawn is what is stamped.
+struct Frozen<'a> {
+    newest: Newest<'a>,
+    main: Option<(&'a InputId, RawFrame)>,
+}
+
+impl Pictures for Frozen<'_> {
+    fn picture(&mut self, input: &InputId) -> Option<RawFrame> {
+        match &self.main {
+            Some((id, frame)) if *id == input => Some(frame.clone()),
+            _ => self.newest.picture(input),
+        }
+    }
+}
+
+impl Shared {
+    fn encoder(&self, kind: Kind, first: u64) -> Result<VideoEncoder, MediaError> {
+        VideoEncoder::start(kind, &self.profile, &self.clock, &self.fanout, self.boot_id, first)
+    }
+
+    fn report(&self, fact: Fact) {
+        if self.facts.try_send(fact).is_err() {
+            tracing::warn!("the engine is behind: a report of the program was lost");
+        }
+    }
+
+    fn run_picture(
+        &self,
+        kind: Kind,
+        encoder: VideoEncoder,
+        mut composer: Composer,
+        glimpses: &mpsc::SyncSender<Glimpse>,
+    ) {
+        let now = || self.clock.now().nseconds();
+        let mut encoder = Some(encoder);
+        let mut number = 0;
+        let mut rate = 0;
+        let mut cadence = Cadence::new(self.profile.canvas.frame_ns(), now() + 20_000_000);
+        let mut shown: Option<(InputId, u64)> = None;
+        let mut last_glimpse_ns = 0;
+        let mut prepared = Arc::new(Composition::default());
+        self.report(Fact::EncoderUp { encoder: kind.element.into(), hardware: kind.hardware });
+        while !self.stop.load(Ordering::Acquire) {
+            cadence.resume(now());
+            let wait = cadence.next().saturating_sub(now());
+            if wait > 0 {
+                std::thread::sleep(Duration::from_nanos(wait));
+            }
+            let frame = self.compose(&mut composer, &mut cadence, &mut shown, &mut prepared);
+            let (buffer, pts_ns, captured_ns) = match frame {
+                Ok(frame) => frame,
+                Err(e) => {
+                    tracing::error!("a frame could not be drawn: {e}");
+                    continue;
+                }
+            };
+            self.counts.composed.fetch_add(1, Ordering::Relaxed);
+            let every = self.glimpse_every_ns.load(Ordering::Relaxed);
+            let pts_is_due = pts_ns.saturating_sub(last_glimpse_ns) + 5_000_000 >= every;
+            if every > 0 && pts_is_due {
+                last_glimpse_ns = pts_ns;
+                // The picture is a courtesy: if its thread is behind, it misses one.
+                let _ = glimpses.try_send(Glimpse { buffer: buffer.clone() });
+            }
+            if let Some(reason) = encoder.as_ref().and_then(VideoEncoder::broken) {
+                self.report(Fact::ProgramFailed { reason });
+                number = encoder.take().map_or(number, |e| e.next_number());
+            }
+            if encoder.is_none() {
+                encoder = self.encoder(kind, number).ok();
+                rate = 0;
+            }
+            let Some(encoder) = &encoder else { continue };
+            let wanted = self.rate.load(Ordering::Relaxed);
+            if wanted != rate {
+                encoder.set_rate(Kbps(wanted));
+                rate = wanted;
+            }
+            if !encoder.push(buffer, pts_ns, captured_ns) {
+                self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Draws the frame of this tick. Returns it, the time it carries, and the capture time of its main layer.
+    fn compose(
+        &self,
+        composer: &mut Composer,
+        cadence: &mut Cadence,
+        shown: &mut Option<(InputId, u64)>,
+        prepared: &mut Arc<Composition>,
+    ) -> Result<(gst::Buffer, u64, u64), MediaError> {
+        let (plan, frame, slate) = {
+            let mut bus = lock(&self.bus);
+            let frame = bus.frame;
+            bus.frame = bus.frame.saturating_add(1);
+            (bus.plan.clone(), frame, bus.slate)
+        };
+        if *plan.to() != *prepared {
+            composer.forget();
+            *prepared = Arc::clone(plan.to());
+        }
+        let feeds = self.feeds.read().map_err(|_| MediaError::passing("the inputs are lost"))?;
+        let now_ns = self.clock.now().nseconds();
+        let mut newest = Newest { feeds: &feeds, now_ns };
+        if slate {
+            let pts_ns = cadence.tick(None);
+            *shown = None;
+            let house = lock(&self.house_slate).clone();
+            let buffer = composer.house(house.as_ref())?;
+            return Ok((buffer, pts_ns, pts_ns));
+        }
+        let step = plan.step(frame);
+        let main_input = match step {
+            Step::One(composition) | Step::Two(_, composition, _) => composition.main(),
+        };
+        let main: Option<(&InputId, Shown)> = main_input
+            .and_then(|id| Some((id, feeds.get(id)?.newest(now_ns)?)));
+        let main_frame = main.as_ref().map(|(id, s)| {
+            let fresh = shown.as_ref().is_none_or(|(was, n)| was != *id || s.number > *n);
+            if let Some((was, n)) = shown.as_ref().filter(|(was, _)| was == *id) {
+                debug_assert!(was == *id);
+                if s.number == *n {
+                    self.counts.repeated.fetch_add(1, Ordering::Relaxed);
+                } else {
+                    let skipped = (s.number - n).saturating_sub(1);
+                    self.counts.skipped.fetch_add(skipped, Ordering::Relaxed);
+                }
+            }
+            MainFrame {
+                captured_ns: s.frame.captured.nseconds(),
+                arrived_ns: s.arrived_ns,
+                fresh,
+            }
+        });
+        *shown = main.as_ref().map(|(id, s)| ((*id).clone(), s.number));
+        let pts_ns = cadence.tick(main_frame);
+        let captured_ns = main_frame.map_or(pts_ns, |m| m.captured_ns);
+        let buffer = match main {
+            Some((id, s)) => {
+                if let Some(feed) = feeds.get(id) {
+                    feed.on_slate.store(false, Ordering::Relaxed);
+                }
+                composer.draw(step, &mut Frozen { newest, main: Some((id, s.frame)) })?
+            }
+            None => composer.draw(step, &mut newest)?,
+        };
+        Ok((buffer, pts_ns, captured_ns))
+    }
+
+    fn run_sound(&self, encoder: &AudioEncoder) {
+        let now = || self.clock.now().nseconds();
+        let mut mixer = Mixer::default();
+        let mut loudness = ebur128::EbuR128::new(
+            CHANNELS as u32,
+            RATE,
+            ebur128::Mode::M | ebur128::Mode::S | ebur128::Mode::I,
+        )
+        .ok();
+        let mut hold_ns = LEAST_HOLD_NS;
+        let mut block_number = now() / BLOCK_NS;
+        let mut packet: Vec<f32> = Vec::with_capacity(AudioEncoder::FRAMES * CHANNELS);
+        let mut packet_ns = 0;
+        let mut late = 0_u32;
+        while !self.stop.load(Ordering::Acquire) {
+            let due = (block_number + 1) * BLOCK_NS + hold_ns;
+            let time = now();
+            if time > due + 1_000_000_000 {
+                // The machine slept: go on from here, do not catch up in a burst.
+                block_number = time / BLOCK_NS;
+                continue;
+            }
+            if due > time {
+                std::thread::sleep(Duration::from_nanos(due - time));
+            }
+            let (heard, slate) = {
+                let bus = lock(&self.bus);
+                (bus.plan.heard(bus.frame.saturating_sub(1)), bus.slate)
+            };
+            let Ok(feeds) = self.feeds.read() else { return };
+            let mut tracks: Vec<_> = feeds
+                .iter()
+                .map(|(id, feed)| {
+                    let on = if slate { 0.0 } else { heard.get(id).copied().unwrap_or(0.0) };
+                    (lock(&feed.track), on * feed.amplitude())
+                })
+                .collect();
+            let place = frame_at(block_number * BLOCK_NS);
+            let (block, missing) =
+                mixer.block(place, tracks.iter_mut().map(|(t, gain)| (&mut **t as &mut Track, *gain)));
+            drop(tracks);
+            drop(feeds);
+            // Sound that keeps coming too late for its block is waited for longer.
+            late = if missing > 0 { late + 1 } else { late.saturating_sub(1) };
+            if late > 8 {
+                hold_ns = (hold_ns + BLOCK_NS).min(MOST_HOLD_NS);
+                late = 0;
+            }
+            if packet.is_empty() {
+                packet_ns = (block_number * BLOCK_NS).saturating_sub(Mixer::DELAY_NS);
+            }
+            packet.extend_from_slice(&block);
+            if packet.len() >= AudioEncoder::FRAMES * CHANNELS {
+                encoder.push(&packet, packet_ns);
+                packet.clear();
+            }
+            if let Some(meter) = &mut loudness {
+                let _ = meter.add_frames_f32(&block);
+            }
+            block_number += 1;
+            if block_number % 10 == 0 {
+                *lock(&self.sound) = SoundFigures {
+                    level: mixer.take_level(),
+                    limiter_db: mixer.take_reduction(),
+                    loudness: loudness.as_ref().map(loudness_of).unwrap_or_default(),
+                };
+            }
+        }
+        debug_assert_eq!(BLOCK * CHANNELS * 2, AudioEncoder::FRAMES * CHANNELS);
+    }
+}
+
+fn loudness_of(meter: &ebur128::EbuR128) -> Loudness {
+    let known = |value: Result<f64, ebur128::Error>| value.ok().filter(|v| v.is_finite() && *v > -70.0);
+    Loudness {
+        momentary: known(meter.loudness_momentary()),
+        short_term: known(meter.loudness_shortterm()),
+        integrated: known(meter.loudness_global()),
+    }
+}

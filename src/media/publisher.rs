@@ -1,0 +1,521 @@
+//! One output by WebRTC: takes encoded frames from the fan-out, packs them into RTP and sends them through
+//! webrtcbin, with congestion control and pacing. The signalling (WHIP) happens elsewhere; the offer, the
+//! answer and the candidates pass through here as text.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use gst::prelude::*;
+use gst_webrtc::{WebRTCICEConnectionState, WebRTCPeerConnectionState, WebRTCSDPType};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    MediaError,
+    clock::MediaClock,
+    error::element,
+    fanout::{Consumer, Fanout},
+    feed::lock,
+};
+use crate::{
+    base::Kbps,
+    show::{Profile, VideoCodec},
+    stats::OutputFigures,
+};
+
+/// The extension that numbers packets across streams, so that the receiver can report on each
+/// (draft-holmer-rmcat-transport-wide-cc-extensions).
+const TWCC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+const VIDEO_PT: u32 = 96;
+/// RTX takes 97 by itself, so sound keeps well away.
+const AUDIO_PT: u32 = 111;
+/// Room for SRTP, a TURN header and a tunnel below an MTU of 1280.
+const MTU: u32 = 1200;
+
+/// What a session reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionEvent {
+    /// A local candidate, with the number of its m-line.
+    Candidate(u32, String),
+    /// All local candidates are known.
+    GatheringDone,
+    /// ICE and DTLS are done: media flows.
+    Connected,
+    /// The session is over; why.
+    Failed(String),
+}
+
+/// A running session.
+pub struct Publisher {
+    pipeline: gst::Pipeline,
+    webrtc: gst::Element,
+    consumer: Arc<Consumer>,
+    fanout: Arc<Fanout>,
+    estimate: Arc<Mutex<Option<gst::Element>>>,
+    clock: MediaClock,
+    feedback_ns: Arc<AtomicU64>,
+    stats: Arc<Mutex<StatsSample>>,
+    asked: AtomicBool,
+    ssrcs: (u32, u32),
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct StatsSample {
+    at_ns: u64,
+    bytes: u64,
+    kbps: Option<f64>,
+    rtt_ms: Option<f64>,
+    loss: Option<f64>,
+}
+
+fn setup(e: gst::glib::BoolError) -> MediaError {
+    MediaError::lasting(format!("publishing: {e}"))
+}
+
+fn video_caps(profile: &Profile, ssrc: u32) -> gst::Caps {
+    let caps = gst::Caps::builder("application/x-rtp")
+        .field("media", "video")
+        .field("payload", VIDEO_PT as i32)
+        .field("clock-rate", 90_000_i32)
+        .field("ssrc", ssrc)
+        .field("rtcp-fb-nack-pli", true)
+        .field("rtcp-fb-ccm-fir", true)
+        .field("rtcp-fb-transport-cc", true)
+        .field("extmap-3", TWCC);
+    match profile.codec {
+        VideoCodec::H264 => {
+            // 42e0: what every WebRTC endpoint has to take. Level 3.1 ends at 720p30; above it the level
+            // is said truly and asymmetry allowed, as libwebrtc does.
+            let level = match super::encoder::level(profile.canvas) {
+                "3.1" => "1f",
+                "3.2" => "20",
+                "4" => "28",
+                "4.2" => "2a",
+                _ => "33",
+            };
+            caps.field("encoding-name", "H264")
+                .field("packetization-mode", "1")
+                .field("profile-level-id", format!("42e0{level}"))
+                .field("level-asymmetry-allowed", "1")
+                .build()
+        }
+        VideoCodec::Vp8 => caps.field("encoding-name", "VP8").build(),
+    }
+}
+
+fn audio_caps(ssrc: u32) -> gst::Caps {
+    gst::Caps::builder("application/x-rtp")
+        .field("media", "audio")
+        .field("payload", AUDIO_PT as i32)
+        .field("clock-rate", 48_000_i32)
+        .field("encoding-name", "OPUS")
+        .field("encoding-params", "2")
+        .field("ssrc", ssrc)
+        .field("minptime", "10")
+        .field("useinbandfec", "1")
+        .field("sprop-stereo", "1")
+        .field("stereo", "1")
+        .field("rtcp-fb-transport-cc", true)
+        .field("extmap-3", TWCC)
+        .build()
+}
+
+fn source(caps: &gst::Caps) -> gst_app::AppSrc {
+    gst_app::AppSrc::builder()
+        .caps(caps)
+        .format(gst::Format::Time)
+        .is_live(true)
+        .block(false)
+        .build()
+}
+
+/// Two different numbers, neither zero.
+fn fresh_ssrcs() -> (u32, u32) {
+    let mut bytes = [0_u8; 8];
+    if getrandom::fill(&mut bytes).is_err() {
+        bytes = [0x5a, 1, 2, 3, 0xa5, 4, 5, 6];
+    }
+    let [a, b, c, d, e, f, g, h] = bytes;
+    (u32::from_be_bytes([a | 1, b, c, d]), u32::from_be_bytes([e & !1 | 2, f, g, h]))
+}
+
+/// What a session is made with.
+pub struct Session<'a> {
+    /// How the show is encoded.
+    pub profile: &'a Profile,
+    /// The clock of all pipelines.
+    pub clock: &'a MediaClock,
+    /// Where frames come from.
+    pub fanout: &'a Arc<Fanout>,
+    /// Use this address of ours only: for an ingest on loopback, which ICE leaves out by itself.
+    pub only_address: Option<IpAddr>,
+    /// Told the rate the path carries, as congestion control sees it.
+    pub on_rate: Box<dyn Fn(Kbps) + Send + Sync>,
+}
+
+impl Publisher {
+    /// Builds a session and starts it. It sends nothing before its answer is set and it has connected.
+    pub fn start(session: Session<'_>) -> Result<(Self, mpsc::Receiver<SessionEvent>), MediaError> {
+        let Session { profile, clock, fanout, only_address, on_rate } = session;
+        let ssrcs = fresh_ssrcs();
+        let pipeline = gst::Pipeline::with_name("output");
+        let webrtc = element("webrtcbin")?;
+        webrtc.set_property_from_str("bundle-policy", "max-bundle");
+        let video_pay = match profile.codec {
+            VideoCodec::H264 => {
+                let pay = element("rtph264pay")?;
+                pay.set_property_from_str("aggregate-mode", "zero-latency");
+                pay
+            }
+            VideoCodec::Vp8 => {
+                let pay = element("rtpvp8pay")?;
+                pay.set_property_from_str("picture-id-mode", "15-bit");
+                pay
+            }
+        };
+        video_pay.set_property("mtu", MTU);
+        video_pay.set_property("pt", VIDEO_PT);
+        video_pay.set_property("ssrc", ssrcs.0);
+        let audio_pay = element("rtpopuspay")?;
+        audio_pay.set_property("pt", AUDIO_PT);
+        audio_pay.set_property("ssrc", ssrcs.1);
+        let encoded = match profile.codec {
+            VideoCodec::H264 => gst::Caps::builder("video/x-h264")
+                .field("stream-format", "byte-stream")
+                .field("alignment", "au")
+                .build(),
+            VideoCodec::Vp8 => gst::Caps::new_empty_simple("video/x-vp8"),
+        };
+        let opus = gst::Caps::builder("audio/x-opus")
+            .field("channel-mapping-family", 0_i32)
+            .field("channels", 2_i32)
+            .field("rate", 48_000_i32)
+            .build();
+        let (video, audio) = (source(&encoded), source(&opus));
+        pipeline
+            .add_many([video.upcast_ref(), &video_pay, audio.upcast_ref(), &audio_pay, &webrtc])
+            .map_err(setup)?;
+        for (from, pay, caps) in [
+            (&video, &video_pay, video_caps(profile, ssrcs.0)),
+            (&audio, &audio_pay, audio_caps(ssrcs.1)),
+        ] {
+            from.link(pay).map_err(setup)?;
+            let pad = webrtc
+                .request_pad_simple("sink_%u")
+                .ok_or_else(|| MediaError::lasting("webrtcbin gives no pad"))?;
+            let transceiver = pad.property::<gst_webrtc::WebRTCRTPTransceiver>("transceiver");
+            transceiver.set_property(
+                "direction",
+                gst_webrtc::WebRTCRTPTransceiverDirection::Sendonly,
+            );
+            transceiver.set_property("codec-preferences", &caps);
+            transceiver.set_property("do-nack", from == &video);
+            let filter = gst::ElementFactory::make("capsfilter")
+                .property("caps", &caps)
+                .build()
+                .map_err(setup)?;
+            pipeline.add(&filter).map_err(setup)?;
+            pay.link(&filter).map_err(setup)?;
+            let out = filter
+                .static_pad("src")
+                .ok_or_else(|| MediaError::lasting("a filter without an end"))?;
+            out.link(&pad).map_err(|e| MediaError::lasting(format!("publishing: {e}")))?;
+        }
+        let feedback_ns = Arc::new(AtomicU64::new(0));
+        let estimate = Arc::new(Mutex::new(None));
+        congestion_control(&webrtc, profile, clock, &feedback_ns, &estimate, on_rate);
+        forward_key_requests(&video, fanout);
+        if let Some(address) = only_address {
+            let agent = webrtc.property::<gst::Object>("ice-agent");
+            if !agent.emit_by_name::<bool>("add-local-ip-address", &[&address.to_string()]) {
+                return Err(MediaError::lasting(format!("{address} cannot be sent from")));
+            }
+        }
+        let (events, received) = mpsc::channel(64);
+        watch_session(&webrtc, &pipeline, &events);
+        clock.adopt(&pipeline);
+        let consumer = Arc::new(Consumer::new(video, audio));
+        fanout.join(Arc::clone(&consumer));
+        let publisher = Self {
+            pipeline,
+            webrtc,
+            consumer,
+            fanout: Arc::clone(fanout),
+            estimate,
+            clock: clock.clone(),
+            feedback_ns,
+            stats: Arc::new(Mutex::new(StatsSample::default())),
+            asked: AtomicBool::new(false),
+            ssrcs,
+        };
+        publisher
+            .pipeline
+            .set_state(gst::State::Playing)
+            .map_err(|e| MediaError::lasting(format!("publishing does not start: {e}")))?;
+        Ok((publisher, received))
+    }
+
+    /// Makes the offer and begins to gather candidates.
+    pub async fn offer(&self) -> Result<String, MediaError> {
+        let (tell, told) = oneshot::channel();
+        let webrtc = self.webrtc.downgrade();
+        let promise = gst::Promise::with_change_func(move |reply| {
+            let offer = reply.ok().flatten().and_then(|s| {
+                s.get::<gst_webrtc::WebRTCSessionDescription>("offer").ok()
+            });
+            if let (Some(offer), Some(webrtc)) = (&offer, webrtc.upgrade()) {
+                webrtc.emit_by_name::<()>("set-local-description", &[offer, &None::<gst::Promise>]);
+            }
+            let _ = tell.send(offer.and_then(|o| o.sdp().as_text().ok()));
+        });
+        self.webrtc.emit_by_name::<()>("create-offer", &[&None::<gst::Structure>, &promise]);
+        told.await
+            .ok()
+            .flatten()
+            .ok_or_else(|| MediaError::lasting("webrtcbin made no offer"))
+    }
+
+    /// Sets the ingest's answer.
+    pub async fn answer(&self, sdp: &str) -> Result<(), MediaError> {
+        let bad = |why: &str| MediaError::passing(format!("the ingest's answer is of no use: {why}"));
+        let sdp = gst_sdp::SDPMessage::parse_buffer(sdp.as_bytes())
+            .map_err(|_| bad("it is not SDP"))?;
+        let answer = gst_webrtc::WebRTCSessionDescription::new(WebRTCSDPType::Answer, sdp);
+        let (tell, told) = oneshot::channel();
+        let promise = gst::Promise::with_change_func(move |reply| {
+            let refused = match reply {
+                Ok(Some(s)) => s.get::<gst::glib::Error>("error").ok().map(|e| e.to_string()),
+                _ => None,
+            };
+            let _ = tell.send(refused);
+        });
+        self.webrtc.emit_by_name::<()>("set-remote-description", &[&answer, &promise]);
+        match told.await {
+            Ok(None) => Ok(()),
+            Ok(Some(why)) => Err(bad(&why)),
+            Err(_) => Err(bad("webrtcbin gave it back")),
+        }
+    }
+
+    /// The session is connected: frames flow from the next key frame on.
+    pub fn open(&self) {
+        self.fanout.open(&self.consumer);
+    }
+
+    /// Milliseconds since the ingest last said anything; `None` while it has never.
+    pub fn silence(&self) -> Option<Duration> {
+        let last = self.feedback_ns.load(Ordering::Relaxed);
+        let now = self.clock.now().nseconds();
+        (last > 0).then(|| Duration::from_nanos(now.saturating_sub(last)))
+    }
+
+    /// The sender's figures. Asks webrtcbin for fresh ones and answers with the last.
+    pub fn figures(&self, target: Kbps) -> OutputFigures {
+        self.ask_stats();
+        let sample = *lock(&self.stats);
+        let available = lock(&self.estimate)
+            .as_ref()
+            .map(|e| f64::from(e.property::<u32>("estimated-bitrate")) / 1000.0);
+        OutputFigures {
+            sent_kbps: sample.kbps,
+            target_kbps: Some(f64::from(target.0)),
+            available_kbps: available,
+            rtt_ms: sample.rtt_ms,
+            loss: sample.loss,
+            silent_ms: self.silence().map(|s| s.as_millis() as u64),
+            dropped: self.consumer.dropped(),
+        }
+    }
+
+    fn ask_stats(&self) {
+        if self.asked.swap(true, Ordering::AcqRel) {
+            let age = self.clock.now().nseconds().saturating_sub(lock(&self.stats).at_ns);
+            if age < 450_000_000 {
+                return;
+            }
+        }
+        let stats = Arc::downgrade(&self.stats);
+        let clock = self.clock.clone();
+        let ssrcs = self.ssrcs;
+        let promise = gst::Promise::with_change_func(move |reply| {
+            if let (Ok(Some(reply)), Some(stats)) = (reply, stats.upgrade()) {
+                read_stats(reply, ssrcs, clock.now().nseconds(), &mut lock(&stats));
+            }
+        });
+        self.webrtc.emit_by_name::<()>("get-stats", &[&None::<gst::Pad>, &promise]);
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.fanout.leave(&self.consumer);
+        lock(&self.estimate).take();
+        if let Some(bus) = self.pipeline.bus() {
+            bus.unset_sync_handler();
+        }
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
+
+/// Joins the figures by SSRC: under BUNDLE webrtcbin mislabels kinds.
+fn read_stats(reply: &gst::StructureRef, ssrcs: (u32, u32), now_ns: u64, sample: &mut StatsSample) {
+    let mut bytes = 0;
+    let (mut rtt, mut loss) = (None, None);
+    for (_, value) in reply.iter() {
+        let Ok(entry) = value.get::<gst::Structure>() else { continue };
+        let Ok(ssrc) = entry.get::<u32>("ssrc") else { continue };
+        if ssrc != ssrcs.0 && ssrc != ssrcs.1 {
+            continue;
+        }
+        match entry.get::<gst_webrtc::WebRTCStatsType>("type") {
+            Ok(gst_webrtc::WebRTCStatsType::OutboundRtp) => {
+                bytes += entry.get::<u64>("bytes-sent").unwrap_or(0);
+            }
+            Ok(gst_webrtc::WebRTCStatsType::RemoteInboundRtp) => {
+                let seconds = entry.get::<f64>("round-trip-time").ok().filter(|s| *s > 0.0);
+                rtt = seconds.map(|s| s * 1000.0).or(rtt);
+                if ssrc == ssrcs.0 {
+                    loss = entry.get::<f64>("fraction-lost").ok();
+                }
+            }
+            _ => {}
+        }
+    }
+    let passed = now_ns.saturating_sub(sample.at_ns);
+    if sample.at_ns > 0 && bytes >= sample.bytes && passed > 100_000_000 {
+        sample.kbps = Some((bytes - sample.bytes) as f64 * 8.0e6 / passed as f64);
+    }
+    *sample = StatsSample { at_ns: now_ns, bytes, kbps: sample.kbps, rtt_ms: rtt.or(sample.rtt_ms), loss };
+}
+
+/// Puts `rtpgccbwe` between the session and its transport, and listens to what it finds.
+fn congestion_control(
+    webrtc: &gst::Element,
+    profile: &Profile,
+    clock: &MediaClock,
+    feedback_ns: &Arc<AtomicU64>,
+    estimate: &Arc<Mutex<Option<gst::Element>>>,
+    on_rate: Box<dyn Fn(Kbps) + Send + Sync>,
+) {
+    let sound = profile.audio_kbps.bits_per_second();
+    let (start, least, most) = (
+        profile.start_kbps.bits_per_second() + sound,
+        profile.min_kbps.bits_per_second() + sound,
+        // Head-room for RTP headers, retransmissions and the probing above what is sent.
+        (profile.max_kbps.bits_per_second() + sound) / 4 * 5,
+    );
+    let on_rate = Arc::new(on_rate);
+    let (clock, feedback_ns, estimate) = (clock.clone(), Arc::clone(feedback_ns), Arc::clone(estimate));
+    webrtc.connect("request-aux-sender", false, move |_| {
+        let control = gst::ElementFactory::make("rtpgccbwe")
+            .property("estimated-bitrate", start)
+            .property("min-bitrate", least)
+            .property("max-bitrate", most)
+            .build()
+            .ok()?;
+        let on_rate = Arc::clone(&on_rate);
+        control.connect_notify(Some("estimated-bitrate"), move |control, _| {
+            let bits = control.property::<u32>("estimated-bitrate").saturating_sub(sound);
+            on_rate(Kbps::from_bits_per_second(u64::from(bits)));
+        });
+        if let Some(pad) = control.static_pad("src") {
+            let (clock, feedback_ns) = (clock.clone(), Arc::clone(&feedback_ns));
+            pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+                let is_feedback = info
+                    .event()
+                    .and_then(|e| e.structure())
+                    .is_some_and(|s| s.name() == "RTPTWCCPackets");
+                if is_feedback {
+                    feedback_ns.store(clock.now().nseconds(), Ordering::Relaxed);
+                }
+                gst::PadProbeReturn::Ok
+            });
+        }
+        *lock(&estimate) = Some(control.clone());
+        Some(control.to_value())
+    });
+}
+
+/// A receiver's PLI or FIR arrives at our source as an event going upstream; the shared encoder hears of it.
+fn forward_key_requests(video: &gst_app::AppSrc, fanout: &Arc<Fanout>) {
+    let fanout = Arc::downgrade(fanout);
+    if let Some(pad) = video.static_pad("src") {
+        pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+            let wanted = info.event().is_some_and(|e| gst_video::ForceKeyUnitEvent::is(e));
+            if let Some(fanout) = fanout.upgrade().filter(|_| wanted) {
+                fanout.want_key(false);
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+}
+
+fn watch_session(
+    webrtc: &gst::Element,
+    pipeline: &gst::Pipeline,
+    events: &mpsc::Sender<SessionEvent>,
+) {
+    // A full channel means nobody listens any more; the session is then on its way out.
+    let tell = events.clone();
+    webrtc.connect("on-ice-candidate", false, move |values| {
+        let line = values.get(1)?.get::<u32>().ok()?;
+        let candidate = values.get(2)?.get::<String>().ok()?;
+        let _ = tell.try_send(SessionEvent::Candidate(line, candidate));
+        None
+    });
+    let tell = events.clone();
+    webrtc.connect_notify(Some("ice-gathering-state"), move |webrtc, _| {
+        let state = webrtc.property::<gst_webrtc::WebRTCICEGatheringState>("ice-gathering-state");
+        if state == gst_webrtc::WebRTCICEGatheringState::Complete {
+            let _ = tell.try_send(SessionEvent::GatheringDone);
+        }
+    });
+    let tell = events.clone();
+    webrtc.connect_notify(Some("connection-state"), move |webrtc, _| {
+        let event = match webrtc.property::<WebRTCPeerConnectionState>("connection-state") {
+            WebRTCPeerConnectionState::Connected => SessionEvent::Connected,
+            WebRTCPeerConnectionState::Failed => {
+                SessionEvent::Failed("the connection to the ingest broke (ICE or DTLS failed)".into())
+            }
+            WebRTCPeerConnectionState::Closed => {
+                SessionEvent::Failed("the ingest closed the connection".into())
+            }
+            _ => return,
+        };
+        let _ = tell.try_send(event);
+    });
+    let tell = events.clone();
+    webrtc.connect_notify(Some("ice-connection-state"), move |webrtc, _| {
+        let state = webrtc.property::<WebRTCICEConnectionState>("ice-connection-state");
+        if state == WebRTCICEConnectionState::Failed {
+            let _ = tell.try_send(SessionEvent::Failed(
+                "no way to the ingest was found (ICE failed): a firewall may block UDP".into(),
+            ));
+        }
+    });
+    let tell = events.clone();
+    if let Some(bus) = pipeline.bus() {
+        bus.set_sync_handler(move |_, message| {
+            if let gst::MessageView::Error(error) = message.view() {
+                let _ = tell.try_send(SessionEvent::Failed(error.error().to_string()));
+            }
+            gst::BusSyncReply::Drop
+        });
+    }
+}
+
+/// Makes the DTLS certificate that all sessions of this process use, which costs 150-450 ms once: kept warm
+/// from the start, so that going live does not wait for it.
+pub struct WarmCertificate(#[allow(dead_code, reason = "held for its certificate")] Option<gst::Element>);
+
+impl WarmCertificate {
+    /// Makes it.
+    pub fn make() -> Self {
+        Self(gst::ElementFactory::make("dtlsdec").build().ok())
+    }
+}

@@ -1,0 +1,254 @@
+//! All media of one show behind one face: the engine orders, the studio does. Nothing here waits for a device
+//! or a network.
+
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, RwLock},
+    time::Duration,
+};
+
+use tokio::sync::{mpsc, watch};
+
+use super::{
+    MediaClock, MediaError, Publisher, SessionEvent,
+    encoder::{self, Kind},
+    fanout::Fanout,
+    feed::{Feed, lock},
+    glimpse::Glimpses,
+    input::{Sink, Source},
+    program::{Feeds, Parts, Program},
+    publisher::{Session, WarmCertificate},
+    slate,
+};
+use crate::{
+    base::{Db, InputId, Kbps},
+    scene::{Composition, Transition},
+    show::{Fact, InputSpec, Profile, ShowSpec},
+    stats::{FrameCounts, InputFigures, Meters, Picture},
+};
+
+/// How often the console's picture is made at most.
+const GLIMPSE_EVERY: Duration = Duration::from_millis(100);
+
+/// The media of one show.
+pub struct Studio {
+    program: Arc<Program>,
+    profile: Profile,
+    clock: MediaClock,
+    feeds: Feeds,
+    sources: Arc<Mutex<BTreeMap<InputId, Source>>>,
+    fanout: Arc<Fanout>,
+    glimpses: Glimpses,
+    _certificate: WarmCertificate,
+}
+
+impl Studio {
+    /// Makes the program and starts it, black. Inputs and outputs are started by their own orders. Reports go
+    /// to `facts`; `boot_id` names this boot of the machine in capture stamps.
+    pub fn start(
+        spec: &ShowSpec,
+        facts: &mpsc::Sender<Fact>,
+        boot_id: u64,
+    ) -> Result<Self, MediaError> {
+        let kind = encoder::choose(&spec.profile)?;
+        Self::start_with(spec, facts, boot_id, kind)
+    }
+
+    fn start_with(
+        spec: &ShowSpec,
+        facts: &mpsc::Sender<Fact>,
+        boot_id: u64,
+        kind: Kind,
+    ) -> Result<Self, MediaError> {
+        let clock = MediaClock::new();
+        let feeds: BTreeMap<_, _> = spec
+            .inputs
+            .iter()
+            .map(|i| {
+                let feed = Feed::new(i.id.clone(), clock.clone(), facts.clone());
+                feed.set_sound(i.gain, i.muted);
+                (i.id.clone(), Arc::new(feed))
+            })
+            .collect();
+        let feeds = Arc::new(RwLock::new(feeds));
+        let fanout = Arc::new(Fanout::default());
+        let (glimpses, sender) = Glimpses::start(spec.profile.canvas)?;
+        let program = Arc::new(Program::start(
+            Parts {
+                profile: spec.profile.clone(),
+                clock: clock.clone(),
+                feeds: Arc::clone(&feeds),
+                fanout: Arc::clone(&fanout),
+                facts: facts.clone(),
+                boot_id,
+                glimpses: sender,
+            },
+            kind,
+        )?);
+        let studio = Self {
+            program,
+            profile: spec.profile.clone(),
+            clock,
+            feeds,
+            sources: Arc::default(),
+            fanout,
+            glimpses,
+            _certificate: WarmCertificate::make(),
+        };
+        studio.draw_slates(spec)?;
+        Ok(studio)
+    }
+
+    /// Draws every slate in a thread of its own: text takes a while.
+    fn draw_slates(&self, spec: &ShowSpec) -> Result<(), MediaError> {
+        let canvas = self.profile.canvas;
+        let program = Arc::downgrade(&self.program);
+        let feeds: Vec<_> =
+            self.feeds.read().map(|f| f.values().cloned().collect()).unwrap_or_default();
+        let title = spec.title.clone();
+        let draw = move || {
+            for feed in feeds {
+                match slate::draw(feed.id.as_str(), canvas) {
+                    Ok(frame) => feed.set_slate(frame),
+                    Err(e) => tracing::warn!(input = %feed.id, "no slate: {e}"),
+                }
+            }
+            match slate::draw(&title, canvas) {
+                Ok(frame) => {
+                    if let Some(program) = program.upgrade() {
+                        program.set_house_slate(frame);
+                    }
+                }
+                Err(e) => tracing::warn!("no house slate: {e}"),
+            }
+        };
+        std::thread::Builder::new()
+            .name("slates".into())
+            .spawn(draw)
+            .map(drop)
+            .map_err(|e| MediaError::lasting(format!("no thread for the slates: {e}")))
+    }
+
+    fn feed(&self, id: &InputId) -> Option<Arc<Feed>> {
+        self.feeds.read().ok()?.get(id).cloned()
+    }
+
+    /// Starts an input, or starts it anew.
+    pub fn start_input(&self, spec: &InputSpec) {
+        let Some(feed) = self.feed(&spec.id) else { return };
+        if let Some(old) = lock(&self.sources).remove(&spec.id) {
+            drop(old.stop());
+        }
+        let sink = feed.sink();
+        match Source::start(spec, self.profile.canvas, &self.clock, Arc::clone(&sink) as Arc<dyn Sink>) {
+            Ok(source) => {
+                lock(&self.sources).insert(spec.id.clone(), source);
+            }
+            Err(e) => sink.failed(e.to_string(), e.kind()),
+        }
+    }
+
+    /// Sets an input's sound.
+    pub fn set_sound(&self, id: &InputId, gain: Db, muted: bool) {
+        if let Some(feed) = self.feed(id) {
+            feed.set_sound(gain, muted);
+        }
+    }
+
+    /// Shows a composition from the next frame on.
+    pub fn take(&self, to: Arc<Composition>, transition: Transition) {
+        self.program.take(to, transition);
+    }
+
+    /// Slate and silence from the next frame on, or back.
+    pub fn slate(&self, on: bool) {
+        self.program.slate(on);
+    }
+
+    /// Makes pictures of that size for the console, or none.
+    pub fn look(&self, size: Option<(u16, u16)>) {
+        self.glimpses.look(size);
+        self.program.glimpse_every(size.map_or(Duration::ZERO, |_| GLIMPSE_EVERY));
+    }
+
+    /// The console's picture.
+    pub fn picture(&self) -> watch::Receiver<Option<Arc<Picture>>> {
+        self.glimpses.picture()
+    }
+
+    /// A new session for an output. If `leads`, its congestion control drives the shared encoder.
+    pub fn publisher(
+        &self,
+        only_address: Option<IpAddr>,
+        leads: bool,
+    ) -> Result<(Publisher, mpsc::Receiver<SessionEvent>), MediaError> {
+        let program = Arc::downgrade(&self.program);
+        Publisher::start(Session {
+            profile: &self.profile,
+            clock: &self.clock,
+            fanout: &self.fanout,
+            only_address,
+            on_rate: Box::new(move |rate| {
+                if let Some(program) = program.upgrade().filter(|_| leads) {
+                    program.set_rate(rate);
+                }
+            }),
+        })
+    }
+
+    /// The bitrate the encoder is asked for.
+    pub fn rate(&self) -> Kbps {
+        self.program.rate()
+    }
+
+    /// Frames so far.
+    pub fn frames(&self) -> FrameCounts {
+        self.program.frames()
+    }
+
+    /// Median time a frame is in the encoder, in ms.
+    pub fn encode_ms(&self) -> Option<f64> {
+        self.fanout.encode_ms()
+    }
+
+    /// Frames an input has given.
+    pub fn input_frames(&self, id: &InputId) -> u64 {
+        self.feed(id).map_or(0, |f| f.frames())
+    }
+
+    /// Fills in what media knows of the meters.
+    pub fn read_meters(&self, meters: &mut Meters) {
+        use std::sync::atomic::Ordering;
+        let sound = self.program.sound();
+        meters.program = sound.level;
+        meters.limiter_db = sound.limiter_db;
+        meters.loudness = sound.loudness;
+        meters.frames = self.frames();
+        let Ok(feeds) = self.feeds.read() else { return };
+        meters.inputs = feeds
+            .iter()
+            .map(|(id, feed)| {
+                let figures = InputFigures {
+                    level: lock(&feed.track).take_level(),
+                    fps: feed.fps(),
+                    slate: feed.on_slate.load(Ordering::Relaxed),
+                };
+                (id.clone(), figures)
+            })
+            .collect();
+    }
+
+    /// Stops everything and waits for it, three seconds at most for inputs that hang.
+    pub fn stop(self) {
+        let sources = std::mem::take(&mut *lock(&self.sources));
+        let stopping: Vec<_> = sources.into_values().map(Source::stop).collect();
+        let deadline = std::time::Instant::now() + Duration::from_secs(3);
+        for input in stopping {
+            let left = deadline.saturating_duration_since(std::time::Instant::now());
+            if !input.wait(left) {
+                tracing::warn!("an input did not stop in time");
+            }
+        }
+    }
+}
