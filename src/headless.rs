@@ -1,1 +1,165 @@
-//! (being laid)
+//! Floor 6: the face without a terminal. Events go to a file or a pipe as JSON Lines, sentences to stderr;
+//! it draws nothing and asks nothing.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel},
+    time::Duration,
+};
+
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::{
+    engine::Handle,
+    show::{Event, Happening},
+};
+
+/// How many lines may wait for a slow reader.
+const QUEUE: usize = 8192;
+/// How long a slow reader is waited for at the end.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// Where events go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventsTo {
+    /// Standard output.
+    Stdout,
+    /// A file, made new.
+    File(PathBuf),
+}
+
+impl EventsTo {
+    /// `-` is standard output.
+    pub fn parse(text: &str) -> Self {
+        if text == "-" { Self::Stdout } else { Self::File(Path::new(text).to_owned()) }
+    }
+}
+
+/// What is written where.
+#[derive(Debug)]
+pub struct Headless {
+    events: Option<Writer>,
+    sentences: bool,
+}
+
+impl Headless {
+    /// Opens what is to be written. Fails when the file cannot be made.
+    pub fn open(events: Option<&EventsTo>, sentences: bool) -> io::Result<Self> {
+        let events = match events {
+            None => None,
+            Some(EventsTo::Stdout) => Some(Writer::start(Box::new(io::stdout()))?),
+            Some(EventsTo::File(path)) => Some(Writer::start(Box::new(File::create(path)?))?),
+        };
+        Ok(Self { events, sentences })
+    }
+
+    /// Follows the show to its end. The exit code is the show's; `None` when the engine went away
+    /// without an end.
+    pub async fn follow(mut self, handle: Handle) -> Option<u8> {
+        // Meters and pictures are not listened to, so that they are not made.
+        let Handle { mut events, asks: _asks, .. } = handle;
+        let exit_code = loop {
+            match events.recv().await {
+                Ok(event) => {
+                    self.tell(&event);
+                    if let Happening::ShowEnded { exit_code, .. } = event.what {
+                        break Some(exit_code);
+                    }
+                }
+                Err(RecvError::Lagged(n)) => {
+                    self.sentence(&format!("{n} events came too fast and were left out"));
+                }
+                Err(RecvError::Closed) => break None,
+            }
+        };
+        if let Some(writer) = self.events.take() {
+            writer.close().await;
+        }
+        exit_code
+    }
+
+    fn tell(&mut self, event: &Event) {
+        if let Some(writer) = &mut self.events {
+            match serde_json::to_vec(event) {
+                Ok(mut line) => {
+                    line.push(b'\n');
+                    if let Some(lost) = writer.add(line) {
+                        self.sentence(lost);
+                    }
+                }
+                Err(error) => tracing::error!(%error, "an event cannot be written"),
+            }
+        }
+        if self.sentences {
+            let time = event.at.strftime("%H:%M:%S");
+            self.sentence(&format!("{time} {}", event.what.sentence()));
+        }
+    }
+
+    fn sentence(&self, text: &str) {
+        if self.sentences {
+            // A closed stderr is no reason to end a show.
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+}
+
+/// Writes lines on a thread of its own: a reader that is slow or gone holds up nothing.
+#[derive(Debug)]
+struct Writer {
+    lines: Option<SyncSender<Vec<u8>>>,
+    done: Receiver<()>,
+}
+
+impl Writer {
+    fn start(to: Box<dyn Write + Send>) -> io::Result<Self> {
+        let (lines, queue) = sync_channel(QUEUE);
+        let (tell, done) = channel();
+        std::thread::Builder::new()
+            .name("events".into())
+            .spawn(move || write_all(to, &queue, &tell))?;
+        Ok(Self { lines: Some(lines), done })
+    }
+
+    /// Adds a line; says so once when that is not possible any more.
+    fn add(&mut self, line: Vec<u8>) -> Option<&'static str> {
+        match self.lines.as_ref()?.try_send(line) {
+            Ok(()) => None,
+            Err(TrySendError::Full(_)) => {
+                self.lines = None;
+                Some("nobody reads the events: no more are written, the show goes on")
+            }
+            Err(TrySendError::Disconnected(_)) => {
+                self.lines = None;
+                Some("the events cannot be written any more; the show goes on")
+            }
+        }
+    }
+
+    async fn close(self) {
+        let Self { lines, done } = self;
+        drop(lines);
+        let wait = move || drop(done.recv_timeout(LAST_LINES));
+        let _ = tokio::task::spawn_blocking(wait).await;
+    }
+}
+
+fn write_all(to: Box<dyn Write + Send>, queue: &Receiver<Vec<u8>>, tell: &Sender<()>) {
+    let mut to = BufWriter::new(to);
+    let written = (|| -> io::Result<()> {
+        while let Ok(line) = queue.recv() {
+            to.write_all(&line)?;
+            while let Ok(line) = queue.try_recv() {
+                to.write_all(&line)?;
+            }
+            to.flush()?;
+        }
+        Ok(())
+    })();
+    if let Err(error) = written {
+        tracing::warn!(%error, "the events cannot be written any more");
+    }
+    let _ = tell.send(());
+}

@@ -106,8 +106,11 @@ impl Show {
             OutputStatus::Retrying { retry_at, .. } => Some(retry_at),
             _ => None,
         });
-        let ends = if self.phase == Phase::Running { self.ends_at } else { self.ending_by };
-        inputs.chain(outputs).chain(ends).min()
+        match self.phase {
+            Phase::Running => inputs.chain(outputs).chain(self.ends_at).min(),
+            // Nothing is retried any more: a retry that is due must not keep the loop awake.
+            _ => self.ending_by,
+        }
     }
 }
 
@@ -470,6 +473,8 @@ impl Turn<'_> {
                     self.say(Happening::ConsolesChanged { attached });
                 }
             }
+            // The second signal does not wait for the ingests' answers.
+            Fact::Interrupted if self.show.ending == Some(Ending::Interrupted) => self.finish(),
             Fact::Interrupted => self.end(Ending::Interrupted),
         }
     }
@@ -484,6 +489,7 @@ impl Turn<'_> {
             _ => {}
         }
         input.faults += 1;
+        input.last_fault = Some(reason.clone());
         // Lasting faults are tried again too, only slowly: a file may yet be put in its place.
         let wait = match kind {
             FailureKind::Passing => input_backoff(input.attempt.max(1)),

@@ -61,14 +61,15 @@ pub fn write_line(to: &mut impl Write, line: &impl Serialize) -> io::Result<()> 
 
 /// Plays a journal again: the show as it was at the end, and every event.
 pub fn replay(journal: impl BufRead) -> Result<(Show, Vec<Event>), BadJournal> {
-    let mut lines = journal.lines().enumerate().peekable();
+    // As bytes: a line cut short may end in the middle of a character.
+    let mut lines = journal.split(b'\n').enumerate().peekable();
     let (_, first) = lines.next().ok_or(BadJournal::Empty)?;
-    let opening: Opening = serde_json::from_str(&first?)
+    let opening: Opening = serde_json::from_slice(&first?)
         .map_err(|e| BadJournal::Line { line: 1, why: e.to_string() })?;
     let mut show = Show::new(opening.spec, opening.mode);
     let mut events = Vec::new();
     while let Some((index, line)) = lines.next() {
-        match serde_json::from_str::<Entry>(&line?) {
+        match serde_json::from_slice::<Entry>(&line?) {
             Ok(entry) => events.extend(show.handle(entry.now, entry.input).events),
             Err(_) if lines.peek().is_none() => break,
             Err(e) => return Err(BadJournal::Line { line: index + 1, why: e.to_string() }),

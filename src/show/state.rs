@@ -90,6 +90,8 @@ pub struct InputState {
     pub attempt: u32,
     /// Failures so far.
     pub faults: u32,
+    /// Why it failed last.
+    pub last_fault: Option<String>,
     /// Its gain now.
     pub gain: Db,
     /// Whether it is silent.
@@ -240,6 +242,7 @@ impl Show {
                     status: InputStatus::Starting,
                     attempt: 0,
                     faults: 0,
+                    last_fault: None,
                     gain: i.gain,
                     muted: i.muted,
                 })

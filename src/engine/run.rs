@@ -1,0 +1,298 @@
+//! The loop: one input at a time goes into the core; what comes out is journalled, ordered, and shown to
+//! the faces. It waits for nobody: every queue is bounded, and who is slow loses, not the show.
+
+use std::{
+    panic::AssertUnwindSafe,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::FutureExt;
+use tokio::sync::{broadcast, mpsc, watch};
+
+use super::{
+    adapters::{Adapters, Factory, Making, StartError},
+    clock::Clock,
+    faces::{ASKS, EVENTS, Faces},
+    handle::{Ask, confirmed},
+    journal::Journal,
+    process::Process,
+    report::{self, End},
+    signals::Signals,
+};
+use crate::{
+    base::Severity,
+    show::{
+        Effect, Fact, Input, Mode, Refusal, Show, ShowSpec, Start,
+        replay::{Entry, Opening},
+    },
+    stats::{Meters, Report},
+};
+
+/// How many facts may wait.
+const FACTS: usize = 256;
+/// Meters while somebody looks.
+const METERS: Duration = Duration::from_millis(100);
+/// Meters while nobody does.
+const METERS_ALONE: Duration = Duration::from_secs(1);
+/// How long the adapters may take to tear down.
+const TEAR_DOWN: Duration = Duration::from_millis(3500);
+
+/// What is to be run.
+#[derive(Debug)]
+pub struct Plan {
+    /// The show.
+    pub spec: ShowSpec,
+    /// For an audience or not.
+    pub mode: Mode,
+    /// How it begins.
+    pub start: Start,
+    /// Where the journal goes; `None` keeps none.
+    pub journal: Option<PathBuf>,
+    /// Where the report goes.
+    pub report: Option<PathBuf>,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub struct Over {
+    /// 0 as planned, 3 could not go live, 4 fell off the air, 130 interrupted.
+    pub exit_code: u8,
+    /// The report, also when it could not be written.
+    pub report: Report,
+    /// Why the report could not be written.
+    pub unwritten: Option<String>,
+}
+
+/// The engine of one show.
+pub struct Engine {
+    show: Show,
+    clock: Clock,
+    begins: Option<Start>,
+    started: jiff::Timestamp,
+    adapters: Box<dyn Adapters>,
+    journal: Option<Journal>,
+    report: Option<PathBuf>,
+    process: Process,
+    meters: Meters,
+    meters_at: Instant,
+    faces: Faces,
+    asks: mpsc::Receiver<Ask>,
+    facts: mpsc::Receiver<Fact>,
+    facts_in: mpsc::Sender<Fact>,
+    over: Option<u8>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("show", &self.show.spec.title).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Makes the adapters and everything around them; nothing runs yet. Needs a tokio runtime.
+    pub fn new(plan: Plan, make: Factory) -> Result<Self, StartError> {
+        let clock = Clock::default();
+        let journal = match &plan.journal {
+            None => None,
+            Some(path) => {
+                let (spec, mode) = (plan.spec.clone(), plan.mode);
+                let opening = Opening { journal: 1, spec, mode };
+                Some(Journal::create(path, &opening).map_err(|e| StartError {
+                    text: format!(
+                        "the journal cannot be written to {}: {e}; make room there, or set \
+                         HAWKER_STATE_DIR to a directory that can be written",
+                        path.display()
+                    ),
+                    exit_code: 3,
+                })?)
+            }
+        };
+        let (facts_in, facts) = mpsc::channel(FACTS);
+        let adapters = make(Making {
+            facts: facts_in.clone(),
+            clock,
+            spec: Arc::new(plan.spec.clone()),
+            mode: plan.mode,
+        })?;
+        let (asks_in, asks) = mpsc::channel(ASKS);
+        let show = Show::new(plan.spec, plan.mode);
+        let faces = Faces {
+            asks: asks_in,
+            events: broadcast::Sender::new(EVENTS),
+            show: watch::Sender::new(Arc::new(show.clone())),
+            meters: watch::Sender::new(Arc::new(Meters::default())),
+            picture: adapters.picture(),
+        };
+        Ok(Self {
+            show,
+            clock,
+            begins: Some(plan.start),
+            started: jiff::Timestamp::now(),
+            adapters,
+            journal,
+            report: plan.report,
+            process: Process::default(),
+            meters: Meters::default(),
+            meters_at: Instant::now(),
+            faces,
+            asks,
+            facts,
+            facts_in,
+            over: None,
+        })
+    }
+
+    /// Where handles come from. A handle taken before `run` sees every event.
+    pub fn faces(&self) -> Faces {
+        self.faces.clone()
+    }
+
+    /// Where facts go that are not an adapter's: the socket counts consoles.
+    pub fn facts(&self) -> mpsc::Sender<Fact> {
+        self.facts_in.clone()
+    }
+
+    /// Runs the show to its end, tears everything down and writes the report. A panic on the way ends the
+    /// show in the same manner, with exit code 4.
+    pub async fn run(mut self, mut signals: Signals) -> Over {
+        let outcome = AssertUnwindSafe(self.turns(&mut signals)).catch_unwind().await;
+        let broke = outcome.is_err();
+        let exit_code = outcome.unwrap_or(4);
+        if broke {
+            tracing::error!("the engine broke; the show is taken off the air");
+        }
+        let now = self.clock.now();
+        let end = End { started: self.started, at: now.mono, exit_code, broke };
+        let (show, process) = (&self.show, &self.process);
+        let adapters = &mut self.adapters;
+        let report = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            report::build(show, &end, process, Some(adapters))
+        }))
+        .unwrap_or_else(|_| report::build(show, &end, process, None));
+        // `finish` may run on its own; only the wait for it is cut short by a further signal.
+        let finish = AssertUnwindSafe(async move { self.adapters.finish().await }).catch_unwind();
+        tokio::select! {
+            done = tokio::time::timeout(TEAR_DOWN, finish) => match done {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => tracing::error!("an adapter broke while it was torn down"),
+                Err(_) => tracing::warn!("tearing down took too long and was left"),
+            },
+            Some(()) = signals.next() => tracing::warn!("interrupted again: not torn down in order"),
+        }
+        if let Some(journal) = self.journal.take() {
+            journal.close();
+        }
+        let unwritten = self.report.as_ref().and_then(|path| {
+            let failed = report::write(&report, path).err()?;
+            let text = format!("the report cannot be written to {}: {failed}", path.display());
+            tracing::error!("{text}");
+            Some(text)
+        });
+        Over { exit_code, report, unwritten }
+    }
+
+    async fn turns(&mut self, signals: &mut Signals) -> u8 {
+        if let Some(start) = self.begins.take() {
+            self.turn(Input::Start(start));
+        }
+        loop {
+            if let Some(exit_code) = self.over {
+                return exit_code;
+            }
+            let wake = self.show.next_wake().map(|at| self.clock.instant(at));
+            tokio::select! {
+                biased;
+                Some(()) = signals.next() => { self.turn(Input::Fact(Fact::Interrupted)); }
+                Some(ask) = self.asks.recv() => {
+                    self.ask(ask);
+                    // A face that talks without end does not keep the facts out.
+                    if let Ok(fact) = self.facts.try_recv() {
+                        self.turn(Input::Fact(fact));
+                    }
+                }
+                Some(fact) = self.facts.recv() => { self.turn(Input::Fact(fact)); }
+                () = until(wake) => {}
+                () = until(Some(self.meters_at)) => {}
+            }
+            // Looked at on every turn, so that a flood of asks or facts holds up neither.
+            let now = Instant::now();
+            if wake.is_some_and(|at| at <= now) && self.over.is_none() {
+                self.turn(Input::Wake);
+            }
+            if self.meters_at <= now {
+                self.read_meters(now);
+            }
+        }
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        match ask {
+            Ask::Look(look) => self.adapters.look(look),
+            Ask::Command { command, confirm, answer } => {
+                let done = confirmed(&command, confirm)
+                    .and_then(|()| self.turn(Input::Command(command)).map_or(Ok(()), Err));
+                // A face that is gone does not want to know.
+                let _ = answer.send(done);
+            }
+        }
+    }
+
+    fn turn(&mut self, input: Input) -> Option<Refusal> {
+        let now = self.clock.now();
+        let entry = self.journal.is_some().then(|| Entry { now, input: input.clone() });
+        let woken = input == Input::Wake;
+        let outcome = self.show.handle(now, input);
+        if let Some(refusal) = outcome.refusal {
+            // Nothing changed: there is nothing to journal.
+            return Some(refusal);
+        }
+        let idle = outcome.events.is_empty() && outcome.effects.is_empty();
+        if let (Some(journal), Some(entry)) = (&mut self.journal, entry)
+            && !(woken && idle)
+        {
+            journal.add(&entry);
+        }
+        for effect in outcome.effects {
+            match effect {
+                Effect::Finish { exit_code } => self.over = Some(exit_code),
+                effect => self.adapters.order(effect),
+            }
+        }
+        if !idle {
+            // Before the events: who sees an event finds the show at least that new.
+            self.faces.show.send_replace(Arc::new(self.show.clone()));
+        }
+        for event in outcome.events {
+            let (seq, sentence) = (event.seq, event.what.sentence());
+            match event.what.severity() {
+                Severity::Info => tracing::info!(seq, "{sentence}"),
+                Severity::Warning => tracing::warn!(seq, "{sentence}"),
+                Severity::Critical => tracing::error!(seq, "{sentence}"),
+            }
+            // Nobody may be looking.
+            let _ = self.faces.events.send(event);
+        }
+        None
+    }
+
+    fn read_meters(&mut self, now: Instant) {
+        let watched = self.faces.meters.receiver_count() > 0;
+        self.meters_at = now + if watched { METERS } else { METERS_ALONE };
+        if !watched && self.report.is_none() {
+            return;
+        }
+        self.meters.at_ms = self.clock.moment(now).as_ms();
+        self.adapters.read_meters(&mut self.meters);
+        self.meters.process = self.process.figures();
+        self.faces.meters.send_replace(Arc::new(self.meters.clone()));
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,57 @@
+//! Which shows run on this machine, by the cards beside their sockets. What a dead engine left is removed.
+
+use std::{
+    fs,
+    io::ErrorKind,
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+};
+
+use rustix::process::{Pid, test_kill_process};
+
+use crate::engine::wire::Card;
+
+/// A show that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningShow {
+    /// Where it is taken up.
+    pub socket: PathBuf,
+    /// What it says of itself.
+    pub card: Card,
+}
+
+/// Every running show whose socket is in one of these directories, oldest first.
+pub fn running(dirs: &[PathBuf]) -> Vec<RunningShow> {
+    let mut shows: Vec<RunningShow> = dirs.iter().flat_map(|dir| in_dir(dir)).collect();
+    shows.sort_by(|a, b| (a.card.started, a.card.pid).cmp(&(b.card.started, b.card.pid)));
+    shows.dedup_by(|a, b| a.card.pid == b.card.pid);
+    shows
+}
+
+fn in_dir(dir: &Path) -> Vec<RunningShow> {
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    let sockets = entries.flatten().map(|e| e.path());
+    sockets
+        .filter(|p| p.extension().is_some_and(|e| e == "sock"))
+        .filter_map(|socket| look_at(&socket))
+        .collect()
+}
+
+fn look_at(socket: &Path) -> Option<RunningShow> {
+    let pid: i32 = socket.file_stem()?.to_str()?.parse().ok()?;
+    let card_path = socket.with_extension("json");
+    let alive = Pid::from_raw(pid).is_some_and(|pid| test_kill_process(pid).is_ok());
+    // Another process may have a dead engine's number by now: only its socket answers.
+    let refused = || {
+        UnixStream::connect(socket)
+            .is_err_and(|e| matches!(e.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound))
+    };
+    if !alive || refused() {
+        let _ = fs::remove_file(&card_path);
+        let _ = fs::remove_file(socket);
+        return None;
+    }
+    // No card yet: it is only just starting.
+    let card: Card = serde_json::from_slice(&fs::read(card_path).ok()?).ok()?;
+    Some(RunningShow { socket: socket.to_owned(), card })
+}
