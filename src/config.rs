@@ -1,1 +1,66 @@
-//! (being laid)
+//! Floor 3: files -> domain. Show files, settings, profiles and layouts become checked values, or a list
+//! of everything that is wrong with them, with file, line and column. It reads files; it writes none,
+//! opens no device and no socket, and knows no clock.
+
+mod diagnostics;
+mod dirs;
+mod presets;
+mod reader;
+mod redact;
+pub mod schema;
+mod secrets;
+mod settings;
+mod show;
+
+use std::{fs::File, io::Read, path::Path};
+
+pub use diagnostics::{Diagnostics, Problem, Spot};
+pub use dirs::Dirs;
+pub use presets::{Preset, Source, layouts, load_layout, load_profile, profiles};
+pub use redact::shown_url;
+pub use schema::{report_schema, show_schema};
+pub use secrets::{read_secret, secret_warning};
+pub use settings::{STAGE_PORT, Settings, Theme, print_config};
+pub use show::{EXAMPLES, builtin_show, load_show, parse_show};
+
+/// Something outside a file's text broke: what, why, and what to do, in one sentence or two.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Failure(String);
+
+impl Failure {
+    /// A failure with its sentence.
+    pub fn new(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
+    }
+}
+
+/// The text of a file of at most `max` bytes; `wanted` is what it should have been ("a show file").
+fn read_text(path: &Path, origin: &str, max: u64, wanted: &str) -> Result<String, Diagnostics> {
+    let whole = |what: String, todo: &str| Diagnostics::from(Problem::whole(origin, what, todo));
+    let failed = |e: std::io::Error| match e.kind() {
+        std::io::ErrorKind::NotFound => {
+            whole("there is no such file".into(), "check the path; `hawker` alone needs no file")
+        }
+        _ => whole(format!("cannot be read: {e}"), "check the path and who may read it"),
+    };
+    let file = File::open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.is_dir() {
+        return Err(whole("this is a folder".into(), "name a file in it"));
+    }
+    let mut bytes = Vec::new();
+    file.take(max + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > max {
+        let what = format!("this is larger than {} KiB, too large for {wanted}", max / 1024);
+        return Err(whole(what, "check that it is the right file"));
+    }
+    String::from_utf8(bytes).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        let good = &e.as_bytes()[..at];
+        let line = good.iter().filter(|b| **b == b'\n').count() + 1;
+        whole(
+            format!("this is not UTF-8 text (first at line {line}, byte {} of the file)", at + 1),
+            "save it as UTF-8 in your editor, or check that it is the right file",
+        )
+    })
+}
