@@ -1,0 +1,38 @@
+//! Starts GStreamer once: its log goes to ours, never to the terminal, and the elements linked in are made
+//! known to it.
+
+use std::sync::Once;
+
+use gst::log;
+
+use super::error::{MediaError, without_secrets};
+
+/// Starts GStreamer. May be called again; only the first call does anything.
+///
+/// # Errors
+/// When the library does not start or the linked-in elements are refused.
+pub fn init() -> Result<(), MediaError> {
+    // Process-wide because GStreamer's own state is: a second log function would say everything twice.
+    static LOG: Once = Once::new();
+    gst::init().map_err(|e| MediaError::Init(e.to_string()))?;
+    LOG.call_once(|| {
+        log::remove_default_log_function();
+        if std::env::var_os("GST_DEBUG").is_none() {
+            log::set_active(true);
+            log::set_default_threshold(gst::DebugLevel::Warning);
+        }
+        log::add_log_function(|category, level, _file, _function, _line, _object, message| {
+            let Some(text) = message.get() else { return };
+            let text = without_secrets(text.as_str());
+            let of = category.name();
+            // What matters to the show comes over the bus, in better words; the library's own log is
+            // for finding out afterwards.
+            match level {
+                gst::DebugLevel::Error => tracing::warn!(target: "gstreamer", "{of}: {text}"),
+                gst::DebugLevel::Warning => tracing::debug!(target: "gstreamer", "{of}: {text}"),
+                _ => tracing::trace!(target: "gstreamer", "{of}: {text}"),
+            }
+        });
+    });
+    gstrsrtp::plugin_register_static().map_err(|e| MediaError::Init(e.to_string()))
+}

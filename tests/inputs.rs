@@ -1,0 +1,310 @@
+//! Inputs for real: each kind delivers, at its rate, with true times, and leaves nothing behind.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Condvar, Mutex},
+    time::{Duration, Instant},
+};
+
+use gst::prelude::*;
+use hawker::{
+    base::{Canvas, Db},
+    media::{
+        self, MediaClock,
+        input::{RawFrame, RawSound, Sink, Source},
+    },
+    show::{FailureKind, InputKind, InputSpec, spec::TestPattern},
+};
+
+const CANVAS: Canvas = Canvas { width: 640, height: 360, fps: 30 };
+
+#[derive(Default)]
+struct Seen {
+    frames: Vec<(u64, u64, gst_video::VideoInfo)>,
+    sounds: Vec<(u64, u64, f32)>,
+    last: Option<RawFrame>,
+    up: Vec<String>,
+    failed: Vec<(String, FailureKind)>,
+    ended: u32,
+    buffers: u64,
+}
+
+struct Watcher {
+    clock: MediaClock,
+    seen: Mutex<Seen>,
+    changed: Condvar,
+}
+
+impl Watcher {
+    fn new() -> Arc<Self> {
+        media::init().unwrap();
+        Arc::new(Self {
+            clock: MediaClock::new(),
+            seen: Mutex::default(),
+            changed: Condvar::new(),
+        })
+    }
+
+    fn start(self: &Arc<Self>, kind: InputKind) -> Source {
+        self.try_start(kind).unwrap()
+    }
+
+    fn try_start(self: &Arc<Self>, kind: InputKind) -> Result<Source, media::MediaError> {
+        let spec = InputSpec { id: "x".parse().unwrap(), kind, gain: Db(0.0), muted: false };
+        Source::start(&spec, CANVAS, &self.clock, self.clone())
+    }
+
+    fn note(&self, what: impl FnOnce(&mut Seen)) {
+        what(&mut self.seen.lock().unwrap());
+        self.changed.notify_all();
+    }
+
+    /// Waits until `enough`; what was seen, or a panic saying what was seen instead.
+    #[track_caller]
+    fn until<T>(&self, seconds: u64, enough: impl Fn(&Seen) -> Option<T>) -> T {
+        let deadline = Instant::now() + Duration::from_secs(seconds);
+        let mut seen = self.seen.lock().unwrap();
+        loop {
+            if let Some(found) = enough(&seen) {
+                return found;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(
+                !left.is_zero(),
+                "not in {seconds} s: {} frames, {} sounds, up {:?}, failed {:?}, ended {}",
+                seen.frames.len(),
+                seen.sounds.len(),
+                seen.up,
+                seen.failed,
+                seen.ended
+            );
+            seen = self.changed.wait_timeout(seen, left).unwrap().0;
+        }
+    }
+}
+
+impl Sink for Watcher {
+    fn frame(&self, f: RawFrame) {
+        let now = self.clock.now().nseconds();
+        self.note(|s| {
+            s.frames.push((f.captured.nseconds(), now, f.info.clone()));
+            s.buffers += 1;
+            s.last = Some(f);
+        });
+    }
+
+    fn sound(&self, x: RawSound) {
+        let bytes = x.buffer.map_readable().unwrap();
+        let samples: Vec<f32> =
+            bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        let power = samples.iter().map(|v| v * v).sum::<f32>() / samples.len().max(1) as f32;
+        self.note(|s| {
+            s.sounds.push((x.captured.nseconds(), samples.len() as u64 / 2, power.sqrt()));
+        });
+    }
+
+    fn up(&self, format: String) {
+        self.note(|s| s.up.push(format));
+    }
+
+    fn failed(&self, reason: String, kind: FailureKind) {
+        self.note(|s| s.failed.push((reason, kind)));
+    }
+
+    fn ended(&self) {
+        self.note(|s| s.ended += 1);
+    }
+}
+
+fn gone(source: Source) {
+    let pipeline = source.pipeline();
+    assert!(source.stop().wait(Duration::from_secs(5)), "it does not go down");
+    let deadline = Instant::now() + Duration::from_secs(2);
+    while pipeline.upgrade().is_some() {
+        assert!(Instant::now() < deadline, "something still holds the pipeline");
+        std::thread::yield_now();
+    }
+}
+
+/// Runs a pipeline to its end.
+fn make(description: &str) {
+    media::init().unwrap();
+    let pipeline = gst::parse::launch(description).unwrap();
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let message = pipeline
+        .bus()
+        .unwrap()
+        .timed_pop_filtered(
+            gst::ClockTime::from_seconds(20),
+            &[gst::MessageType::Eos, gst::MessageType::Error],
+        )
+        .expect("the making takes too long");
+    pipeline.set_state(gst::State::Null).unwrap();
+    assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
+}
+
+fn clip(to: &Path, video: &str, audio: &str, mux: &str) -> PathBuf {
+    make(&format!(
+        "{mux} name=m ! filesink location={} \
+         videotestsrc num-buffers=30 ! video/x-raw,width=320,height=180,framerate=30/1 ! {video} ! m. \
+         audiotestsrc num-buffers=50 samplesperbuffer=960 ! audio/x-raw,rate=48000,channels=2 ! {audio} ! m.",
+        to.display()
+    ));
+    to.to_owned()
+}
+
+fn webm(dir: &Path) -> PathBuf {
+    clip(&dir.join("clip.webm"), "vp8enc deadline=1", "opusenc", "webmmux")
+}
+
+fn test(pattern: TestPattern, tone_hz: Option<u32>) -> InputKind {
+    InputKind::Test { pattern, tone_hz }
+}
+
+#[test]
+fn a_test_picture_comes_at_its_rate_with_exact_steps() {
+    for pattern in [TestPattern::Ball, TestPattern::Bars, TestPattern::Noise] {
+        let watcher = Watcher::new();
+        let source = watcher.start(test(pattern, Some(1000)));
+        watcher.until(10, |s| (s.frames.len() >= 45 && s.sounds.len() >= 100).then_some(()));
+        gone(source);
+        let seen = watcher.seen.lock().unwrap();
+        assert_eq!(seen.up, ["640x360 30/1, 48 kHz stereo"]);
+        for pair in seen.frames.windows(2) {
+            let step = pair[1].0 - pair[0].0;
+            assert!((33_333_332..=33_333_335).contains(&step), "{pattern:?}: a step of {step} ns");
+        }
+        for (captured, now, info) in &seen.frames {
+            assert_eq!((info.width(), info.height()), (640, 360));
+            assert_eq!(info.format(), gst_video::VideoFormat::I420);
+            let age = *now as i64 - *captured as i64;
+            assert!((-2_000_000..300_000_000).contains(&age), "{age} ns old");
+        }
+        let tone = seen.sounds[50].2;
+        assert!((0.05..0.09).contains(&tone), "-20 dBFS sine has an RMS of 0.0707, not {tone}");
+        assert!(seen.sounds.iter().all(|s| s.1 == 480));
+        assert!(seen.failed.is_empty());
+    }
+}
+
+#[test]
+fn a_file_goes_round_without_a_gap_and_in_step() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = [
+        webm(dir.path()),
+        clip(
+            &dir.path().join("clip.mkv"),
+            "x264enc tune=zerolatency",
+            "audioconvert ! vorbisenc",
+            "matroskamux",
+        ),
+        clip(
+            &dir.path().join("clip.mp4"),
+            "x264enc bframes=2",
+            "audioconvert ! avenc_aac",
+            "mp4mux",
+        ),
+    ];
+    for path in files {
+        let watcher = Watcher::new();
+        // Started late: nothing may burst.
+        watcher.clock.clock.wait_for(gst::ClockTime::from_mseconds(300));
+        let source = watcher.start(InputKind::File { path: path.clone(), repeat: true });
+        watcher.until(15, |s| (s.frames.len() >= 100).then_some(()));
+        gone(source);
+        let seen = watcher.seen.lock().unwrap();
+        let shown = path.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(seen.failed.is_empty(), "{shown}: {:?}", seen.failed);
+        for pair in seen.frames.windows(2) {
+            let step = pair[1].0 as i64 - pair[0].0 as i64;
+            assert!(step > 0 && step < 80_000_000, "{shown}: a step of {step} ns");
+        }
+        for (captured, now, _) in &seen.frames {
+            let late = *now as i64 - *captured as i64;
+            assert!((-2_000_000..60_000_000).contains(&late), "{shown}: {late} ns late");
+        }
+        let (first, last) = (seen.frames[0], seen.frames[seen.frames.len() - 1]);
+        let (first, last) = (first.0, last.0);
+        let spent = (last - first) as f64 / 1e9;
+        let rate = (seen.frames.len() - 1) as f64 / spent;
+        assert!((28.0..30.5).contains(&rate), "{shown}: {rate} frames per second");
+        // Sound: what was heard up to any moment is as long as the time that passed.
+        let mut expected = seen.sounds[0].0;
+        for (captured, samples, _) in &seen.sounds {
+            let off = *captured as i64 - expected as i64;
+            assert!(off.abs() < 45_000_000, "{shown}: sound off by {off} ns");
+            expected = captured + samples * 1_000_000_000 / 48_000;
+        }
+    }
+}
+
+#[test]
+fn a_file_played_once_ends_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let watcher = Watcher::new();
+    let source = watcher.start(InputKind::File { path: webm(dir.path()), repeat: false });
+    watcher.until(10, |s| (s.ended == 1).then_some(()));
+    gone(source);
+    let seen = watcher.seen.lock().unwrap();
+    assert_eq!(seen.up, ["320x180 30/1, 48 kHz stereo"]);
+    assert!((28..=30).contains(&seen.frames.len()), "{} frames", seen.frames.len());
+    assert!(seen.failed.is_empty());
+}
+
+#[test]
+fn files_that_are_not_there_or_damaged_are_refused_in_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let watcher = Watcher::new();
+    let error = watcher
+        .try_start(InputKind::File { path: dir.path().join("none.mp4"), repeat: true })
+        .unwrap_err();
+    assert_eq!(error.kind(), FailureKind::Lasting);
+    assert!(error.to_string().contains("none.mp4") && error.to_string().contains("check the path"));
+
+    let empty = dir.path().join("empty.mp4");
+    std::fs::write(&empty, b"").unwrap();
+    assert!(watcher.try_start(InputKind::File { path: empty, repeat: true }).is_err());
+
+    let text = dir.path().join("bad.mp4");
+    std::fs::write(&text, [0x17_u8; 5000]).unwrap();
+    let source = watcher.start(InputKind::File { path: text, repeat: true });
+    let (reason, kind) = watcher.until(12, |s| s.failed.first().cloned());
+    assert_eq!(kind, FailureKind::Lasting, "{reason}");
+    assert!(reason.contains("not a media file"), "{reason}");
+    gone(source);
+}
+
+#[test]
+fn an_image_keeps_coming_and_its_alpha_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let opaque = dir.path().join("opaque.png");
+    make(&format!(
+        "videotestsrc num-buffers=1 ! video/x-raw,format=RGBA,width=1600,height=900 ! pngenc ! filesink location={}",
+        opaque.display()
+    ));
+    let clear = dir.path().join("clear.png");
+    make(&format!(
+        "videotestsrc num-buffers=1 pattern=solid-color foreground-color=0x40ff0000 ! \
+         video/x-raw,format=BGRA,width=100,height=50 ! videoconvert ! video/x-raw,format=RGBA ! pngenc ! filesink location={}",
+        clear.display()
+    ));
+    let cases = [
+        (opaque, gst_video::VideoFormat::I420, (640, 360)),
+        (clear, gst_video::VideoFormat::A420, (100, 50)),
+    ];
+    for (path, format, size) in cases {
+        let watcher = Watcher::new();
+        let source = watcher.start(InputKind::Image { path });
+        watcher.until(5, |s| (s.frames.len() >= 5).then_some(()));
+        gone(source);
+        let seen = watcher.seen.lock().unwrap();
+        for (captured, now, info) in &seen.frames {
+            assert_eq!((info.format(), (info.width(), info.height())), (format, size));
+            assert!(now - captured < 50_000_000);
+        }
+        for pair in seen.frames.windows(2) {
+            assert!(pair[1].0 - pair[0].0 < 400_000_000, "an image looks stale");
+        }
+        assert_eq!(seen.up.len(), 1);
+    }
+}
