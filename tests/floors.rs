@@ -163,7 +163,12 @@ struct Named {
 }
 
 /// Reads the path, or the tree of paths, that begins at `i`; gives where it ends.
-fn tree(tokens: &[Token], mut i: usize, prefix: &[String], leaves: &mut Vec<Vec<String>>) -> usize {
+fn tree(
+    tokens: &[Token],
+    mut i: usize,
+    prefix: &[String],
+    leaves: &mut Vec<(Vec<String>, usize)>,
+) -> usize {
     let text = |i: usize| tokens.get(i).map_or("", |t| t.text.as_str());
     let mut path = prefix.to_vec();
     loop {
@@ -186,7 +191,7 @@ fn tree(tokens: &[Token], mut i: usize, prefix: &[String], leaves: &mut Vec<Vec<
             && (matches!(text(i + 1), "{" | "*")
                 || text(i + 1).starts_with(|c: char| c.is_alphabetic() || c == '_'));
         if !joined {
-            leaves.push(path);
+            leaves.push((path, tokens.get(i - 1).map_or(0, |t| t.line)));
             return i;
         }
         i += 1;
@@ -254,9 +259,9 @@ fn paths(source: &str) -> (Vec<Token>, Vec<Named>) {
                 let mut leaves = Vec::new();
                 let end = tree(&tokens, i, &[], &mut leaves);
                 let then = [text(end).to_owned(), text(end + 1).to_owned()];
-                named.extend(leaves.into_iter().map(|path| Named {
+                named.extend(leaves.into_iter().map(|(path, line)| Named {
                     path,
-                    line: tokens[i].line,
+                    line,
                     in_use,
                     in_test: tokens[i].in_test,
                     inside: modules.iter().map(|(name, _)| name.clone()).collect(),
@@ -485,6 +490,13 @@ mod the_scanner {
         }
         fails("scene.rs", "use super::engine::Handle;", "imports point down only");
         fails("media/input.rs", "use super::super::engine::Handle;", "imports point down only");
+    }
+
+    #[test]
+    fn points_at_the_line() {
+        let wrong = about("scene/plan.rs", "use crate::{\n    base::Db,\n    engine::Handle,\n};");
+        assert_eq!(wrong.len(), 1, "{wrong:?}");
+        assert!(wrong[0].starts_with("src/scene/plan.rs:4: "), "{wrong:?}");
     }
 
     #[test]
