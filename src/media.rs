@@ -1,12 +1,25 @@
-//! Floor 4: GStreamer, and nothing but this room names it. Inputs, program, encoder and publisher are
+//! Floor 4: GStreamer, and nothing but this room names it. Inputs, program, encoders and sessions are
 //! pipelines of their own on one clock; each can fail, restart and be leak-tested alone.
 
+pub mod cadence;
 pub mod clock;
+pub mod compose;
+pub mod encoder;
 pub mod error;
+pub mod fanout;
+pub mod feed;
+pub mod glimpse;
 pub mod init;
 pub mod input;
+pub mod mixer;
 pub mod packages;
+pub mod program;
+pub mod publisher;
+pub mod slate;
+pub mod studio;
 
 pub use clock::MediaClock;
 pub use error::MediaError;
 pub use init::init;
+pub use publisher::{Publisher, SessionEvent};
+pub use studio::Studio;

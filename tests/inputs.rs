@@ -38,11 +38,7 @@ struct Watcher {
 impl Watcher {
     fn new() -> Arc<Self> {
         media::init().unwrap();
-        Arc::new(Self {
-            clock: MediaClock::new(),
-            seen: Mutex::default(),
-            changed: Condvar::new(),
-        })
+        Arc::new(Self { clock: MediaClock::new(), seen: Mutex::default(), changed: Condvar::new() })
     }
 
     fn start(self: &Arc<Self>, kind: InputKind) -> Source {

@@ -120,8 +120,13 @@ mod tests {
 
     /// Runs `ticks` ticks against an input with that phase, delay and jitter; returns for each tick the frame
     /// number shown, the wait, and the time carried.
-    fn run(cadence: &mut Cadence, ticks: u32, phase: u64, delay: u64, jitter: impl Fn(u64) -> u64)
-    -> Vec<(u64, u64, u64)> {
+    fn run(
+        cadence: &mut Cadence,
+        ticks: u32,
+        phase: u64,
+        delay: u64,
+        jitter: impl Fn(u64) -> u64,
+    ) -> Vec<(u64, u64, u64)> {
         let arrival = |n: u64| phase + n * FRAME + delay + jitter(n);
         let mut shown = u64::MAX;
         (0..ticks)
@@ -148,7 +153,10 @@ mod tests {
         for phase_ms in [1, 5, 12, 20, 32] {
             let mut cadence = Cadence::new(FRAME, 1_000_000_000);
             let ticks = run(&mut cadence, 120, phase_ms * 1_000_000, 2_000_000, |_| 0);
-            assert!(ticks.windows(2).all(|w| w[1].0 == w[0].0 + 1), "phase {phase_ms} ms: {ticks:?}");
+            assert!(
+                ticks.windows(2).all(|w| w[1].0 == w[0].0 + 1),
+                "phase {phase_ms} ms: {ticks:?}"
+            );
             let waits: Vec<u64> = ticks[80..].iter().map(|t| t.1).collect();
             assert!(waits.iter().all(|w| *w < 2_000_000), "phase {phase_ms} ms: {waits:?}");
         }

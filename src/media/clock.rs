@@ -43,3 +43,8 @@ impl MediaClock {
         self.base.nseconds().saturating_add(running.nseconds())
     }
 }
+
+/// The wall clock, in nanoseconds since 1970 UTC.
+pub fn wall_ns() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(0)
+}

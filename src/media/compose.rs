@@ -96,7 +96,11 @@ impl Composer {
                 Ok(frame.buffer)
             } else {
                 self.canvas_with(|this, dest| {
-                    this.layer(&frame, fit(frame.info.width(), frame.info.height(), layer.place, layer.fit), dest)
+                    this.layer(
+                        &frame,
+                        fit(frame.info.width(), frame.info.height(), layer.place, layer.fit),
+                        dest,
+                    )
                 })
             };
         }
@@ -163,7 +167,13 @@ impl Composer {
         let recipe = Recipe {
             from: (frame.info.format(), frame.info.width(), frame.info.height()),
             draw: [
-                draw.from.x, draw.from.y, draw.from.w, draw.from.h, draw.to.x, draw.to.y, draw.to.w,
+                draw.from.x,
+                draw.from.y,
+                draw.from.w,
+                draw.from.h,
+                draw.to.x,
+                draw.to.y,
+                draw.to.w,
                 draw.to.h,
             ],
         };
@@ -201,13 +211,10 @@ impl Composer {
         let broken = |what: &str| MediaError::passing(what);
         let identity = frame.buffer.as_ptr() as usize;
         if self.overlays.get(&recipe).is_none_or(|(of, _)| *of != identity) {
-            let info = gst_video::VideoInfo::builder(
-                gst_video::VideoFormat::A420,
-                draw.to.w,
-                draw.to.h,
-            )
-            .build()
-            .map_err(|e| MediaError::passing(format!("no overlay: {e}")))?;
+            let info =
+                gst_video::VideoInfo::builder(gst_video::VideoFormat::A420, draw.to.w, draw.to.h)
+                    .build()
+                    .map_err(|e| MediaError::passing(format!("no overlay: {e}")))?;
             let source =
                 gst_video::VideoFrame::from_buffer_readable(frame.buffer.clone(), &frame.info)
                     .map_err(|_| broken("an input's picture cannot be read"))?;
@@ -240,8 +247,8 @@ impl Composer {
         let source = gst_video::VideoFrameRef::from_buffer_ref_readable(&under, &self.info)
             .map_err(|_| broken())?;
         let mixed = self.pool.acquire_buffer(None).map_err(|_| broken())?;
-        let mut dest = gst_video::VideoFrame::from_buffer_writable(mixed, &self.info)
-            .map_err(|_| broken())?;
+        let mut dest =
+            gst_video::VideoFrame::from_buffer_writable(mixed, &self.info).map_err(|_| broken())?;
         for plane in 0..3_usize {
             let shift = u32::from(plane > 0);
             let width = (self.canvas.width >> shift) as usize;

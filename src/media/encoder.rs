@@ -56,17 +56,58 @@ const fn hardware(
 
 /// Every encoder hawker knows, best first.
 pub const KINDS: &[Kind] = &[
-    hardware("nvh264enc", &[("preset", "low-latency-hq"), ("zerolatency", "true"), ("bframes", "0"), ("rc-mode", "cbr")], ("bitrate", 1), "gop-size"),
-    hardware("vah264lpenc", &[("b-frames", "0"), ("rate-control", "cbr")], ("bitrate", 1), "key-int-max"),
-    hardware("vah264enc", &[("b-frames", "0"), ("rate-control", "cbr")], ("bitrate", 1), "key-int-max"),
-    hardware("qsvh264enc", &[("b-frames", "0"), ("low-latency", "true"), ("rate-control", "cbr")], ("bitrate", 1), "gop-size"),
-    hardware("vtenc_h264_hw", &[("realtime", "true"), ("allow-frame-reordering", "false")], ("bitrate", 1), "max-keyframe-interval"),
-    hardware("mfh264enc", &[("low-latency", "true"), ("bframes", "0"), ("rc-mode", "cbr")], ("bitrate", 1), "gop-size"),
+    hardware(
+        "nvh264enc",
+        &[
+            ("preset", "low-latency-hq"),
+            ("zerolatency", "true"),
+            ("bframes", "0"),
+            ("rc-mode", "cbr"),
+        ],
+        ("bitrate", 1),
+        "gop-size",
+    ),
+    hardware(
+        "vah264lpenc",
+        &[("b-frames", "0"), ("rate-control", "cbr")],
+        ("bitrate", 1),
+        "key-int-max",
+    ),
+    hardware(
+        "vah264enc",
+        &[("b-frames", "0"), ("rate-control", "cbr")],
+        ("bitrate", 1),
+        "key-int-max",
+    ),
+    hardware(
+        "qsvh264enc",
+        &[("b-frames", "0"), ("low-latency", "true"), ("rate-control", "cbr")],
+        ("bitrate", 1),
+        "gop-size",
+    ),
+    hardware(
+        "vtenc_h264_hw",
+        &[("realtime", "true"), ("allow-frame-reordering", "false")],
+        ("bitrate", 1),
+        "max-keyframe-interval",
+    ),
+    hardware(
+        "mfh264enc",
+        &[("low-latency", "true"), ("bframes", "0"), ("rc-mode", "cbr")],
+        ("bitrate", 1),
+        "gop-size",
+    ),
     Kind {
         element: "x264enc",
         hardware: false,
         codec: VideoCodec::H264,
-        live: &[("tune", "zerolatency"), ("bframes", "0"), ("byte-stream", "true"), ("aud", "false"), ("vbv-buf-capacity", "400")],
+        live: &[
+            ("tune", "zerolatency"),
+            ("bframes", "0"),
+            ("byte-stream", "true"),
+            ("aud", "false"),
+            ("vbv-buf-capacity", "400"),
+        ],
         rate: ("bitrate", 1),
         key_distance: "key-int-max",
     },
@@ -82,7 +123,15 @@ pub const KINDS: &[Kind] = &[
         element: "vp8enc",
         hardware: false,
         codec: VideoCodec::Vp8,
-        live: &[("deadline", "1"), ("cpu-used", "8"), ("end-usage", "cbr"), ("error-resilient", "default"), ("lag-in-frames", "0"), ("threads", "2"), ("keyframe-mode", "auto")],
+        live: &[
+            ("deadline", "1"),
+            ("cpu-used", "8"),
+            ("end-usage", "cbr"),
+            ("error-resilient", "default"),
+            ("lag-in-frames", "0"),
+            ("threads", "2"),
+            ("keyframe-mode", "auto"),
+        ],
         rate: ("target-bitrate", 1000),
         key_distance: "keyframe-max-dist",
     },
@@ -170,9 +219,8 @@ impl Kind {
         let source = make("videotestsrc")?;
         source.set_property("num-buffers", 5_i32);
         let filter = make("capsfilter")?;
-        let raw = canvas_info(canvas).and_then(|i| {
-            i.to_caps().map_err(|e| MediaError::lasting(e.to_string()))
-        });
+        let raw = canvas_info(canvas)
+            .and_then(|i| i.to_caps().map_err(|e| MediaError::lasting(e.to_string())));
         filter.set_property("caps", raw.map_err(|e| e.to_string())?);
         let convert = make("videoconvert")?;
         let encoder = self.make(profile).map_err(|e| e.to_string())?;
@@ -327,10 +375,7 @@ impl VideoEncoder {
 
     /// Why it broke, if it broke.
     pub fn broken(&self) -> Option<String> {
-        self.shared
-            .broken
-            .load(Ordering::Acquire)
-            .then(|| lock(&self.shared.reason).clone())
+        self.shared.broken.load(Ordering::Acquire).then(|| lock(&self.shared.reason).clone())
     }
 }
 
@@ -352,8 +397,7 @@ impl Shared {
         let pending = {
             let mut pending = lock(&self.pending);
             let pts_ns = running.map(gst::ClockTime::nseconds);
-            while pending.len() > 1
-                && pts_ns.is_some_and(|pts| pending[0].pts_ns + 1_000_000 < pts)
+            while pending.len() > 1 && pts_ns.is_some_and(|pts| pending[0].pts_ns + 1_000_000 < pts)
             {
                 pending.pop_front();
             }
@@ -414,11 +458,7 @@ impl AudioEncoder {
     pub const FRAMES: usize = RATE as usize / 50;
 
     /// Starts it; packets go to `fanout`.
-    pub fn start(
-        rate: Kbps,
-        clock: &MediaClock,
-        fanout: &Arc<Fanout>,
-    ) -> Result<Self, MediaError> {
+    pub fn start(rate: Kbps, clock: &MediaClock, fanout: &Arc<Fanout>) -> Result<Self, MediaError> {
         let setup = |e: gst::glib::BoolError| MediaError::lasting(format!("opusenc: {e}"));
         let caps = gst::Caps::builder("audio/x-raw")
             .field("format", "S16LE")

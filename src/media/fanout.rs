@@ -110,7 +110,8 @@ impl Fanout {
     pub fn key_due(&self, now_ns: u64) -> bool {
         let mut wish = lock(&self.wish);
         let spacing = if wish.first { FIRST_KEY_SPACING_NS } else { KEY_SPACING_NS };
-        let due = wish.wanted && wish.last_ns.is_none_or(|last| now_ns.saturating_sub(last) >= spacing);
+        let due =
+            wish.wanted && wish.last_ns.is_none_or(|last| now_ns.saturating_sub(last) >= spacing);
         if due {
             *wish = KeyWish { wanted: false, first: false, last_ns: Some(now_ns) };
         }
@@ -224,7 +225,11 @@ mod tests {
         // Nobody takes frames out: the queue stays bounded, and after the first loss only a key frame
         // may come in again.
         assert_eq!(stalled.video.current_level_buffers(), MOST_WAITING);
-        assert_eq!(stalled.dropped(), 2, "one for the loss, one for the key frame that found no place");
+        assert_eq!(
+            stalled.dropped(),
+            2,
+            "one for the loss, one for the key frame that found no place"
+        );
         assert_eq!(shut.video.current_level_buffers(), 0);
         assert!(fanout.key_due(0), "the stalled output asked for a key frame");
         fanout.leave(&stalled);

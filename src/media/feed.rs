@@ -162,9 +162,7 @@ impl Sink for FeedSink {
             return;
         }
         let Ok(map) = sound.buffer.map_readable() else { return };
-        let samples = map
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        let samples = map.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
         lock(&self.feed.track).push(sound.captured.nseconds(), samples);
     }
 

@@ -94,6 +94,7 @@ fn shrink(
     let row = info.width() as usize * 3;
     let stride = small.plane_stride()[0] as usize;
     let data = small.plane_data(0).ok()?;
-    let rgb = data.chunks(stride).take(info.height() as usize).flat_map(|r| &r[..row]).copied().collect();
+    let rgb =
+        data.chunks(stride).take(info.height() as usize).flat_map(|r| &r[..row]).copied().collect();
     Some(Picture { width: info.width() as u16, height: info.height() as u16, rgb })
 }

@@ -258,7 +258,9 @@ mod tests {
         track.push(0, tone(BLOCK, 0.5).into_iter());
         track.push(3 * BLOCK_NS, tone(BLOCK, 0.5).into_iter());
         let loud: Vec<bool> = (0..5)
-            .map(|n| mix_one(&mut mixer, &mut track, n * BLOCK as i64).iter().any(|s| s.abs() > 0.1))
+            .map(|n| {
+                mix_one(&mut mixer, &mut track, n * BLOCK as i64).iter().any(|s| s.abs() > 0.1)
+            })
             .collect();
         assert_eq!(loud, [true, true, false, true, true], "5 ms of each block spill into the next");
     }
@@ -285,7 +287,11 @@ mod tests {
         for _ in 0..20 {
             let mut loud: [f32; BLOCK * CHANNELS] = tone(BLOCK, 4.0).try_into().unwrap();
             limiter.run(&mut loud);
-            assert!(loud.iter().all(|s| s.abs() <= CEILING + 1e-3), "{:?}", loud.iter().fold(0.0_f32, |m, s| m.max(s.abs())));
+            assert!(
+                loud.iter().all(|s| s.abs() <= CEILING + 1e-3),
+                "{:?}",
+                loud.iter().fold(0.0_f32, |m, s| m.max(s.abs()))
+            );
         }
         assert!(limiter.take_reduction() > 12.0);
     }

@@ -61,8 +61,6 @@ struct Counts {
     repeated: AtomicU64,
     skipped: AtomicU64,
     dropped: AtomicU64,
-    /// Worst and latest wait of a main frame for its tick, in microseconds.
-    wait_us: AtomicU32,
 }
 
 /// What the sound thread measures.
@@ -141,8 +139,7 @@ impl Program {
             boot_id,
         });
         let encoder = shared.encoder(kind, 0)?;
-        let audio =
-            AudioEncoder::start(shared.profile.audio_kbps, &shared.clock, &shared.fanout)?;
+        let audio = AudioEncoder::start(shared.profile.audio_kbps, &shared.clock, &shared.fanout)?;
         let composer = Composer::new(shared.profile.canvas)?;
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new()
@@ -363,8 +360,8 @@ impl Shared {
         let main_input = match step {
             Step::One(composition) | Step::Two(_, composition, _) => composition.main(),
         };
-        let main: Option<(&InputId, Shown)> = main_input
-            .and_then(|id| Some((id, feeds.get(id)?.newest(now_ns)?)));
+        let main: Option<(&InputId, Shown)> =
+            main_input.and_then(|id| Some((id, feeds.get(id)?.newest(now_ns)?)));
         let main_frame = main.as_ref().map(|(id, s)| {
             let fresh = shown.as_ref().is_none_or(|(was, n)| was != *id || s.number > *n);
             if let Some((was, n)) = shown.as_ref().filter(|(was, _)| was == *id) {
@@ -376,11 +373,7 @@ impl Shared {
                     self.counts.skipped.fetch_add(skipped, Ordering::Relaxed);
                 }
             }
-            MainFrame {
-                captured_ns: s.frame.captured.nseconds(),
-                arrived_ns: s.arrived_ns,
-                fresh,
-            }
+            MainFrame { captured_ns: s.frame.captured.nseconds(), arrived_ns: s.arrived_ns, fresh }
         });
         *shown = main.as_ref().map(|(id, s)| ((*id).clone(), s.number));
         let pts_ns = cadence.tick(main_frame);
@@ -435,8 +428,8 @@ impl Shared {
                 })
                 .collect();
             let place = frame_at(block_number * BLOCK_NS);
-            let (block, missing) =
-                mixer.block(place, tracks.iter_mut().map(|(t, gain)| (&mut **t as &mut Track, *gain)));
+            let (block, missing) = mixer
+                .block(place, tracks.iter_mut().map(|(t, gain)| (&mut **t as &mut Track, *gain)));
             drop(tracks);
             drop(feeds);
             // Sound that keeps coming too late for its block is waited for longer.
@@ -470,7 +463,8 @@ impl Shared {
 }
 
 fn loudness_of(meter: &ebur128::EbuR128) -> Loudness {
-    let known = |value: Result<f64, ebur128::Error>| value.ok().filter(|v| v.is_finite() && *v > -70.0);
+    let known =
+        |value: Result<f64, ebur128::Error>| value.ok().filter(|v| v.is_finite() && *v > -70.0);
     Loudness {
         momentary: known(meter.loudness_momentary()),
         short_term: known(meter.loudness_shortterm()),

@@ -209,10 +209,8 @@ impl Publisher {
                 .request_pad_simple("sink_%u")
                 .ok_or_else(|| MediaError::lasting("webrtcbin gives no pad"))?;
             let transceiver = pad.property::<gst_webrtc::WebRTCRTPTransceiver>("transceiver");
-            transceiver.set_property(
-                "direction",
-                gst_webrtc::WebRTCRTPTransceiverDirection::Sendonly,
-            );
+            transceiver
+                .set_property("direction", gst_webrtc::WebRTCRTPTransceiverDirection::Sendonly);
             transceiver.set_property("codec-preferences", &caps);
             transceiver.set_property("do-nack", from == &video);
             let filter = gst::ElementFactory::make("capsfilter")
@@ -265,26 +263,25 @@ impl Publisher {
         let (tell, told) = oneshot::channel();
         let webrtc = self.webrtc.downgrade();
         let promise = gst::Promise::with_change_func(move |reply| {
-            let offer = reply.ok().flatten().and_then(|s| {
-                s.get::<gst_webrtc::WebRTCSessionDescription>("offer").ok()
-            });
+            let offer = reply
+                .ok()
+                .flatten()
+                .and_then(|s| s.get::<gst_webrtc::WebRTCSessionDescription>("offer").ok());
             if let (Some(offer), Some(webrtc)) = (&offer, webrtc.upgrade()) {
                 webrtc.emit_by_name::<()>("set-local-description", &[offer, &None::<gst::Promise>]);
             }
             let _ = tell.send(offer.and_then(|o| o.sdp().as_text().ok()));
         });
         self.webrtc.emit_by_name::<()>("create-offer", &[&None::<gst::Structure>, &promise]);
-        told.await
-            .ok()
-            .flatten()
-            .ok_or_else(|| MediaError::lasting("webrtcbin made no offer"))
+        told.await.ok().flatten().ok_or_else(|| MediaError::lasting("webrtcbin made no offer"))
     }
 
     /// Sets the ingest's answer.
     pub async fn answer(&self, sdp: &str) -> Result<(), MediaError> {
-        let bad = |why: &str| MediaError::passing(format!("the ingest's answer is of no use: {why}"));
-        let sdp = gst_sdp::SDPMessage::parse_buffer(sdp.as_bytes())
-            .map_err(|_| bad("it is not SDP"))?;
+        let bad =
+            |why: &str| MediaError::passing(format!("the ingest's answer is of no use: {why}"));
+        let sdp =
+            gst_sdp::SDPMessage::parse_buffer(sdp.as_bytes()).map_err(|_| bad("it is not SDP"))?;
         let answer = gst_webrtc::WebRTCSessionDescription::new(WebRTCSDPType::Answer, sdp);
         let (tell, told) = oneshot::channel();
         let promise = gst::Promise::with_change_func(move |reply| {
@@ -390,7 +387,13 @@ fn read_stats(reply: &gst::StructureRef, ssrcs: (u32, u32), now_ns: u64, sample:
     if sample.at_ns > 0 && bytes >= sample.bytes && passed > 100_000_000 {
         sample.kbps = Some((bytes - sample.bytes) as f64 * 8.0e6 / passed as f64);
     }
-    *sample = StatsSample { at_ns: now_ns, bytes, kbps: sample.kbps, rtt_ms: rtt.or(sample.rtt_ms), loss };
+    *sample = StatsSample {
+        at_ns: now_ns,
+        bytes,
+        kbps: sample.kbps,
+        rtt_ms: rtt.or(sample.rtt_ms),
+        loss,
+    };
 }
 
 /// Puts `rtpgccbwe` between the session and its transport, and listens to what it finds.
@@ -410,7 +413,8 @@ fn congestion_control(
         (profile.max_kbps.bits_per_second() + sound) / 4 * 5,
     );
     let on_rate = Arc::new(on_rate);
-    let (clock, feedback_ns, estimate) = (clock.clone(), Arc::clone(feedback_ns), Arc::clone(estimate));
+    let (clock, feedback_ns, estimate) =
+        (clock.clone(), Arc::clone(feedback_ns), Arc::clone(estimate));
     webrtc.connect("request-aux-sender", false, move |_| {
         let control = gst::ElementFactory::make("rtpgccbwe")
             .property("estimated-bitrate", start)
@@ -479,9 +483,9 @@ fn watch_session(
     webrtc.connect_notify(Some("connection-state"), move |webrtc, _| {
         let event = match webrtc.property::<WebRTCPeerConnectionState>("connection-state") {
             WebRTCPeerConnectionState::Connected => SessionEvent::Connected,
-            WebRTCPeerConnectionState::Failed => {
-                SessionEvent::Failed("the connection to the ingest broke (ICE or DTLS failed)".into())
-            }
+            WebRTCPeerConnectionState::Failed => SessionEvent::Failed(
+                "the connection to the ingest broke (ICE or DTLS failed)".into(),
+            ),
             WebRTCPeerConnectionState::Closed => {
                 SessionEvent::Failed("the ingest closed the connection".into())
             }
@@ -511,7 +515,9 @@ fn watch_session(
 
 /// Makes the DTLS certificate that all sessions of this process use, which costs 150-450 ms once: kept warm
 /// from the start, so that going live does not wait for it.
-pub struct WarmCertificate(#[allow(dead_code, reason = "held for its certificate")] Option<gst::Element>);
+pub struct WarmCertificate(
+    #[allow(dead_code, reason = "held for its certificate")] Option<gst::Element>,
+);
 
 impl WarmCertificate {
     /// Makes it.

@@ -51,9 +51,7 @@ pub fn draw(text: &str, canvas: Canvas) -> Result<RawFrame, MediaError> {
     let sample = drawn.ok_or_else(|| MediaError::lasting("a slate could not be drawn"))?;
     let buffer =
         sample.buffer_owned().ok_or_else(|| MediaError::lasting("a slate came out empty"))?;
-    let info = sample
-        .caps()
-        .and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok())
-        .unwrap_or(info);
+    let info =
+        sample.caps().and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok()).unwrap_or(info);
     Ok(RawFrame { buffer, info, captured: gst::ClockTime::ZERO })
 }

@@ -141,7 +141,12 @@ impl Studio {
             drop(old.stop());
         }
         let sink = feed.sink();
-        match Source::start(spec, self.profile.canvas, &self.clock, Arc::clone(&sink) as Arc<dyn Sink>) {
+        match Source::start(
+            spec,
+            self.profile.canvas,
+            &self.clock,
+            Arc::clone(&sink) as Arc<dyn Sink>,
+        ) {
             Ok(source) => {
                 lock(&self.sources).insert(spec.id.clone(), source);
             }

@@ -1,0 +1,165 @@
+//! The program with real GStreamer: it ticks whatever its inputs do, and a cut neither loses nor repeats a
+//! frame.
+
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use hawker::{
+    base::{Canvas, Db, Kbps},
+    media::{self, Studio},
+    scene::{Fit, Layer, Layout, Slot, Transition, TransitionKind},
+    show::{
+        Fact, Hears, InputKind, InputSpec, Profile, Rung, SceneSpec, ShowSpec, VideoCodec,
+        spec::TestPattern,
+    },
+    stats::Meters,
+};
+use tokio::sync::mpsc;
+
+const CANVAS: Canvas = Canvas { width: 640, height: 360, fps: 30 };
+
+fn spec() -> ShowSpec {
+    let input = |id: &str, pattern, tone_hz| InputSpec {
+        id: id.parse().unwrap(),
+        kind: InputKind::Test { pattern, tone_hz },
+        gain: Db(0.0),
+        muted: false,
+    };
+    let scene = |id: &str, layers: &[&str], layout: Layout| SceneSpec {
+        id: id.parse().unwrap(),
+        title: id.into(),
+        key: None,
+        layout_name: "test".into(),
+        layout,
+        layers: layers
+            .iter()
+            .map(|l| Layer { input: l.parse().unwrap(), fit: Fit::Contain })
+            .collect(),
+        hears: Hears::Layers,
+    };
+    let full = || Layout::Slots(vec![Slot::FULL]);
+    ShowSpec {
+        title: "a test".into(),
+        profile: Profile {
+            name: "test".into(),
+            canvas: CANVAS,
+            codec: VideoCodec::H264,
+            effort: "ultrafast".into(),
+            max_kbps: Kbps(1500),
+            start_kbps: Kbps(1000),
+            min_kbps: Kbps(100),
+            audio_kbps: Kbps(64),
+            keyframe_ms: 2000,
+            latency_target_ms: 600,
+            ladder: vec![Rung { canvas: CANVAS, from_kbps: Kbps(100) }],
+        },
+        inputs: vec![
+            input("ball", TestPattern::Ball, Some(440)),
+            input("bars", TestPattern::Bars, None),
+        ],
+        scenes: vec![
+            scene("one", &["ball"], full()),
+            scene("two", &["bars"], full()),
+            scene("both", &["ball", "bars"], Layout::Grid),
+        ],
+        outputs: Vec::new(),
+    }
+}
+
+fn wait(what: &str, mut done: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !done() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn started(spec: &ShowSpec) -> (Studio, mpsc::Receiver<Fact>) {
+    media::init().unwrap();
+    let (facts, reports) = mpsc::channel(256);
+    let studio = Studio::start(spec, &facts, 1).unwrap();
+    for input in &spec.inputs {
+        studio.start_input(input);
+    }
+    studio.take(spec.compose(&spec.scenes[0]), Transition::CUT);
+    (studio, reports)
+}
+
+#[test]
+fn five_hundred_cuts_lose_and_repeat_no_frame() {
+    let spec = spec();
+    let (studio, _reports) = started(&spec);
+    let scenes: Vec<_> = spec.scenes.iter().map(|s| spec.compose(s)).collect();
+    // Let the tick find its phase behind both inputs, which start a little apart.
+    for scene in scenes.iter().cycle().take(3) {
+        let from = studio.frames().composed;
+        studio.take(Arc::clone(scene), Transition::CUT);
+        wait("the tick to settle", || studio.frames().composed > from + 60);
+    }
+    let before = studio.frames();
+    for cut in 0..500 {
+        let at = studio.frames().composed;
+        studio.take(Arc::clone(&scenes[cut % 3]), Transition::CUT);
+        wait("the next frame", || studio.frames().composed > at);
+    }
+    let after = studio.frames();
+    let composed = after.composed - before.composed;
+    assert!(composed >= 500);
+    let spoilt = |a: u64, b: u64| a - b;
+    // A machine that stops a thread for a frame's time costs one here: the bench has the exact figure.
+    assert!(spoilt(after.skipped, before.skipped) <= composed / 100, "{before:?} {after:?}");
+    assert!(spoilt(after.repeated, before.repeated) <= composed / 100, "{before:?} {after:?}");
+    assert!(spoilt(after.dropped, before.dropped) <= composed / 100, "{before:?} {after:?}");
+    let lag = after.composed - after.dropped - after.encoded;
+    assert!(lag <= 3, "{lag} frames are still in the encoder");
+    studio.stop();
+}
+
+#[test]
+fn a_missing_input_does_not_stop_the_program() {
+    let mut spec = spec();
+    spec.inputs[1].kind = InputKind::File { path: "/nonexistent/film.webm".into(), repeat: true };
+    let (studio, mut reports) = started(&spec);
+    studio.take(spec.compose(&spec.scenes[1]), Transition { kind: TransitionKind::Fade, ms: 200 });
+    wait("frames of a scene whose only input is missing", || studio.frames().encoded > 30);
+    let mut meters = Meters::default();
+    studio.read_meters(&mut meters);
+    assert!(meters.inputs[&spec.inputs[1].id].slate);
+    assert!(
+        !meters.inputs[&spec.inputs[0].id].slate || meters.inputs[&spec.inputs[0].id].fps.is_some()
+    );
+    let mut failed = BTreeSet::new();
+    while let Ok(fact) = reports.try_recv() {
+        if let Fact::InputFailed { input, .. } = fact {
+            failed.insert(input);
+        }
+    }
+    assert!(failed.contains(&spec.inputs[1].id), "the failure was reported");
+    studio.stop();
+}
+
+#[test]
+fn what_is_heard_is_metered_and_panic_is_silent() {
+    let spec = spec();
+    let (studio, _reports) = started(&spec);
+    let mut meters = Meters::default();
+    wait("the tone", || {
+        studio.read_meters(&mut meters);
+        meters.program.rms > -40.0
+    });
+    assert!(meters.program.peak <= 0.0);
+    studio.slate(true);
+    wait("silence", || {
+        studio.read_meters(&mut meters);
+        meters.program.peak <= -90.0
+    });
+    studio.slate(false);
+    wait("the tone again", || {
+        studio.read_meters(&mut meters);
+        meters.program.rms > -40.0
+    });
+    studio.stop();
+}
