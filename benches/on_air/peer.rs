@@ -1,0 +1,86 @@
+//! The peer: GStreamer's `whipclientsink` with its congestion control, on the same content, its frames
+//! stamped with their capture time as ours are.
+
+use std::time::Duration;
+
+use gst::prelude::*;
+use hawker::{media::clock, stats::Stamp};
+
+/// Noise that fills 2.5 Mb/s, as a live source of 1280x720 at 30 fps.
+pub const CONTENT: &str = "videotestsrc is-live=true pattern=snow \
+    ! video/x-raw,format=I420,width=320,height=180,framerate=30/1 \
+    ! videoconvertscale method=nearest-neighbour ! video/x-raw,width=1280,height=720";
+
+/// A publishing peer. Dropping it ends it.
+pub struct Peer(gst::Pipeline);
+
+impl Peer {
+    /// Publishes to `url`, stamping frames for `boot_id`.
+    pub fn start(url: &str, boot_id: u64) -> Self {
+        gstrswebrtc::plugin_register_static().expect("the peer's plugin");
+        let pipeline = gst::parse::launch(&format!(
+            "{CONTENT} ! queue max-size-buffers=1 ! whipclientsink name=peer congestion-control=gcc \
+             video-caps=video/x-h264 start-bitrate=2500000 min-bitrate=500000 max-bitrate=2500000 \
+             do-retransmission=true \
+             audiotestsrc is-live=true wave=sine volume=0.1 ! audio/x-raw,rate=48000,channels=2 ! peer."
+        ))
+        .expect("the peer's pipeline")
+        .downcast::<gst::Pipeline>()
+        .expect("a pipeline");
+        let sink = pipeline.by_name("peer").expect("the peer");
+        sink.property::<gst::glib::Object>("signaller").set_property("whip-endpoint", url);
+        let weak = pipeline.downgrade();
+        sink.connect("encoder-setup", false, move |values| {
+            let encoder = values[3].get::<gst::Element>().expect("an encoder");
+            let weak = weak.clone();
+            if let Some(pad) = encoder.static_pad("src").filter(|_| {
+                encoder.factory().is_some_and(|f| f.name() == "x264enc")
+            }) {
+                pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+                    if let (Some(pipeline), Some(buffer)) = (weak.upgrade(), info.buffer_mut()) {
+                        stamp(&pipeline, pad, buffer, boot_id);
+                    }
+                    gst::PadProbeReturn::Ok
+                });
+            }
+            Some(false.to_value())
+        });
+        pipeline.set_state(gst::State::Playing).expect("the peer plays");
+        Self(pipeline)
+    }
+}
+
+fn stamp(pipeline: &gst::Pipeline, pad: &gst::Pad, buffer: &mut gst::Buffer, boot_id: u64) {
+    let Some(event) = pad.sticky_event::<gst::event::Segment>(0) else { return };
+    let Some(running) = event
+        .segment()
+        .downcast_ref::<gst::ClockTime>()
+        .and_then(|s| s.to_running_time(buffer.pts()))
+    else {
+        return;
+    };
+    let base = pipeline.base_time().unwrap_or_default();
+    let stamp = Stamp {
+        boot_id,
+        mono_ns: (base + running).nseconds(),
+        wall_ns: clock::wall_ns(),
+        frame: 0,
+    };
+    let Ok(map) = buffer.map_readable() else { return };
+    let stamped = stamp.insert_into_annex_b(&map);
+    drop(map);
+    let mut own = gst::Buffer::from_mut_slice(stamped);
+    let _ = buffer.copy_into(
+        own.get_mut().expect("ours alone"),
+        gst::BufferCopyFlags::FLAGS | gst::BufferCopyFlags::TIMESTAMPS,
+        ..,
+    );
+    *buffer = own;
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.0.set_state(gst::State::Null);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
