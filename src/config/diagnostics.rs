@@ -10,6 +10,9 @@ use super::redact;
 /// The widest piece of a source line that is shown, in terminal columns.
 const WIDEST: usize = 120;
 
+/// The most problems that are written out: beyond, it is not the right file.
+const SHOWN: usize = 100;
+
 /// Where in a file a problem is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spot {
@@ -99,14 +102,16 @@ impl From<Problem> for Diagnostics {
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, problem) in self.0.iter().enumerate() {
+        for (i, problem) in self.0.iter().take(SHOWN).enumerate() {
             if i > 0 {
                 f.write_str("\n\n")?;
             }
             problem.fmt(f)?;
         }
-        if self.0.len() > 1 {
-            write!(f, "\n\n{} problems", self.0.len())?;
+        match self.0.len() {
+            0 | 1 => {}
+            all @ ..=SHOWN => write!(f, "\n\n{all} problems")?,
+            all => write!(f, "\n\n{all} problems, the first {SHOWN} of them shown")?,
         }
         Ok(())
     }
@@ -167,11 +172,6 @@ impl<'a> Findings<'a> {
         self.lines.partition_point(|start| *start <= at).max(1)
     }
 
-    /// How many were found so far.
-    pub(super) fn count(&self) -> usize {
-        self.found.len()
-    }
-
     /// What was read, if nothing is wrong.
     pub(super) fn done<T>(mut self, read: Option<T>) -> Result<T, Diagnostics> {
         match read {
@@ -181,6 +181,7 @@ impl<'a> Findings<'a> {
                     self.add_whole("this could not be read", "report it with the file as a bug");
                 }
                 self.found.sort_by_key(|(at, _)| *at);
+                self.found.dedup();
                 Err(Diagnostics(self.found.into_iter().map(|(_, p)| p).collect()))
             }
         }

@@ -157,6 +157,20 @@ fn the_schema_has_the_keys_the_reader_has() {
     }
 }
 
+#[test]
+fn depth_does_not_exhaust_the_stack() {
+    for text in [
+        format!("{}x = 1", "a.".repeat(100_000)),
+        format!("[{}x]", "a.".repeat(100_000)),
+        format!("x = {}", "[".repeat(200_000)),
+        format!("x = {}", "{a=".repeat(80_000)),
+        format!("x = {{ {}y = 1 }}", "a . ".repeat(60_000)),
+        format!("x = {}1{}", "[".repeat(79), "]".repeat(79)),
+    ] {
+        assert!(read(&text).is_err());
+    }
+}
+
 /// A change to a text, anywhere in it.
 #[derive(Debug, Clone)]
 enum Change {
