@@ -180,11 +180,16 @@ impl<'a> Findings<'a> {
                 if self.found.is_empty() {
                     self.add_whole("this could not be read", "report it with the file as a bug");
                 }
-                self.found.sort_by_key(|(at, _)| *at);
-                self.found.dedup();
-                Err(Diagnostics(self.found.into_iter().map(|(_, p)| p).collect()))
+                Err(self.problems())
             }
         }
+    }
+
+    /// What was found, in the order of the file.
+    pub(super) fn problems(mut self) -> Diagnostics {
+        self.found.sort_by_key(|(at, _)| *at);
+        self.found.dedup();
+        Diagnostics(self.found.into_iter().map(|(_, p)| p).collect())
     }
 
     fn spot(&self, span: &Range<usize>) -> Spot {
@@ -298,10 +303,12 @@ pub(super) fn nearest<'w>(word: &str, names: impl IntoIterator<Item = &'w str>) 
     let slack = (word.chars().count() / 3).clamp(1, 3);
     names
         .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(name, &word), name))
-        .filter(|(distance, _)| *distance <= slack)
+        .map(|name| {
+            (strsim::damerau_levenshtein(name, &word), name.len().abs_diff(word.len()), name)
+        })
+        .filter(|(distance, ..)| *distance <= slack)
         .min()
-        .map(|(_, name)| name)
+        .map(|(.., name)| name)
 }
 
 /// `did you mean "x"? ` or nothing.
@@ -349,6 +356,8 @@ mod tests {
     fn near_names_are_named_and_far_ones_are_not() {
         assert_eq!(nearest("titel", ["title", "profile"]), Some("title"));
         assert_eq!(nearest("gain_db", ["gain-db"]), Some("gain-db"));
+        // As near, but letters swapped are likelier than a letter more and another less.
+        assert_eq!(nearest("rtps", ["rtmps", "rtsp"]), Some("rtsp"));
         assert_eq!(nearest("zebra", ["title", "profile"]), None);
     }
 }

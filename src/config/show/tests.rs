@@ -106,7 +106,7 @@ fn what_is_no_text_file_is_said_so() {
     let cases = [
         (dir.path().join("none.toml"), "there is no such file"),
         (dir.path().to_owned(), "this is a folder"),
-        (file("a", b"title = 1\n\xff"), "not UTF-8 text (first at line 2"),
+        (file("a", b"title = 1\n\xff"), "a:2:1: from here on this is not UTF-8 text"),
         (file("b", b" \n"), "the file is empty"),
         (file("c", &[b'#'; MAX_SHOW as usize + 1]), "too large"),
     ];
