@@ -56,11 +56,14 @@ fn read_text(path: &Path, origin: &str, max: u64, wanted: &str) -> Result<String
     }
     String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
-        let good = &e.as_bytes()[..at];
-        let line = good.iter().filter(|b| **b == b'\n').count() + 1;
-        whole(
-            format!("this is not UTF-8 text (first at line {line}, byte {} of the file)", at + 1),
+        // Up to that place the lossy text is the text itself.
+        let lossy = String::from_utf8_lossy(e.as_bytes());
+        let mut findings = diagnostics::Findings::new(origin, &lossy);
+        findings.add(
+            &(at..at + 1),
+            "from here on this is not UTF-8 text",
             "save it as UTF-8 in your editor, or check that it is the right file",
-        )
+        );
+        findings.problems()
     })
 }

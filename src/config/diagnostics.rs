@@ -10,6 +10,9 @@ use super::redact;
 /// The widest piece of a source line that is shown, in terminal columns.
 const WIDEST: usize = 120;
 
+/// The most problems that are written out: beyond, it is not the right file.
+const SHOWN: usize = 100;
+
 /// Where in a file a problem is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spot {
@@ -99,14 +102,16 @@ impl From<Problem> for Diagnostics {
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, problem) in self.0.iter().enumerate() {
+        for (i, problem) in self.0.iter().take(SHOWN).enumerate() {
             if i > 0 {
                 f.write_str("\n\n")?;
             }
             problem.fmt(f)?;
         }
-        if self.0.len() > 1 {
-            write!(f, "\n\n{} problems", self.0.len())?;
+        match self.0.len() {
+            0 | 1 => {}
+            all @ ..=SHOWN => write!(f, "\n\n{all} problems")?,
+            all => write!(f, "\n\n{all} problems, the first {SHOWN} of them shown")?,
         }
         Ok(())
     }
@@ -167,11 +172,6 @@ impl<'a> Findings<'a> {
         self.lines.partition_point(|start| *start <= at).max(1)
     }
 
-    /// How many were found so far.
-    pub(super) fn count(&self) -> usize {
-        self.found.len()
-    }
-
     /// What was read, if nothing is wrong.
     pub(super) fn done<T>(mut self, read: Option<T>) -> Result<T, Diagnostics> {
         match read {
@@ -180,10 +180,16 @@ impl<'a> Findings<'a> {
                 if self.found.is_empty() {
                     self.add_whole("this could not be read", "report it with the file as a bug");
                 }
-                self.found.sort_by_key(|(at, _)| *at);
-                Err(Diagnostics(self.found.into_iter().map(|(_, p)| p).collect()))
+                Err(self.problems())
             }
         }
+    }
+
+    /// What was found, in the order of the file.
+    pub(super) fn problems(mut self) -> Diagnostics {
+        self.found.sort_by_key(|(at, _)| *at);
+        self.found.dedup();
+        Diagnostics(self.found.into_iter().map(|(_, p)| p).collect())
     }
 
     fn spot(&self, span: &Range<usize>) -> Spot {
@@ -297,10 +303,12 @@ pub(super) fn nearest<'w>(word: &str, names: impl IntoIterator<Item = &'w str>) 
     let slack = (word.chars().count() / 3).clamp(1, 3);
     names
         .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(name, &word), name))
-        .filter(|(distance, _)| *distance <= slack)
+        .map(|name| {
+            (strsim::damerau_levenshtein(name, &word), name.len().abs_diff(word.len()), name)
+        })
+        .filter(|(distance, ..)| *distance <= slack)
         .min()
-        .map(|(_, name)| name)
+        .map(|(.., name)| name)
 }
 
 /// `did you mean "x"? ` or nothing.
@@ -348,6 +356,8 @@ mod tests {
     fn near_names_are_named_and_far_ones_are_not() {
         assert_eq!(nearest("titel", ["title", "profile"]), Some("title"));
         assert_eq!(nearest("gain_db", ["gain-db"]), Some("gain-db"));
+        // As near, but letters swapped are likelier than a letter more and another less.
+        assert_eq!(nearest("rtps", ["rtmps", "rtsp"]), Some("rtsp"));
         assert_eq!(nearest("zebra", ["title", "profile"]), None);
     }
 }

@@ -327,7 +327,7 @@ fn read_canvas(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Canva
         findings.add(&span, format!("{} is no canvas", quoted(text)), FORM);
         return None;
     };
-    let size = |n: u32| (64..=7680).contains(&n) && n % 2 == 0;
+    let size = |n: u32| (64..=7680).contains(&n) && n.is_multiple_of(2);
     if size(canvas.width) && size(canvas.height) && (1..=60).contains(&canvas.fps) {
         Some(canvas)
     } else {

@@ -9,7 +9,7 @@ use toml::{
 };
 
 use super::{
-    diagnostics::{Findings, listed, meant, quoted},
+    diagnostics::{Findings, listed, meant, nearest, quoted},
     redact,
 };
 
@@ -45,7 +45,7 @@ fn hide_secrets(table: &DeTable<'_>, findings: &mut Findings<'_>) {
             }
             DeValue::String(text) => text.as_ref(),
             DeValue::Array(items) => {
-                for item in items.iter() {
+                for item in items {
                     if let DeValue::Table(table) = item.get_ref() {
                         hide_secrets(table, findings);
                     }
@@ -131,7 +131,9 @@ impl<'t> Fields<'t> {
 
     /// Says that a key which must be there is not.
     pub(super) fn missing(&self, findings: &mut Findings<'_>, key: &str, todo: &str) {
-        if self.has(key) {
+        // A slip in its name was said as an unknown key; once is enough.
+        let slip = |word: &str| nearest(word, [key]).is_some();
+        if self.has(key) || self.table.keys().any(|k| slip(k.get_ref())) {
             return;
         }
         let what = format!("{} has no {key}", self.place);
@@ -142,22 +144,11 @@ impl<'t> Fields<'t> {
         }
     }
 
-    fn wrong(
-        &self,
-        findings: &mut Findings<'_>,
-        key: &str,
-        value: &Spanned<DeValue<'_>>,
-        wanted: &str,
-    ) {
-        let what = format!("{key} is {wanted}, but this is {}", kind_of(value.get_ref()));
-        findings.add(&value.span(), what, format!("write {key} = {}", example(wanted)));
-    }
-
     /// A text, not empty, not endless, without control characters.
     pub(super) fn text(&self, findings: &mut Findings<'_>, key: &str) -> Option<At<&'t str>> {
         let value = self.value(key)?;
         let DeValue::String(text) = value.get_ref() else {
-            self.wrong(findings, key, value, "a text");
+            wrong(findings, key, value, "a text");
             return None;
         };
         let text = text.as_ref();
@@ -183,7 +174,7 @@ impl<'t> Fields<'t> {
         if let DeValue::Boolean(flag) = value.get_ref() {
             return Some(*flag);
         }
-        self.wrong(findings, key, value, "true or false");
+        wrong(findings, key, value, "true or false");
         None
     }
 
@@ -197,18 +188,15 @@ impl<'t> Fields<'t> {
     ) -> Option<At<u32>> {
         let value = self.value(key)?;
         let Some(number) = whole_number(value.get_ref()) else {
-            self.wrong(findings, key, value, "a whole number");
+            wrong(findings, key, value, "a whole number");
             return None;
         };
-        match u32::try_from(number).ok().filter(|n| range.contains(n)) {
-            Some(n) => Some((n, value.span())),
-            None => {
-                let what = format!("{key} is out of range");
-                let todo = format!("use {}-{}{unit}", range.start(), range.end());
-                findings.add(&value.span(), what, todo);
-                None
-            }
+        let inside = u32::try_from(number).ok().filter(|n| range.contains(n));
+        if inside.is_none() {
+            let todo = format!("use {}-{}{unit}", range.start(), range.end());
+            findings.add(&value.span(), format!("{key} is out of range"), todo);
         }
+        inside.map(|n| (n, value.span()))
     }
 
     /// A number, with or without a point, in a range.
@@ -224,7 +212,7 @@ impl<'t> Fields<'t> {
             DeValue::Integer(_) => whole_number(value.get_ref()).map(|n| n as f32),
             DeValue::Float(float) => float.as_str().parse::<f32>().ok(),
             _ => {
-                self.wrong(findings, key, value, "a number");
+                wrong(findings, key, value, "a number");
                 return None;
             }
         };
@@ -265,7 +253,7 @@ impl<'t> Fields<'t> {
         if let DeValue::Array(items) = value.get_ref() {
             return Some((items.as_ref(), value.span()));
         }
-        self.wrong(findings, key, value, "a list");
+        wrong(findings, key, value, "a list");
         None
     }
 
@@ -292,7 +280,7 @@ impl<'t> Fields<'t> {
             return Vec::new();
         };
         let mut tables = Vec::new();
-        for item in items.iter() {
+        for item in items {
             if let DeValue::Table(table) = item.get_ref() {
                 tables.push(Fields::new(table, item.span(), &place));
             } else {
@@ -302,6 +290,11 @@ impl<'t> Fields<'t> {
         }
         tables
     }
+}
+
+fn wrong(findings: &mut Findings<'_>, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
+    let what = format!("{key} is {wanted}, but this is {}", kind_of(value.get_ref()));
+    findings.add(&value.span(), what, format!("write {key} = {}", example(wanted)));
 }
 
 /// A TOML integer, if it fits.

@@ -124,11 +124,18 @@ fn read(fields: &Fields<'_>, base_dir: &Path, findings: &mut Findings<'_>) -> Se
     settings
 }
 
+const HEAD: &str = "\
+# hawker's settings, as they are in effect. To change one, put it into
+# config.toml in hawker's configuration folder.
+
+[stage]
+# Where the built-in stage listens: an IP address and a port (0 is any free one).
+# Beyond this machine it asks for a token.
+";
+
 /// The settings as a settings file with comments; read again, it gives the same settings.
 pub fn print_config(settings: &Settings) -> String {
-    let mut out = String::from(
-        "# hawker's settings, as they are in effect. To change one, put it into\n# config.toml in hawker's configuration folder.\n\n[stage]\n# Where the built-in stage listens: an IP address and a port (0 is any free one).\n# Beyond this machine it asks for a token.\n",
-    );
+    let mut out = String::from(HEAD);
     // Writing to a String cannot fail.
     let _ = writeln!(out, "listen = \"{}\"\n", settings.listen);
     out.push_str(

@@ -152,25 +152,21 @@ impl Given {
     {
         fields.missing(findings, "id", "write id = \"…\": 1-32 of a-z, 0-9, '-' and '_'");
         let (text, span) = fields.text(findings, "id")?;
-        match text.parse() {
-            Ok(id) => {
-                if let Some(line) = self.0.get(text) {
-                    let what = format!("the id {} is taken by line {line}", quoted(text));
-                    findings.add(&span, what, "give this one another name");
-                    return None;
-                }
-                self.0.insert(text.to_owned(), findings.line(span.start));
-                Some(id)
-            }
-            Err(_) => {
-                findings.add(
-                    &span,
-                    format!("{} cannot be an id", quoted(text)),
-                    "use 1-32 of a-z, 0-9, '-' and '_'; what the operator reads is the title",
-                );
-                None
-            }
+        let Ok(id) = text.parse() else {
+            findings.add(
+                &span,
+                format!("{} cannot be an id", quoted(text)),
+                "use 1-32 of a-z, 0-9, '-' and '_'; what the operator reads is the title",
+            );
+            return None;
+        };
+        if let Some(line) = self.0.get(text) {
+            let what = format!("the id {} was given at line {line} already", quoted(text));
+            findings.add(&span, what, "give this one another name");
+            return None;
         }
+        self.0.insert(text.to_owned(), findings.line(span.start));
+        Some(id)
     }
 }
 

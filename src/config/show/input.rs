@@ -57,7 +57,7 @@ pub(super) fn read_all(
     for fields in show.tables(findings, "input") {
         let kind = read_kind(&fields, findings);
         check_keys(&fields, kind, findings);
-        if let Some(DeValue::String(id)) = fields.value("id").map(|v| v.get_ref()) {
+        if let Some(DeValue::String(id)) = fields.value("id").map(toml::Spanned::get_ref) {
             known.push(Known { id: id.to_string(), kind });
         }
         let id = given.id(&fields, findings);
@@ -198,14 +198,19 @@ fn uri(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Url> {
     let url = match Url::parse(text) {
         Ok(url) => url,
         Err(why) => {
-            let what = format!("this is no address: {why}");
+            let what = format!("this is no address: {}", no_address(why));
             findings.add(&span, what, "write it whole: uri = \"rtsp://host:554/…\"");
             return None;
         }
     };
     if !SCHEMES.contains(&url.scheme()) {
         let what = format!("hawker takes no stream by {}:", quoted(url.scheme()));
-        findings.add(&span, what, format!("use one of {schemes}; a local file is kind = \"file\""));
+        let near = meant(url.scheme(), SCHEMES);
+        findings.add(
+            &span,
+            what,
+            format!("{near}use one of {schemes}; a local file is kind = \"file\""),
+        );
         return None;
     }
     if url.host_str().is_none_or(str::is_empty) {
@@ -214,4 +219,14 @@ fn uri(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Url> {
         return None;
     }
     Some(url)
+}
+
+/// Why a text is no address, without repeating it.
+pub(super) fn no_address(why: url::ParseError) -> String {
+    match why {
+        url::ParseError::RelativeUrlWithoutBase => {
+            "it does not begin with a scheme like https://".into()
+        }
+        why => why.to_string(),
+    }
 }

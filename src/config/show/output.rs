@@ -63,7 +63,11 @@ fn read_target(
             // A single word is a slip in "stage", not an address.
             let word = !text.contains([':', '/', '.', '@']) && nearest(text, ["stage"]).is_some();
             let near = if word { "did you mean \"stage\"? " } else { "" };
-            findings.add(&span, format!("this is no address: {why}"), format!("{near}{FORM}"));
+            findings.add(
+                &span,
+                format!("this is no address: {}", super::input::no_address(why)),
+                format!("{near}{FORM}"),
+            );
             return None;
         }
     };

@@ -70,10 +70,9 @@ fn read(
         None => ("full", fields.span().clone()),
     };
     let layout = pointed(findings, &span, presets::load_layout(name, dirs));
-    let layers = read_layers(fields, known, findings);
-    if let (Some((name, layout)), Some((items, span))) = (&layout, fields.items(findings, "layers"))
-    {
-        let (count, room) = (items.len(), layout.capacity());
+    let (layers, count) = read_layers(fields, known, findings);
+    if let (Some((name, layout)), Some(value)) = (&layout, fields.value("layers")) {
+        let (room, span) = (layout.capacity(), value.span());
         if count > room {
             let s = if room == 1 { "" } else { "s" };
             findings.add(
@@ -107,14 +106,11 @@ fn read_key(
         findings.add(&span, format!("{} cannot be a scene's key", quoted(text)), FORM);
         return None;
     }
-    if let Some(owner) = owner(key) {
+    if let Some(taken) = taken(key) {
         let free: Vec<String> =
-            ('a'..='z').filter(|c| self::owner(*c).is_none()).map(String::from).collect();
-        findings.add(
-            &span,
-            format!("the key {key} belongs to {owner}"),
-            format!("use a digit 1-9, or one of {}", listed(&free)),
-        );
+            ('a'..='z').filter(|c| self::taken(*c).is_none()).map(String::from).collect();
+        let todo = format!("use a digit 1-9, or one of {}", listed(&free));
+        findings.add(&span, format!("the key {key} {taken}"), todo);
         return None;
     }
     if let Some(line) = keys.get(&key) {
@@ -130,29 +126,35 @@ fn read_key(
     Some(key)
 }
 
-/// Whose key this letter is already. Shift is no difference: with Shift held a scene's key cuts, and must
-/// never be the chord that ends the show.
-fn owner(key: char) -> Option<String> {
+/// What this letter does already. With Shift held a scene's key cuts: that must never be the chord that
+/// ends the show, so capitals count as well.
+fn taken(key: char) -> Option<String> {
     if key == 'q' {
-        return Some("leaving the console".to_owned());
+        return Some("leaves the console".to_owned());
     }
-    registry::ROWS
-        .iter()
-        .find(|row| {
-            row.chord
-                .is_some_and(|c| c.len() == 1 && c.eq_ignore_ascii_case(key.to_string().as_str()))
-        })
-        .map(|row| format!("the command {}", row.name))
+    let (small, capital) = (key.to_string(), key.to_ascii_uppercase().to_string());
+    registry::ROWS.iter().find_map(|row| match row.chord {
+        Some(chord) if chord == small => Some(format!("is that of the command {}", row.name)),
+        Some(chord) if chord == capital => {
+            Some(format!("is, with Shift held, that of the command {}", row.name))
+        }
+        _ => None,
+    })
 }
 
-fn read_layers(fields: &Fields<'_>, known: &[Known], findings: &mut Findings<'_>) -> Vec<Layer> {
+/// The layers without problems, and how many were written.
+fn read_layers(
+    fields: &Fields<'_>,
+    known: &[Known],
+    findings: &mut Findings<'_>,
+) -> (Vec<Layer>, usize) {
     fields.missing(findings, "layers", "write layers = [\"…\"], the names of inputs, bottom first");
-    let before = findings.count();
-    let Some((items, span)) = fields.items(findings, "layers") else { return Vec::new() };
-    if items.is_empty() && findings.count() == before {
+    let Some((items, span)) = fields.items(findings, "layers") else { return (Vec::new(), 0) };
+    if items.is_empty() {
         findings.add(&span, "a scene without a layer shows nothing", "name at least one input");
     }
-    items.iter().filter_map(|item| read_layer(item, known, findings)).collect()
+    let layers = items.iter().filter_map(|item| read_layer(item, known, findings)).collect();
+    (layers, items.len())
 }
 
 fn read_layer(

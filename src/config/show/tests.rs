@@ -106,7 +106,7 @@ fn what_is_no_text_file_is_said_so() {
     let cases = [
         (dir.path().join("none.toml"), "there is no such file"),
         (dir.path().to_owned(), "this is a folder"),
-        (file("a", b"title = 1\n\xff"), "not UTF-8 text (first at line 2"),
+        (file("a", b"title = 1\n\xff"), "a:2:1: from here on this is not UTF-8 text"),
         (file("b", b" \n"), "the file is empty"),
         (file("c", &[b'#'; MAX_SHOW as usize + 1]), "too large"),
     ];
@@ -154,6 +154,20 @@ fn the_schema_has_the_keys_the_reader_has() {
         let mut expected = set(own);
         expected.extend(set(&input::COMMON));
         assert_eq!(allowed, expected, "{name}");
+    }
+}
+
+#[test]
+fn depth_does_not_exhaust_the_stack() {
+    for text in [
+        format!("{}x = 1", "a.".repeat(100_000)),
+        format!("[{}x]", "a.".repeat(100_000)),
+        format!("x = {}", "[".repeat(200_000)),
+        format!("x = {}", "{a=".repeat(80_000)),
+        format!("x = {{ {}y = 1 }}", "a . ".repeat(60_000)),
+        format!("x = {}1{}", "[".repeat(79), "]".repeat(79)),
+    ] {
+        assert!(read(&text).is_err());
     }
 }
 
