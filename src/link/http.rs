@@ -161,7 +161,6 @@ fn classify(error: &reqwest::Error) -> Transport {
                 | io::ErrorKind::NetworkUnreachable
                 | io::ErrorKind::NetworkDown
                 | io::ErrorKind::AddrNotAvailable => return Transport::Unreachable,
-                io::ErrorKind::TimedOut => return Transport::Timeout,
                 io::ErrorKind::ConnectionReset
                 | io::ErrorKind::ConnectionAborted
                 | io::ErrorKind::BrokenPipe
@@ -178,7 +177,7 @@ fn classify(error: &reqwest::Error) -> Transport {
         source = cause.source();
     }
     if error.is_timeout() {
-        return Transport::Timeout;
+        return if error.is_connect() { Transport::NoConnection } else { Transport::Timeout };
     }
     // The TLS library tells only in text.
     let lower = chain.to_ascii_lowercase();

@@ -113,6 +113,8 @@ pub enum Transport {
     Untrusted(String),
     /// The other end does not speak TLS.
     NotTls,
+    /// No connection came about in its time.
+    NoConnection,
     /// The request's time ran out.
     Timeout,
     /// The connection ended before the reply was there.
