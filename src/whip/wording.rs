@@ -15,7 +15,7 @@ use crate::base::Secret;
 /// The other end's own words, at most this many characters.
 const MAX_WORDS: usize = 200;
 /// Longest `Retry-After` believed.
-const MAX_RETRY: Duration = Duration::from_secs(24 * 3600);
+const MAX_RETRY: Duration = Duration::from_hours(24);
 
 pub(super) fn failure(sentence: impl Into<String>, kind: Kind) -> Failure {
     Failure { sentence: sentence.into(), kind, retry_after: None }
