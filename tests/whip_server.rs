@@ -173,8 +173,9 @@ async fn a_failed_patch_ends_trickling_and_nothing_else() {
         up(&mut talk).await;
         talk.candidates.send((0, CANDIDATE.into())).await.unwrap();
         assert_eq!(server.saw("PATCH").await.header("if-match"), None);
-        // Its answer comes on the connection the DELETE uses: after that one it has been read.
         talk.candidates.send((0, CANDIDATE.replace("5000", "5001"))).await.unwrap();
+        // Time enough for a second one, if it were to come.
+        tokio::time::sleep(Duration::from_millis(100)).await;
         ended(&mut talk).await;
         server.saw("DELETE").await;
         let patches = server.seen().iter().filter(|s| s.method == "PATCH").count();
@@ -370,6 +371,76 @@ async fn what_the_operator_reads() {
     }
     assert!(!table.contains(TOKEN));
     insta::assert_snapshot!(table);
+}
+
+/// An OpenSSL server with a certificate of its own, from the command line tool.
+struct Tls {
+    process: std::process::Child,
+    port: u16,
+    ca: tempfile::NamedTempFile,
+}
+
+impl Drop for Tls {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn tls() -> Tls {
+    use std::{
+        io::BufRead as _,
+        process::{Command, Stdio},
+    };
+    let (key, ca) =
+        (tempfile::NamedTempFile::new().unwrap(), tempfile::NamedTempFile::new().unwrap());
+    let made = Command::new("openssl")
+        .args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2".split(' '))
+        .args("-subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -keyout".split(' '))
+        .args([key.path().as_os_str(), "-out".as_ref(), ca.path().as_os_str()])
+        .output()
+        .expect("the command openssl is needed (package openssl)");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let mut process = Command::new("openssl")
+        .args(["s_server", "-www", "-accept", "127.0.0.1:0", "-cert"])
+        .args([ca.path().as_os_str(), "-key".as_ref(), key.path().as_os_str()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let out = std::io::BufReader::new(process.stdout.take().unwrap());
+    let line = out.lines().map(Result::unwrap).find(|line| line.starts_with("ACCEPT ")).unwrap();
+    let port = line.rsplit(':').next().unwrap().trim().parse().unwrap();
+    Tls { process, port, ca }
+}
+
+#[tokio::test]
+async fn a_certificate_must_be_trusted() {
+    let server = tls();
+    let url: Url = format!("https://127.0.0.1:{}/whip", server.port).parse().unwrap();
+    let line = read(&mut publish(&link(), url.clone())).await;
+    let want = "Lasting: the certificate of 127.0.0.1 is not trusted: self-signed certificate;";
+    assert!(line.starts_with(want), "{line}");
+    // Trusted, it is heard: it is a web server.
+    let ca = Some(server.ca.path().to_owned());
+    let trusting = Link::new(&LinkOptions { ca, ..LinkOptions::default() }).unwrap();
+    let line = read(&mut publish(&trusting, url)).await;
+    assert!(!line.contains("certificate"), "{line}");
+}
+
+#[test]
+fn a_bad_authority_file_is_refused_in_words() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "not a certificate").unwrap();
+    for (path, why) in [
+        (file.path().to_owned(), "no certificate in PEM form"),
+        ("/no/such".into(), "cannot be read"),
+    ] {
+        let error = Link::new(&LinkOptions { ca: Some(path), ..LinkOptions::default() });
+        let text = error.unwrap_err().to_string();
+        assert!(text.contains(why), "{text}");
+    }
 }
 
 async fn read(talk: &mut Conversation) -> String {

@@ -1,9 +1,14 @@
 //! One HTTP request and its reply, bounded in time and size, and what went wrong in a closed set of words. It
 //! follows no redirect, keeps no cookie and repeats nothing.
 
-use std::{error::Error as _, io, time::Duration};
+use std::{
+    error::Error as _,
+    io,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use reqwest::{Client, Method as Verb, header};
+use reqwest::{Certificate, Client, ClientBuilder, Method as Verb, header};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
@@ -17,11 +22,17 @@ const PROSE: Duration = Duration::from_secs(1);
 /// How long [`Http::warm`] may take.
 const WARM: Duration = Duration::from_secs(3);
 
-/// Two clients: the environment's proxy must not come between hawker and this machine itself.
+/// Up to three clients. The environment's proxy must not come between hawker and this machine itself, and
+/// reading the machine's authorities takes hundreds of milliseconds: only who needs them pays.
 #[derive(Debug, Clone)]
 pub(super) struct Http {
-    outward: Client,
-    loopback: Client,
+    /// `http:` to this machine.
+    plain: Client,
+    /// Everything else on this machine; everything outward. Made when first needed.
+    loopback: Arc<OnceLock<Client>>,
+    outward: Arc<OnceLock<Client>>,
+    authorities: Vec<Certificate>,
+    connect_timeout: Duration,
 }
 
 impl Http {
@@ -30,40 +41,49 @@ impl Http {
         if let Some(path) = &options.ca {
             let pem = std::fs::read(path)
                 .map_err(|why| LinkError::Unreadable { path: path.clone(), why })?;
-            authorities = reqwest::Certificate::from_pem_bundle(&pem).unwrap_or_default();
+            authorities = Certificate::from_pem_bundle(&pem).unwrap_or_default();
             if authorities.is_empty() {
                 return Err(LinkError::NotPem(path.clone()));
             }
         }
-        let builder = || {
-            Client::builder()
-                .user_agent(concat!("hawker/", env!("CARGO_PKG_VERSION")))
-                .redirect(reqwest::redirect::Policy::none())
-                .retry(reqwest::retry::never())
-                .referer(false)
-                .http1_only()
-                .tcp_nodelay(true)
-                .tcp_keepalive(Duration::from_secs(30))
-                .pool_idle_timeout(Duration::from_secs(90))
-                .connect_timeout(options.connect_timeout)
-                .tls_certs_merge(authorities.iter().cloned())
-        };
-        let tls = |error: reqwest::Error| LinkError::Tls(innermost(&error));
-        Ok(Self {
-            outward: builder().build().map_err(tls)?,
-            loopback: builder().no_proxy().build().map_err(tls)?,
-        })
+        let connect_timeout = options.connect_timeout;
+        let plain = builder(connect_timeout)
+            .no_proxy()
+            .tls_certs_only(authorities.iter().cloned())
+            .build()
+            .map_err(|error| LinkError::Tls(innermost(&error)))?;
+        let (loopback, outward) = (Arc::default(), Arc::default());
+        Ok(Self { plain, loopback, outward, authorities, connect_timeout })
     }
 
-    fn client(&self, url: &Url) -> &Client {
-        if whip::is_loopback(url) { &self.loopback } else { &self.outward }
+    async fn client(&self, url: &Url) -> Result<Client, Transport> {
+        let near = whip::is_loopback(url);
+        if near && url.scheme() == "http" {
+            return Ok(self.plain.clone());
+        }
+        let place = if near { &self.loopback } else { &self.outward };
+        if let Some(client) = place.get() {
+            return Ok(client.clone());
+        }
+        let (authorities, limit) = (self.authorities.clone(), self.connect_timeout);
+        let make = move || {
+            let builder = builder(limit).tls_certs_merge(authorities);
+            if near { builder.no_proxy().build() } else { builder.build() }
+        };
+        let client = tokio::task::spawn_blocking(make)
+            .await
+            .map_err(|error| Transport::Other(error.to_string()))?
+            .map_err(|error| Transport::Other(innermost(&error)))?;
+        // Whoever made one first is kept, so that connections are shared.
+        Ok(place.get_or_init(|| client).clone())
     }
 
     /// Opens a connection that the next request to the same origin takes. Sends `OPTIONS` without the
     /// token; what is answered does not matter.
     pub(super) async fn warm(&self, url: &Url) {
         let ask = async {
-            if let Ok(mut reply) = self.client(url).request(Verb::OPTIONS, url.clone()).send().await
+            if let Ok(client) = self.client(url).await
+                && let Ok(mut reply) = client.request(Verb::OPTIONS, url.clone()).send().await
             {
                 // Only a reply read to its end leaves the connection open for the next.
                 read_body(&mut reply, Instant::now() + PROSE).await;
@@ -80,7 +100,10 @@ impl Http {
             Method::Patch => Verb::PATCH,
             Method::Delete => Verb::DELETE,
         };
-        let mut ask = self.client(&request.url).request(verb, request.url);
+        let client = timeout_at(deadline, self.client(&request.url))
+            .await
+            .map_err(|_| Transport::Timeout)??;
+        let mut ask = client.request(verb, request.url);
         for (name, value) in request.headers {
             ask = ask.header(name, value);
         }
@@ -115,6 +138,19 @@ impl Http {
         response.end = end;
         Ok(response)
     }
+}
+
+fn builder(connect_timeout: Duration) -> ClientBuilder {
+    Client::builder()
+        .user_agent(concat!("hawker/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .http1_only()
+        .tcp_nodelay(true)
+        .tcp_keepalive(Duration::from_secs(30))
+        .pool_idle_timeout(Duration::from_secs(90))
+        .connect_timeout(connect_timeout)
 }
 
 async fn read_body(reply: &mut reqwest::Response, deadline: Instant) -> (Vec<u8>, BodyEnd) {
@@ -161,7 +197,6 @@ fn classify(error: &reqwest::Error) -> Transport {
                 | io::ErrorKind::NetworkUnreachable
                 | io::ErrorKind::NetworkDown
                 | io::ErrorKind::AddrNotAvailable => return Transport::Unreachable,
-                io::ErrorKind::TimedOut => return Transport::Timeout,
                 io::ErrorKind::ConnectionReset
                 | io::ErrorKind::ConnectionAborted
                 | io::ErrorKind::BrokenPipe
@@ -178,13 +213,15 @@ fn classify(error: &reqwest::Error) -> Transport {
         source = cause.source();
     }
     if error.is_timeout() {
-        return Transport::Timeout;
+        return if error.is_connect() { Transport::NoConnection } else { Transport::Timeout };
     }
     // The TLS library tells only in text.
     let lower = chain.to_ascii_lowercase();
     if lower.contains("certificate verify failed") || lower.contains("certificate is not trusted") {
-        let why = chain.lines().last().unwrap_or_default();
-        let inside = why.rsplit_once('(').and_then(|(_, why)| why.split(')').next());
+        let inside = chain
+            .lines()
+            .filter(|line| line.contains("verify failed"))
+            .find_map(|line| line.rsplit_once('(')?.1.strip_suffix(')'));
         return Transport::Untrusted(inside.unwrap_or("it could not be verified").to_owned());
     }
     if ["wrong version number", "packet length too long", "http request", "record layer failure"]

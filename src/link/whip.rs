@@ -42,7 +42,8 @@ pub struct Link {
 }
 
 impl Link {
-    /// Prepares TLS and reads the authorities; opens no connection. Blocks for some milliseconds.
+    /// Reads the file of authorities; opens no connection. The machine's own authorities are read (up to
+    /// 0.5 s) by the first request that needs them, or ahead by [`Link::warm`].
     ///
     /// # Errors
     /// See [`LinkError`].

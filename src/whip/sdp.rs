@@ -60,12 +60,12 @@ fn attribute<'a>(lines: &[&'a str], name: &str) -> Option<&'a str> {
 fn parse(sdp: &str) -> Result<(Vec<&str>, Vec<MediaLine<'_>>), SdpError> {
     let mut lines = sdp.lines().map(str::trim_end).filter(|line| !line.is_empty());
     if lines.next() != Some("v=0") {
-        return wrong("is not a session description: it does not begin with v=0");
+        return wrong("is no session description (it does not begin with v=0)");
     }
     let (mut session, mut media) = (vec!["v=0"], Vec::<MediaLine<'_>>::new());
     for line in lines {
         if line.as_bytes().get(1) != Some(&b'=') {
-            return wrong("is not a session description: a line is not of the form x=value");
+            return wrong("is no session description (a line is not of the form x=value)");
         }
         if let Some(rest) = line.strip_prefix("m=") {
             let mut words = rest.split_ascii_whitespace();
@@ -190,55 +190,42 @@ fn polish_section(
     stream: Option<&String>,
     index: usize,
 ) {
-    let mut has_msid = false;
+    // The track's own id: from its msid, or from what its sender says of it.
+    let ids = section.attribute("msid").or_else(|| {
+        let said = section.lines.iter().filter(|line| line.starts_with("a=ssrc:"));
+        said.filter_map(|line| line.split_once(" msid:")).map(|(_, ids)| ids).next()
+    });
+    let track = ids.and_then(|ids| ids.split_ascii_whitespace().nth(1));
+    let track = track.map_or_else(|| format!("track{index}"), str::to_owned);
     for line in &section.lines {
-        let Some(value) = line.strip_prefix("a=") else {
-            push(out, line);
-            continue;
-        };
+        let value = line.strip_prefix("a=").unwrap_or_default();
         // These are written afresh below, in one place and one form.
         if DIRECTIONS.contains(&value)
             || value.starts_with("setup:")
+            || (stream.is_some() && value.starts_with("msid:"))
             || matches!(value, "rtcp-mux" | "rtcp-mux-only" | "ice-options:trickle")
         {
             continue;
         }
-        match stream {
-            Some(stream) if value.starts_with("msid:") => {
-                if !has_msid {
-                    let track = value.split_ascii_whitespace().nth(1);
-                    push_msid(out, stream, track, index);
-                }
-                has_msid = true;
+        match (stream, value.split_once(" msid:")) {
+            (Some(stream), Some((ssrc, _))) if ssrc.starts_with("ssrc:") => {
+                push(out, &format!("a={ssrc} msid:{stream} {track}"));
             }
-            Some(stream) => match value.split_once(" msid:") {
-                Some((ssrc, ids)) if ssrc.starts_with("ssrc:") => {
-                    let track = ids.split_ascii_whitespace().nth(1);
-                    let track = track.map_or_else(|| format!("track{index}"), str::to_owned);
-                    push(out, &format!("a={ssrc} msid:{stream} {track}"));
-                }
-                _ => push(out, line),
-            },
-            None => push(out, line),
+            _ => push(out, line),
         }
     }
     for line in ["a=rtcp-mux", "a=rtcp-mux-only", "a=setup:actpass"] {
         push(out, line);
     }
     push(out, &format!("a={direction}"));
-    if let (Some(stream), false) = (stream, has_msid) {
-        push_msid(out, stream, None, index);
+    if let Some(stream) = stream {
+        push(out, &format!("a=msid:{stream} {track}"));
     }
 }
 
 fn push(out: &mut String, line: &str) {
     out.push_str(line);
     out.push_str("\r\n");
-}
-
-fn push_msid(out: &mut String, stream: &str, track: Option<&str>, index: usize) {
-    let track = track.map_or_else(|| format!("track{index}"), str::to_owned);
-    push(out, &format!("a=msid:{stream} {track}"));
 }
 
 /// The stream id the first track already has, so that nothing changes needlessly.
@@ -352,6 +339,7 @@ pub(super) mod tests {
         }
         assert!(!polished.contains("other@host"));
         assert!(polished.contains("a=ssrc:22 msid:user@host webrtctransceiver1\r\n"));
+        assert!(polished.contains("a=msid:user@host webrtctransceiver1\r\n"));
         assert_eq!(polished.matches("a=ice-options:trickle").count(), 1);
         let mux = polished.find("a=rtcp-mux\r\na=rtcp-mux-only\r\n");
         assert!(mux.is_some(), "{polished}");

@@ -113,6 +113,8 @@ pub enum Transport {
     Untrusted(String),
     /// The other end does not speak TLS.
     NotTls,
+    /// No connection came about in its time.
+    NoConnection,
     /// The request's time ran out.
     Timeout,
     /// The connection ended before the reply was there.
@@ -207,7 +209,8 @@ pub struct Session {
     token: Option<Secret>,
     state: State,
     offer: String,
-    session_url: Option<Url>,
+    /// The session's address.
+    place: Option<Url>,
     etag: Option<String>,
     /// Known from the offer, held back, or sent: never sent again.
     known: Vec<String>,
@@ -239,7 +242,7 @@ impl Session {
             token,
             state: State::New,
             offer: String::new(),
-            session_url: None,
+            place: None,
             etag: None,
             known: Vec::new(),
             held: Vec::new(),
@@ -381,7 +384,7 @@ impl Session {
     /// Sends what is held, unless a PATCH is under way: what comes meanwhile goes in the next one.
     fn trickle(&mut self, now: Moment) {
         let State::Up { patch: None } = self.state else { return };
-        let Some(url) = self.session_url.clone().filter(|_| self.trickling) else { return };
+        let Some(url) = self.place.clone().filter(|_| self.trickling) else { return };
         if self.held.is_empty() && !self.gathered {
             return;
         }
@@ -430,7 +433,7 @@ impl Session {
     }
 
     fn posted(&mut self, now: Moment, url: &Url, response: &Response, stopping: bool) {
-        self.session_url =
+        self.place =
             response.location.as_deref().and_then(|location| kin::session_url(url, location));
         self.etag = response
             .etag
@@ -446,7 +449,7 @@ impl Session {
         };
         if let Some(why) = bad {
             let failure = wording::bad_answer(self.role, url, response, &why);
-            if self.session_url.is_none() {
+            if self.place.is_none() {
                 return self.fail(failure);
             }
             // It thinks there is a session: let it go.
@@ -454,7 +457,7 @@ impl Session {
             return self.delete(now, true);
         }
         self.outputs.push_back(Output::Answer(response.body.clone()));
-        self.outputs.push_back(Output::Established { session_url: self.session_url.clone() });
+        self.outputs.push_back(Output::Established { session_url: self.place.clone() });
         self.state = State::Up { patch: None };
         self.trickle(now);
     }
@@ -518,9 +521,9 @@ impl Session {
             }
             State::Deleting { id: ours, told, .. } if *ours == id => {
                 if *told {
-                    self.state = State::Over
+                    self.state = State::Over;
                 } else {
-                    self.stopped(false)
+                    self.stopped(false);
                 }
             }
             _ => {}
@@ -532,8 +535,9 @@ impl Session {
             return;
         }
         let id = match &self.state {
-            State::Posting { id, .. } | State::Deleting { id, .. } => *id,
-            State::Up { patch: Some((id, _)) } => *id,
+            State::Posting { id, .. }
+            | State::Deleting { id, .. }
+            | State::Up { patch: Some((id, _)) } => *id,
             _ => return,
         };
         self.transport(now, id, &Transport::Timeout);
@@ -555,7 +559,7 @@ impl Session {
     }
 
     fn delete(&mut self, now: Moment, told: bool) {
-        let Some(url) = self.session_url.clone() else { return self.stopped(false) };
+        let Some(url) = self.place.clone() else { return self.stopped(false) };
         // No If-Match here: the end holds whatever the ICE session has become.
         let id = self.send(Method::Delete, url, vec![], String::new(), DELETE_MS);
         let deadline = now + Duration::from_millis(DELETE_MS) + GRACE;

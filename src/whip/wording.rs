@@ -15,7 +15,7 @@ use crate::base::Secret;
 /// The other end's own words, at most this many characters.
 const MAX_WORDS: usize = 200;
 /// Longest `Retry-After` believed.
-const MAX_RETRY: Duration = Duration::from_secs(24 * 3600);
+const MAX_RETRY: Duration = Duration::from_hours(24);
 
 pub(super) fn failure(sentence: impl Into<String>, kind: Kind) -> Failure {
     Failure { sentence: sentence.into(), kind, retry_after: None }
@@ -209,8 +209,8 @@ pub(super) fn bad_answer(role: Role, url: &Url, response: &Response, why: &str) 
         ),
         BodyEnd::Whole => failure(
             format!(
-                "the answer of {peer} at {at} {why}: check that it takes this profile's codecs, \
-                 and that 'url' is its {endpoint}"
+                "the answer of {peer} at {at} {why}: check that 'url' is its {endpoint}, and that \
+                 it takes this profile's codecs"
             ),
             Kind::Lasting,
         ),
@@ -232,6 +232,13 @@ pub(super) fn transport(role: Role, url: &Url, error: &Transport, limit_ms: u64)
         Transport::Unreachable => (
             Passing,
             format!("{place} cannot be reached: check this machine's network and firewall"),
+        ),
+        Transport::NoConnection => (
+            Passing,
+            format!(
+                "{place} accepts no connection in time: check 'url', this machine's network and \
+                 the firewalls between"
+            ),
         ),
         Transport::Untrusted(why) => (
             Lasting,
@@ -256,9 +263,14 @@ pub(super) fn transport(role: Role, url: &Url, error: &Transport, limit_ms: u64)
                 "{peer} at {place} hung up before its answer was complete: its own log knows more"
             ),
         ),
-        Transport::Other(why) => {
-            (Passing, format!("talking to {peer} at {place} failed: {}", clean(why, None)))
-        }
+        Transport::Other(why) => (
+            Passing,
+            format!(
+                "talking to {peer} at {place} failed ({}): check that 'url' is its {}",
+                clean(why, None),
+                role.endpoint()
+            ),
+        ),
     };
     failure(sentence, kind)
 }

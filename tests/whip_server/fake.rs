@@ -169,6 +169,11 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>, connection: usize) -
         if stream.read_buf(buffer).await.ok()? == 0 {
             return None;
         }
+        if buffer[0] == 0x16 {
+            // A TLS greeting: told off in plain text, as servers do.
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+            return None;
+        }
     };
     let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
     let mut words = head.split_ascii_whitespace();

@@ -105,6 +105,21 @@ fn stopped_while_the_answer_is_pending_it_still_lets_go() {
 }
 
 #[test]
+fn a_failed_patch_ends_trickling_and_nothing_else() {
+    for status in [307, 405, 412, 422, 428, 500] {
+        let (mut session, post) = started("https://h/whip");
+        reply(&mut session, 1, post.id, created("/s/1"));
+        established(&mut session);
+        session.handle(Moment::from_ms(2), candidate(1));
+        let patch = sent(&mut session);
+        reply(&mut session, 3, patch.id, Response { status, ..Response::default() });
+        session.handle(Moment::from_ms(4), candidate(2));
+        assert_eq!(session.poll(), None, "{status}");
+        assert!(!session.is_over() && session.next_timeout().is_none());
+    }
+}
+
+#[test]
 fn a_late_reply_to_an_old_request_is_ignored() {
     let (mut session, post) = started("https://h/whip");
     reply(&mut session, 1, post.id + 7, created("/s/1"));
