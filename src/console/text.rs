@@ -56,7 +56,17 @@ pub(super) fn wrap(text: &str, most: u16) -> Vec<String> {
     let most = most.max(2);
     let mut lines = vec![String::new()];
     let mut used = 0;
-    for word in clean(text).split_word_bounds() {
+    let text = clean(text);
+    // Words, each with the signs that follow it: no line begins with a comma.
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_word_bounds() {
+        let sign = !word.starts_with(|c: char| c == ' ' || c.is_alphanumeric());
+        match words.last_mut() {
+            Some(last) if sign && !last.ends_with(' ') => last.push_str(word),
+            _ => words.push(word.to_owned()),
+        }
+    }
+    for word in &words {
         let w = width(word);
         if used + w > most && w <= most {
             lines.push(String::new());
@@ -76,6 +86,9 @@ pub(super) fn wrap(text: &str, most: u16) -> Vec<String> {
             }
             used += w;
         }
+    }
+    for line in &mut lines {
+        line.truncate(line.trim_end().len());
     }
     lines
 }
@@ -136,6 +149,8 @@ mod tests {
         assert_eq!(wrap("the ingest said no", 10), ["the ingest", "said no"]);
         assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
         assert!(wrap("春季大促 春季大促", 5).iter().all(|l| width(l) <= 5));
+        assert_eq!(wrap("said no; again", 8), ["said no;", "again"]);
+        assert_eq!(wrap("said no; again", 7), ["said", "no;", "again"]);
         assert_eq!(wrap("", 5), [""]);
     }
 

@@ -16,7 +16,7 @@ use crate::{
 /// The columns of a line's name.
 const NAME: u16 = 8;
 /// Blanks between two figures.
-const GAP: u16 = 3;
+const GAP: u16 = 2;
 
 /// One figure: `p50   12.3 ms`.
 struct Piece {
@@ -30,7 +30,8 @@ struct Piece {
 
 impl Piece {
     fn width(&self) -> u16 {
-        width(self.name) + 1 + self.columns + u16::from(!self.unit.is_empty()) + width(self.unit)
+        let beside = |text: &str| width(text) + u16::from(!text.is_empty());
+        beside(self.name) + self.columns + beside(self.unit)
     }
 }
 
@@ -69,7 +70,9 @@ pub(super) fn figures(state: &State, area: Rect, buf: &mut Buffer) {
 }
 
 fn draw(piece: &Piece, palette: &Palette, row: &mut Row) {
-    row.put(piece.name, palette.dim).gap(1);
+    if !piece.name.is_empty() {
+        row.put(piece.name, palette.dim).gap(1);
+    }
     row.right(&piece.value, piece.columns, piece.style);
     if !piece.unit.is_empty() {
         row.gap(1).put(piece.unit, palette.dim);
@@ -145,7 +148,7 @@ fn lines(meters: Option<&Meters>, encoder: Option<&str>, palette: &Palette) -> [
         warned("repeated", frames.map(|f| f.repeated), 5),
         piece("cpu", figure(process.cpu_percent, 0), 4, "%"),
         piece("mem", figure(megabytes, 0), 4, "MB"),
-        piece("enc", encoder.unwrap_or(DASH).to_owned(), 11, ""),
+        piece("", format!("{:<11}", encoder.unwrap_or(DASH)), 11, ""),
     ];
     [
         Line { name: "sound", pieces: sound },

@@ -7,7 +7,7 @@ use crate::{
     base::SceneId,
     console::{
         state::State,
-        text::{DASH, clock, width},
+        text::{DASH, clean, clock, width},
     },
     show::{Mode, OutputStatus, Phase, Show},
 };
@@ -48,15 +48,15 @@ pub(super) fn header(state: &State, area: Rect, buf: &mut Buffer) {
     };
     // The height is what people call it by: 1080p30, upright too.
     let lines = canvas.width.min(canvas.height);
-    let profile = format!("{mode} · {} {lines}p{}", show.spec.profile.name, canvas.fps);
+    let profile = format!("{} {lines}p{}", show.spec.profile.name, canvas.fps);
     let times = 8 + 7 + 8;
-    // The profile gives way before the title does.
-    let title_width = width(&crate::console::text::clean(&show.spec.title)).min(24);
-    let profile_width = if 13 + 1 + title_width + 2 + width(&profile) + 2 + times <= area.width {
-        width(&profile) + 2
-    } else {
-        0
-    };
+    // The mode gives way first (the tally tells it too), then the profile, before the title does.
+    let title_width = width(&clean(&show.spec.title)).min(24);
+    let profile = [format!("{mode} · {profile}"), profile, String::new()]
+        .into_iter()
+        .find(|p| 13 + 1 + title_width + 2 + width(p) + 2 + times <= area.width)
+        .unwrap_or_default();
+    let profile_width = if profile.is_empty() { 0 } else { width(&profile) + 2 };
     let mut row = Row::new(buf, area, 0);
     let (word, style) = tally(state);
     row.badge(&word, 13, style).gap(1);
@@ -85,7 +85,7 @@ pub(super) fn bus(state: &State, area: Rect, buf: &mut Buffer) {
     let mut row = Row::new(buf, area, 0);
     if show.panic {
         row.badge("SLATE", 9, palette.alarm).gap(1);
-        row.left("on air, sound off: r goes back", half.saturating_sub(11), palette.warn);
+        row.left("on air, sound off", half.saturating_sub(11), palette.warn);
     } else {
         row.badge("PROGRAM", 9, palette.program).gap(1);
         row.left(title(show, &show.program), half.saturating_sub(11), palette.selected);

@@ -61,8 +61,11 @@ fn input(state: &State, input: &InputState, selected: bool, row: &mut Row) {
             let wait =
                 retry_at.map(|at| at.as_ms().saturating_sub(state.engine_ms()).div_ceil(1000));
             let again = wait.map_or(String::new(), |s| format!("{s:>3} s"));
-            let columns = middle + 5 - 6;
-            row.left(reason, columns, palette.warn).gap(1).right(&again, 5, palette.dim);
+            if middle < 16 {
+                row.left(reason, middle + 5, palette.warn);
+            } else {
+                row.left(reason, middle - 1, palette.warn).gap(1).right(&again, 5, palette.dim);
+            }
         }
         _ => {
             let level = figures.and_then(|f| f.level);

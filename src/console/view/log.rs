@@ -78,9 +78,9 @@ const FIRST: [&str; 10] = [
     "go-live",
     "mute",
     "set-transition",
-    "restart-input",
     "stop-output",
     "end-show",
+    "restart-input",
     "unmute",
 ];
 
@@ -99,7 +99,7 @@ pub(super) fn footer(state: &State, area: Rect, buf: &mut Buffer) {
     let mut row = Row::new(buf, area, 0);
     if state.leaving() {
         row.put("q", palette.key).put(
-            " again leaves the console; the show goes on without it (hawker attach takes it up)",
+            " again leaves the console; the show goes on (hawker attach takes it up)",
             palette.warn,
         );
         return;
