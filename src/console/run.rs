@@ -129,7 +129,7 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
             }
             changed = picture.changed(), if picture_open => {
                 picture_open = changed.is_ok();
-                console.state.picture = picture.borrow_and_update().clone();
+                console.state.picture.clone_from(&picture.borrow_and_update());
                 console.soon(FIGURES);
             }
             () = tokio::time::sleep_until(wake.into()) => {
@@ -278,13 +278,19 @@ struct Signals {
     term: tokio::signal::unix::Signal,
     #[cfg(unix)]
     hup: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    int: tokio::signal::unix::Signal,
 }
 
 impl Signals {
     #[cfg(unix)]
     fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { term: signal(SignalKind::terminate())?, hup: signal(SignalKind::hangup())? })
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            hup: signal(SignalKind::hangup())?,
+            int: signal(SignalKind::interrupt())?,
+        })
     }
 
     #[cfg(unix)]
@@ -292,6 +298,7 @@ impl Signals {
         tokio::select! {
             _ = self.term.recv() => {}
             _ = self.hup.recv() => {}
+            _ = self.int.recv() => {}
         }
     }
 

@@ -76,6 +76,12 @@ impl Screen {
 
     /// Draws; only cells that changed are written, and all at once where the terminal knows how.
     pub(super) fn draw(&mut self, view: impl FnOnce(&mut Frame)) -> io::Result<()> {
+        if !self.taken.load(Ordering::SeqCst) {
+            // The hook ran in another thread of this process: what it gave back is not ours to draw on.
+            return Err(io::Error::other(
+                "a part of the console broke, and the terminal was given back",
+            ));
+        }
         queue!(stdout(), BeginSynchronizedUpdate)?;
         self.terminal.draw(view)?;
         execute!(stdout(), EndSynchronizedUpdate)

@@ -65,7 +65,7 @@ pub(super) fn header(state: &State, area: Rect, buf: &mut Buffer) {
     if profile_width > 0 {
         row.gap(2).left(&profile, profile_width - 2, palette.dim);
     }
-    row.to_end(times).right(&elapsed, 8, palette.text);
+    row.skip_to(times).right(&elapsed, 8, palette.text);
     row.right("left ", 7, palette.dim).right(&left, 8, palette.text);
 }
 

@@ -55,28 +55,23 @@ fn input(state: &State, input: &InputState, selected: bool, row: &mut Row) {
     };
     row.left(word, 8, style).gap(1);
     let middle = row.rest().saturating_sub(TAIL);
-    match &input.status {
-        InputStatus::Failed { reason, retry_at } => {
-            // The reason takes the place of figures that there are none of.
-            let wait =
-                retry_at.map(|at| at.as_ms().saturating_sub(state.engine_ms()).div_ceil(1000));
+    if let InputStatus::Failed { reason, retry_at } = &input.status {
+        // The reason takes the place of figures that there are none of; where there is little room, of
+        // the time to the next try too.
+        if middle < 16 {
+            row.left(reason, middle + 5, palette.warn);
+        } else {
+            let now = state.engine_ms();
+            let wait = retry_at.map(|at| at.as_ms().saturating_sub(now).div_ceil(1000));
             let again = wait.map_or(String::new(), |s| format!("{s:>3} s"));
-            if middle < 16 {
-                row.left(reason, middle + 5, palette.warn);
-            } else {
-                row.left(reason, middle - 1, palette.warn).gap(1).right(&again, 5, palette.dim);
-            }
+            row.left(reason, middle - 1, palette.warn).gap(1).right(&again, 5, palette.dim);
         }
-        _ => {
-            let level = figures.and_then(|f| f.level);
-            meter(level, input.muted, middle, palette, row);
-            let peak = level.filter(|l| l.peak > SPAN.0).map(|l| f64::from(l.peak));
-            row.gap(1).right(
-                &figure(peak, 0),
-                4,
-                if input.muted { palette.dim } else { palette.text },
-            );
-        }
+    } else {
+        let level = figures.and_then(|f| f.level);
+        meter(level, input.muted, middle, palette, row);
+        let peak = level.filter(|l| l.peak > SPAN.0).map(|l| f64::from(l.peak));
+        let style = if input.muted { palette.dim } else { palette.text };
+        row.gap(1).right(&figure(peak, 0), 4, style);
     }
     row.gap(1);
     match figures {

@@ -121,7 +121,7 @@ pub(super) fn footer(state: &State, area: Rect, buf: &mut Buffer) {
         }
         row.put(chord, palette.key).gap(1).put(&word, palette.dim).gap(2);
     }
-    row.to_end(tail - 2);
+    row.skip_to(tail - 2);
     for (key, word) in always {
         row.put(key, palette.key).gap(1).put(word, palette.dim).gap(2);
     }

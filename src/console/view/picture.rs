@@ -92,7 +92,7 @@ fn paint(picture: &Picture, at: Rect, palette: &Palette, buf: &mut Buffer) {
             let lower = pixel(u32::from(x), u32::from(y) * 2 + 1);
             let Some(cell) = buf.cell_mut((at.x + x, at.y + y)) else { continue };
             if palette.depth == Depth::Mono {
-                let level = usize::from((luma(upper) + luma(lower)) / 2);
+                let level = usize::from(luma(upper).midpoint(luma(lower)));
                 let sign = RAMP[(level * RAMP.len() / 256).min(RAMP.len() - 1)];
                 cell.set_char(char::from(sign)).set_style(Style::new());
             } else {

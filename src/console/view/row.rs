@@ -42,7 +42,7 @@ impl<'a> Row<'a> {
     }
 
     /// Goes to `columns` from the end of the row; never back.
-    pub(super) fn to_end(&mut self, columns: u16) -> &mut Self {
+    pub(super) fn skip_to(&mut self, columns: u16) -> &mut Self {
         self.x = self.x.max(self.end.saturating_sub(columns));
         self
     }
@@ -111,7 +111,7 @@ pub(super) fn heading(
     for (name, from_end) in columns {
         let mut row = Row::new(buf, area, 0);
         let w = width(name);
-        row.to_end(from_end + w + 1).put(" ", palette.rule).put(name, palette.dim);
+        row.skip_to(from_end + w + 1).put(" ", palette.rule).put(name, palette.dim);
         if *from_end > 0 {
             row.put(" ", palette.rule);
         }

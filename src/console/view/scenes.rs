@@ -67,7 +67,7 @@ pub(super) fn scenes(state: &State, area: Rect, buf: &mut Buffer) {
         let badges = 5 * (u16::from(program) + u16::from(preview));
         let title = row.rest().saturating_sub(badges + u16::from(badges > 0));
         let style = if program { palette.selected } else { palette.text };
-        row.left(&scene.title, title, style).to_end(badges);
+        row.left(&scene.title, title, style).skip_to(badges);
         if program {
             row.badge("PGM", 5, palette.program);
         }
