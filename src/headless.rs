@@ -141,7 +141,7 @@ impl Writer {
     async fn close(self) {
         let Self { lines, done } = self;
         drop(lines);
-        let wait = move || drop(done.recv_timeout(LAST_LINES));
+        let wait = move || done.recv_timeout(LAST_LINES).is_ok();
         let _ = tokio::task::spawn_blocking(wait).await;
     }
 }
