@@ -101,7 +101,8 @@ impl Headless {
     fn sentence(&self, text: &str) {
         if self.sentences {
             // A closed stderr is no reason to end a show.
-            let _ = writeln!(io::stderr(), "{text}");
+            // In one piece: stderr is not buffered, and events may share the terminal.
+            let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
         }
     }
 }

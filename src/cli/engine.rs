@@ -16,7 +16,7 @@ use crate::{
     },
     headless::{EventsTo, Headless},
     remote::running,
-    show::{Mode, Start},
+    show::{Mode, ShowSpec, Start},
 };
 
 /// How long a console may leave the engine unable to write before it is let go of.
@@ -76,6 +76,18 @@ fn ready(job: &Job, own_process: bool) -> Result<Ready, Failure> {
             state.display()
         ))
     })?;
+    // A show that never began leaves nothing behind; its failure is told to whoever started it.
+    stand(job, own_process, spec, &dirs, folder.clone(), now).inspect_err(|_| folder.remove())
+}
+
+fn stand(
+    job: &Job,
+    own_process: bool,
+    spec: ShowSpec,
+    dirs: &[PathBuf],
+    folder: ShowFolder,
+    now: jiff::Timestamp,
+) -> Result<Ready, Failure> {
     let log = logging::to_file(&folder.log())?;
     if own_process {
         // Whatever a library says must not land on a console's terminal.
@@ -102,7 +114,7 @@ fn ready(job: &Job, own_process: bool) -> Result<Ready, Failure> {
     };
     let engine = Engine::new(plan, load::adapters(job.mode)?)
         .map_err(|e| Failure { exit_code: e.exit_code, text: e.text })?;
-    let socket = listen(&dirs, &card, engine.faces(), engine.facts(), STALL)
+    let socket = listen(dirs, &card, engine.faces(), engine.facts(), STALL)
         .map_err(|e| Failure::start(e.to_string()))?;
     Ok(Ready { engine, socket, signals, face, folder })
 }
