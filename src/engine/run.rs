@@ -193,6 +193,11 @@ impl Engine {
         Over { exit_code, report, unwritten }
     }
 
+    /// Tears down what was made without ever running it.
+    pub async fn abandon(self) {
+        let _ = tokio::time::timeout(TEAR_DOWN, self.adapters.finish()).await;
+    }
+
     async fn turns(&mut self, signals: &mut Signals) -> u8 {
         if let Some(start) = self.begins.take() {
             self.turn(Input::Start(start));

@@ -1,0 +1,10 @@
+//! The engine and its socket on scripted adapters.
+
+#[path = "engine/looped.rs"]
+mod looped;
+#[path = "engine/script.rs"]
+mod script;
+#[path = "engine/socket.rs"]
+mod socket;
+#[path = "engine/spec.rs"]
+mod spec;
