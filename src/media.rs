@@ -2,6 +2,8 @@
 //! pipelines of their own on one clock; each can fail, restart and be leak-tested alone.
 
 pub mod clock;
+pub mod devices;
+pub mod doctor;
 pub mod error;
 pub mod init;
 pub mod input;

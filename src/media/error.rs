@@ -88,7 +88,8 @@ mod tests {
 
     #[test]
     fn addresses_keep_only_their_host() {
-        let said = without_secrets("cannot open rtsp://me:pa/ss@cam.local:554/live?key=1 (refused)");
+        let said =
+            without_secrets("cannot open rtsp://me:pa/ss@cam.local:554/live?key=1 (refused)");
         assert_eq!(said, "cannot open rtsp://cam.local:554 (refused)");
         assert_eq!(without_secrets("no address here"), "no address here");
     }

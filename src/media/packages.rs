@@ -29,21 +29,25 @@ const UGLY: Packages =
 /// The packages that bring `element`.
 pub fn of(element: &str) -> Packages {
     match element {
-        "ximagesrc" => row("gstreamer1.0-plugins-good", "gstreamer1-plugins-good", "gst-plugins-good"),
+        "ximagesrc" => {
+            row("gstreamer1.0-plugins-good", "gstreamer1-plugins-good", "gst-plugins-good")
+        }
         "x264enc" => UGLY,
         "pulsesrc" => row("gstreamer1.0-pulseaudio", "gstreamer1-plugins-good", "gst-plugins-good"),
-        "alsasrc" | "alsasink" => row("gstreamer1.0-alsa", "gstreamer1-plugins-base", "gst-plugins-base"),
+        "alsasrc" | "alsasink" => {
+            row("gstreamer1.0-alsa", "gstreamer1-plugins-base", "gst-plugins-base")
+        }
         "pipewiresrc" => row("gstreamer1.0-pipewire", "pipewire-gstreamer", "gst-plugin-pipewire"),
         "nicesrc" | "nicesink" => row("gstreamer1.0-nice", "libnice-gstreamer1", "libnice"),
         "avdec_h264" | "avdec_aac" | "avenc_aac" | "avdec_h265" => {
             row("gstreamer1.0-libav", "gstreamer1-plugin-libav", "gst-libav")
         }
-        "v4l2src" | "v4l2h264enc" | "vp8enc" | "vp8dec" | "vp9dec" | "jpegdec" | "pngdec" | "rtspsrc"
-        | "souphttpsrc" | "matroskademux" | "qtdemux" | "flvdemux" | "level" | "videoflip"
-        | "rtph264pay" | "rtpopuspay" | "rtpbin" | "osxaudiosrc" => GOOD,
+        "v4l2src" | "v4l2h264enc" | "vp8enc" | "vp8dec" | "vp9dec" | "jpegdec" | "pngdec"
+        | "rtspsrc" | "souphttpsrc" | "matroskademux" | "qtdemux" | "flvdemux" | "level"
+        | "videoflip" | "rtph264pay" | "rtpopuspay" | "rtpbin" | "osxaudiosrc" => GOOD,
         "videotestsrc" | "audiotestsrc" | "videoconvertscale" | "videoconvert" | "videoscale"
-        | "audioconvert" | "audioresample" | "appsink" | "appsrc" | "uridecodebin3" | "decodebin3"
-        | "opusenc" | "opusdec" | "clockoverlay" | "vorbisdec" => BASE,
+        | "audioconvert" | "audioresample" | "appsink" | "appsrc" | "uridecodebin3"
+        | "decodebin3" | "opusenc" | "opusdec" | "clockoverlay" | "vorbisdec" => BASE,
         "queue" | "capsfilter" | "filesrc" | "fakesink" | "typefind" => {
             row("libgstreamer1.0-0", "gstreamer1", "gstreamer")
         }
@@ -57,7 +61,10 @@ pub fn fix(element: &str) -> String {
     if cfg!(target_os = "macos") {
         format!("install '{}' with brew", p.brew)
     } else {
-        format!("install '{}' (Debian, Ubuntu), '{}' (Fedora) or '{}' (Arch)", p.apt, p.dnf, p.pacman)
+        format!(
+            "install '{}' (Debian, Ubuntu), '{}' (Fedora) or '{}' (Arch)",
+            p.apt, p.dnf, p.pacman
+        )
     }
 }
 

@@ -244,8 +244,9 @@ fn queue(pace: Pace) -> Result<Option<gst::Element>, MediaError> {
 }
 
 fn join(build: &Build<'_>, chain: &[&gst::Element]) -> Result<(), MediaError> {
-    let refused =
-        |what: &str| MediaError::passing(format!("GStreamer refused to {what} the input's last stretch"));
+    let refused = |what: &str| {
+        MediaError::passing(format!("GStreamer refused to {what} the input's last stretch"))
+    };
     build.pipeline.add_many(chain).map_err(|_| refused("take in"))?;
     gst::Element::link_many(chain).map_err(|_| refused("link"))?;
     for element in chain.iter().rev() {

@@ -7,11 +7,7 @@
 
 use std::{
     path::Path,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::AtomicU64,
-        mpsc::SyncSender,
-    },
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64, mpsc::SyncSender},
 };
 
 use gst::prelude::*;

@@ -173,9 +173,10 @@ fn explain(error: &gst::message::Error) -> (String, FailureKind) {
             gst::ResourceError::NotFound => {
                 (format!("{said}: check the name or path, and that it is connected"), Passing)
             }
-            gst::ResourceError::NotAuthorized => {
-                (format!("{said}: access is refused; check user name, password, permissions"), Lasting)
-            }
+            gst::ResourceError::NotAuthorized => (
+                format!("{said}: access is refused; check user name, password, permissions"),
+                Lasting,
+            ),
             gst::ResourceError::Busy => {
                 (format!("{said}: another program uses it; close that program"), Passing)
             }
@@ -185,13 +186,14 @@ fn explain(error: &gst::message::Error) -> (String, FailureKind) {
     if let Some(kind) = e.kind::<gst::StreamError>() {
         return match kind {
             gst::StreamError::TypeNotFound | gst::StreamError::WrongType => (
-                format!("{said}: this is not a media file that GStreamer reads; convert it or choose another"),
+                format!(
+                    "{said}: this is not a media file that GStreamer reads; convert it or choose another"
+                ),
                 Lasting,
             ),
-            gst::StreamError::CodecNotFound => (
-                format!("{said}: a decoder is missing: {}", packages::fix("avdec_h264")),
-                Lasting,
-            ),
+            gst::StreamError::CodecNotFound => {
+                (format!("{said}: a decoder is missing: {}", packages::fix("avdec_h264")), Lasting)
+            }
             gst::StreamError::Demux | gst::StreamError::Decode | gst::StreamError::Format => {
                 (format!("{said}: the data is damaged or cut short"), Passing)
             }
