@@ -220,8 +220,7 @@ fn a_file_goes_round_without_a_gap_and_in_step() {
             let late = *now as i64 - *captured as i64;
             assert!((-2_000_000..60_000_000).contains(&late), "{shown}: {late} ns late");
         }
-        let (first, last) = (seen.frames[0], seen.frames[seen.frames.len() - 1]);
-        let (first, last) = (first.0, last.0);
+        let (first, last) = (seen.frames[0].0, seen.frames[seen.frames.len() - 1].0);
         let spent = (last - first) as f64 / 1e9;
         let rate = (seen.frames.len() - 1) as f64 / spent;
         assert!((28.0..30.5).contains(&rate), "{shown}: {rate} frames per second");
