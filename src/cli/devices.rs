@@ -1,6 +1,7 @@
 //! `hawker devices`: cameras, microphones and screens, with their formats.
 
-use super::Failure;
+use super::{Failure, out};
+use crate::media;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Devices {
@@ -10,6 +11,16 @@ pub(crate) struct Devices {
 }
 
 pub(crate) fn devices(args: &Devices) -> Result<u8, Failure> {
-    let form = if args.json { "JSON" } else { "text" };
-    Err(Failure::usage(format!("this build cannot list that as {form}")))
+    media::init().map_err(|e| Failure::usage(e.to_string()))?;
+    let devices = media::devices::list().map_err(|e| Failure::usage(e.to_string()))?;
+    if args.json {
+        let text = serde_json::to_string_pretty(&devices)
+            .map_err(|e| Failure::usage(e.to_string()))?;
+        out(&text);
+    } else if devices.is_empty() {
+        out("no camera, microphone or screen was found; 'hawker doctor' says what may be missing");
+    } else {
+        out(&media::devices::table(&devices));
+    }
+    Ok(0)
 }

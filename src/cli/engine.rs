@@ -64,7 +64,7 @@ struct Ready {
 
 /// Everything that can fail is done here. `own_process` sends stderr to the log as well.
 fn ready(job: &Job, own_process: bool) -> Result<Ready, Failure> {
-    let spec = load::show(job.show.as_deref())?;
+    let spec = load::show_with_secrets(job.show.as_deref(), job.mode)?;
     let state = load::state_dir()?;
     let now = jiff::Timestamp::now();
     let dirs = run_dirs(&state);

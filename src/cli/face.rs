@@ -3,29 +3,19 @@
 use std::{path::Path, time::Duration};
 
 use super::{Failure, load, pick, summary, tell};
-use crate::{engine::Handle, headless::Headless, remote};
-
-/// How a console was left.
-#[derive(Debug)]
-enum Leave {
-    /// The show goes on.
-    #[allow(dead_code, reason = "only a console can be left")]
-    Detached,
-    /// The show is over.
-    ShowEnded {
-        /// Its exit code.
-        exit_code: u8,
-    },
-    /// The engine went away without an end.
-    EngineGone,
-}
+use crate::{
+    console::{self, ConsoleError, Leave, Options},
+    engine::Handle,
+    remote,
+};
 
 async fn console(handle: Handle) -> Result<Leave, Failure> {
-    let face = Headless::open(None, true).map_err(|e| Failure::start(e.to_string()))?;
-    Ok(face
-        .follow(handle)
-        .await
-        .map_or(Leave::EngineGone, |exit_code| Leave::ShowEnded { exit_code }))
+    let theme = load::settings()?.theme;
+    let theme = theme.name().parse().map_err(|e| Failure::usage(format!("[console] theme: {e}")))?;
+    console::run(handle, Options { theme }).await.map_err(|e| match e {
+        ConsoleError::NoTerminal(_) => Failure::usage(e.to_string()),
+        ConsoleError::Terminal(_) => Failure::start(e.to_string()),
+    })
 }
 
 /// Attaches a console to the show behind a socket, until it is left.

@@ -1,37 +1,71 @@
-//! Where the command line meets the rooms below: folders, show files, adapters. One line each.
+//! Where the command line meets the rooms below: folders, settings, show files, adapters.
 
 use std::path::{Path, PathBuf};
 
-use super::Failure;
+use super::{Failure, tell};
 use crate::{
-    engine::{Factory, StartError},
-    show::{Mode, ShowSpec},
+    config::{self, Dirs, STAGE_PORT, Settings},
+    engine::{
+        Factory,
+        studio::{StudioOptions, factory},
+    },
+    show::{Mode, ShowSpec, Target},
 };
+
+fn dirs() -> Result<Dirs, Failure> {
+    Dirs::find().map_err(|e| Failure::usage(e.to_string()))
+}
 
 /// The state directory.
 pub(crate) fn state_dir() -> Result<PathBuf, Failure> {
-    if let Some(dir) = std::env::var_os("HAWKER_STATE_DIR").filter(|d| !d.is_empty()) {
-        return std::path::absolute(PathBuf::from(dir))
-            .map_err(|e| Failure::usage(format!("HAWKER_STATE_DIR: {e}")));
-    }
-    directories::ProjectDirs::from("", "", "hawker")
-        .map(|d| d.state_dir().unwrap_or_else(|| d.data_local_dir()).to_owned())
-        .ok_or_else(|| Failure::usage("this user has no home folder: set HAWKER_STATE_DIR"))
+    Ok(dirs()?.state)
+}
+
+/// The user's settings.
+pub(crate) fn settings() -> Result<Settings, Failure> {
+    Settings::load(&dirs()?).map_err(|e| Failure::usage(e.to_string()))
 }
 
 /// A show file, or the built-in show.
 pub(crate) fn show(path: Option<&Path>) -> Result<ShowSpec, Failure> {
-    let text = match path {
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?,
-        None => BUILT_IN.to_owned(),
-    };
-    serde_json::from_str(&text).map_err(|e| Failure::usage(e.to_string()))
+    match path {
+        Some(path) => {
+            config::load_show(path, &dirs()?).map_err(|e| Failure::usage(e.to_string()))
+        }
+        None => Ok(config::builtin_show()),
+    }
 }
 
-const BUILT_IN: &str = r#"{"title":"rehearsal","profile":{"name":"lively","canvas":{"width":1280,"height":720,"fps":30},"codec":"h264","effort":"veryfast","max_kbps":2500,"start_kbps":2000,"min_kbps":300,"audio_kbps":64,"keyframe_ms":2000,"latency_target_ms":300,"ladder":[]},"inputs":[],"scenes":[],"outputs":[]}"#;
+/// A show file that is about to go on air: its secrets are there too.
+pub(crate) fn show_with_secrets(path: Option<&Path>, mode: Mode) -> Result<ShowSpec, Failure> {
+    let spec = show(path)?;
+    if mode == Mode::Live {
+        for output in &spec.outputs {
+            let Target::Whip { token: Some(reference), .. } = &output.target else { continue };
+            config::read_secret(reference)
+                .map_err(|e| Failure::usage(format!("output '{}': {e}", output.id)))?;
+            if let Some(warning) = config::secret_warning(reference) {
+                tell(&format!("hawker: output '{}': {warning}", output.id));
+            }
+        }
+    }
+    Ok(spec)
+}
 
 /// Makes the adapters.
 pub(crate) fn adapters(_mode: Mode) -> Result<Factory, Failure> {
-    Ok(Box::new(|_| Err(StartError { text: "this build has no adapters".into(), exit_code: 3 })))
+    let settings = settings()?;
+    let token = settings
+        .token
+        .as_ref()
+        .map(config::read_secret)
+        .transpose()
+        .map_err(|e| Failure::usage(format!("[stage] token: {e}")))?;
+    Ok(factory(StudioOptions {
+        listen: settings.listen,
+        // Two rehearsals at once are natural; a port that the user chose is meant.
+        any_port: settings.listen.port() == STAGE_PORT,
+        token,
+        monitor: true,
+    }))
 }

@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use clap::ValueEnum;
 
-use super::{Failure, out};
+use super::{Failure, load, out};
 use crate::{
+    config,
     show::{Risk, registry::ROWS},
-    stats::Report,
 };
 
 #[derive(Debug, clap::Args)]
@@ -18,8 +18,12 @@ pub(crate) struct Print {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Thing {
+    /// The JSON Schema of a show file, for editors that complete it
+    ShowSchema,
     /// The JSON Schema of a report
     ReportSchema,
+    /// The configuration in effect
+    Config,
     /// The keys of the console
     Keys,
     /// Every command, its arguments and its risk
@@ -28,8 +32,9 @@ enum Thing {
 
 pub(crate) fn print(args: &Print) -> Result<u8, Failure> {
     let text = match args.what {
-        Thing::ReportSchema => serde_json::to_string_pretty(&schemars::schema_for!(Report))
-            .map_err(|e| Failure::usage(e.to_string()))?,
+        Thing::ShowSchema => format!("{:#}", config::show_schema()),
+        Thing::ReportSchema => format!("{:#}", config::report_schema()),
+        Thing::Config => config::print_config(&load::settings()?),
         Thing::Keys => keys(),
         Thing::Commands => commands(),
     };
