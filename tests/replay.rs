@@ -1,6 +1,8 @@
 //! A journal replayed gives the same events: over any commands, facts and passing of time, also through a
 //! file whose last line was cut short.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 #[path = "engine/spec.rs"]
 mod spec;
 
@@ -144,7 +146,9 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal.jsonl");
         let mut journal = Journal::create(&path, &opening).unwrap();
-        entries.iter().for_each(|e| journal.add(e));
+        for entry in &entries {
+            journal.add(entry);
+        }
         journal.close();
         let whole = fs::read(&path).unwrap();
         let (again, replayed) = replay(BufReader::new(&whole[..])).unwrap();

@@ -12,7 +12,7 @@ use super::{Failure, engine::Job};
 use crate::{headless::EventsTo, show::Mode};
 
 /// How long an engine may take to stand. The first start on a machine scans every media plug-in.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Starts the engine of a job; where its socket is.
 pub(crate) fn start(job: &Job) -> Result<PathBuf, Failure> {

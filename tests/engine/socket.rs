@@ -186,7 +186,7 @@ async fn garbage_gets_an_error_and_the_next_line_is_read() {
     assert!(until(&mut lines, "error").await.contains("not JSON"));
     assert!(until(&mut lines, "error").await.contains("neither"));
     assert_eq!(until(&mut lines, "\"answer\":2").await, "{\"answer\":2,\"refused\":null}");
-    to.write_all(&[b'x'; 70_000]).await.unwrap();
+    to.write_all(&vec![b'x'; 70_000]).await.unwrap();
     assert!(until(&mut lines, "error").await.contains("65536"));
     running.end().await;
 }
