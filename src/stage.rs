@@ -2,6 +2,7 @@
 //! viewer that measures). Knows nothing of GStreamer, and nothing of the show.
 
 pub mod clock;
+mod depacket;
 mod http;
 mod lane;
 mod payload;
@@ -9,6 +10,8 @@ mod server;
 mod session;
 mod sfu;
 mod sps;
+mod watch;
 
 pub use server::{Stage, StageError, StageOptions};
-pub use sfu::{MAX_VIEWERS, StageFigures};
+pub use sfu::{MAX_VIEWERS, StageFigures, landing::toward as local_address_toward};
+pub use watch::{AccessUnit, Watch, WatchError, WatchOptions, WatchState};

@@ -44,6 +44,8 @@ pub enum H264<'a> {
         header: u8,
         /// It is the first part.
         first: bool,
+        /// It is the last part.
+        last: bool,
         /// The part.
         data: &'a [u8],
     },
@@ -74,7 +76,7 @@ pub fn h264(payload: &[u8]) -> Option<H264<'_>> {
         FU_A => {
             let (fu, data) = rest.split_first()?;
             let header = (indicator & 0xe0) | (fu & 0x1f);
-            Some(H264::Part { header, first: fu & 0x80 != 0, data })
+            Some(H264::Part { header, first: fu & 0x80 != 0, last: fu & 0x40 != 0, data })
         }
         _ => None,
     }

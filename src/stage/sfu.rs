@@ -670,7 +670,7 @@ impl Loop {
 }
 
 /// Errors of a read that mean nothing has come, or somebody is gone.
-fn is_passing(kind: ErrorKind) -> bool {
+pub fn is_passing(kind: ErrorKind) -> bool {
     matches!(
         kind,
         ErrorKind::WouldBlock
