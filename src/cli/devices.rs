@@ -20,7 +20,8 @@ pub(crate) fn devices(args: &Devices) -> Result<u8, Failure> {
     } else if devices.is_empty() {
         out("no camera, microphone or screen was found; 'hawker doctor' says what may be missing");
     } else {
-        out(&media::devices::table(&devices));
+        let lines: Vec<String> = devices.iter().map(ToString::to_string).collect();
+        out(&lines.join("\n"));
     }
     Ok(0)
 }

@@ -291,7 +291,7 @@ impl Adapters for StudioAdapters {
                 output.first_frame_ms = first_frame_ms;
             }
         }
-        report.monitor = self.monitor.as_ref().map(Monitor::report);
+        report.monitor = self.monitor.as_ref().and_then(Monitor::report);
         report.viewers = self.stage.as_ref().map(Stage::viewers).unwrap_or_default();
     }
 
