@@ -24,7 +24,7 @@ use super::{
     fanout::Fanout,
     feed::{Feed, Shown, lock},
     input::RawFrame,
-    mixer::{BLOCK, BLOCK_NS, CHANNELS, Mixer, RATE, Track, frame_at},
+    mixer::{BLOCK_NS, CHANNELS, Mixer, RATE, Track, frame_at},
 };
 use crate::{
     base::{InputId, Kbps},
@@ -33,8 +33,11 @@ use crate::{
     stats::{FrameCounts, Level, Loudness},
 };
 
-/// Sound is mixed this long after it was captured, at least: an input's buffers come in pieces.
-const LEAST_HOLD_NS: u64 = 20_000_000;
+/// Sound is mixed this long after it was captured, at first: enough for sound that is made here. An input
+/// whose buffers come later makes it grow by as much again.
+const LEAST_HOLD_NS: u64 = 4_000_000;
+/// How much it grows at a time.
+const HOLD_STEP_NS: u64 = 4_000_000;
 /// And this long at most, however late an input's sound comes.
 const MOST_HOLD_NS: u64 = 120_000_000;
 
@@ -401,8 +404,6 @@ impl Shared {
         .ok();
         let mut hold_ns = LEAST_HOLD_NS;
         let mut block_number = now() / BLOCK_NS;
-        let mut packet: Vec<f32> = Vec::with_capacity(AudioEncoder::FRAMES * CHANNELS);
-        let mut packet_ns = 0;
         let mut late = 0_u32;
         while !self.stop.load(Ordering::Acquire) {
             let due = (block_number + 1) * BLOCK_NS + hold_ns;
@@ -435,17 +436,10 @@ impl Shared {
             // Sound that keeps coming too late for its block is waited for longer.
             late = if missing > 0 { late + 1 } else { late.saturating_sub(1) };
             if late > 8 {
-                hold_ns = (hold_ns + BLOCK_NS).min(MOST_HOLD_NS);
+                hold_ns = (hold_ns + HOLD_STEP_NS).min(MOST_HOLD_NS);
                 late = 0;
             }
-            if packet.is_empty() {
-                packet_ns = (block_number * BLOCK_NS).saturating_sub(Mixer::DELAY_NS);
-            }
-            packet.extend_from_slice(&block);
-            if packet.len() >= AudioEncoder::FRAMES * CHANNELS {
-                encoder.push(&packet, packet_ns);
-                packet.clear();
-            }
+            encoder.push(&block, (block_number * BLOCK_NS).saturating_sub(Mixer::DELAY_NS));
             if let Some(meter) = &mut loudness {
                 let _ = meter.add_frames_f32(&block);
             }
@@ -458,7 +452,6 @@ impl Shared {
                 };
             }
         }
-        debug_assert_eq!(BLOCK * CHANNELS * 2, AudioEncoder::FRAMES * CHANNELS);
     }
 }
 
