@@ -1,1 +1,160 @@
-//! (being laid)
+//! Floor 7: arguments -> face -> exit code. It decides nothing about a show; it starts what does.
+//!
+//! Exit codes: 0 ended as planned, 2 bad usage or configuration, 3 could not go live, 4 fell off the air,
+//! 130 interrupted.
+
+mod attach;
+mod check;
+mod detach;
+mod devices;
+mod doctor;
+mod duration;
+mod engine;
+mod face;
+mod load;
+mod logging;
+mod pick;
+mod print;
+mod run;
+mod send;
+mod shows;
+mod summary;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+/// Why a subcommand stopped, and with which exit code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// 2, 3, 4 or 130.
+    pub exit_code: u8,
+    /// What, why, and what to do next.
+    pub text: String,
+}
+
+impl Failure {
+    /// Bad usage or configuration.
+    pub(crate) fn usage(text: impl Into<String>) -> Self {
+        Self { exit_code: 2, text: text.into() }
+    }
+
+    /// The show could not go live.
+    pub(crate) fn start(text: impl Into<String>) -> Self {
+        Self { exit_code: 3, text: text.into() }
+    }
+}
+
+/// A terminal control room for cross-border live selling.
+///
+/// Without a subcommand it rehearses the built-in show.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Run a show on the built-in stage only: no account, no network, no audience
+    Rehearse(run::Rehearse),
+    /// Run a show to its outputs
+    Live(run::Live),
+    /// Take up a running show with a console of one's own
+    Attach(attach::Attach),
+    /// List the shows that run on this machine
+    Shows,
+    /// Give a command to a running show: `hawker send cut-to table`
+    Send(send::Send),
+    /// Take a running show off the air and end it
+    End(send::End),
+    /// Read a show file and say what is wrong with it
+    Check(check::Check),
+    /// List cameras, microphones and screens
+    Devices(devices::Devices),
+    /// Say what this machine lacks for a show, and which package brings it
+    Doctor(doctor::Doctor),
+    /// Print a schema, the configuration, the keys or the commands
+    Print(print::Print),
+    /// Be the engine of a show (started by hawker itself)
+    #[command(hide = true)]
+    Engine(engine::EngineArgs),
+}
+
+/// Runs hawker with the arguments of this process.
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version come this way too, with code 0. A closed stdout is no failure.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let done = match args.what {
+        None => run::rehearse(run::Rehearse::default()),
+        Some(What::Rehearse(args)) => run::rehearse(args),
+        Some(What::Live(args)) => run::live(args),
+        Some(What::Attach(args)) => attach::attach(&args),
+        Some(What::Shows) => shows::shows(),
+        Some(What::Send(args)) => send::send(&args),
+        Some(What::End(args)) => send::end(&args),
+        Some(What::Check(args)) => check::check(&args),
+        Some(What::Devices(args)) => devices::devices(&args),
+        Some(What::Doctor(args)) => doctor::doctor(&args),
+        Some(What::Print(args)) => print::print(&args),
+        Some(What::Engine(args)) => engine::detached(args),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            tell(&format!("hawker: {}", failure.text));
+            ExitCode::from(failure.exit_code)
+        }
+    }
+}
+
+/// Writes what was asked for to standard output. A reader that has seen enough is no failure.
+pub(crate) fn out(text: &str) {
+    let mut to = io::stdout().lock();
+    let _ = writeln!(to, "{}", text.trim_end()).and_then(|()| to.flush());
+}
+
+/// Tells the operator something beside the output.
+pub(crate) fn tell(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", text.trim_end());
+}
+
+/// The runtime of a face or an engine.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::start(format!("the system gives no threads: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_sound() {
+        <Args as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_and_shows_are_read() {
+        let args = Args::try_parse_from(["hawker", "rehearse", "--headless", "--for", "1m30s"]);
+        assert!(matches!(args.unwrap().what, Some(What::Rehearse(_))));
+        let error = Args::try_parse_from(["hawker", "rehearse", "--for", "soon"]).unwrap_err();
+        assert!(error.to_string().contains("20s"), "{error}");
+        assert_eq!(error.exit_code(), 2);
+        assert!(Args::try_parse_from(["hawker", "live"]).is_err());
+        assert!(Args::try_parse_from(["hawker", "send", "set-gain", "mic", "-6"]).is_ok());
+    }
+}

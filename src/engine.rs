@@ -6,11 +6,14 @@ pub mod faces;
 pub mod folder;
 pub mod handle;
 pub mod journal;
+pub mod monitor;
+pub mod output;
 pub mod process;
 pub mod report;
 pub mod run;
 pub mod signals;
 pub mod socket;
+pub mod studio;
 pub mod wire;
 
 pub use adapters::{Adapters, Factory, Making, StartError};

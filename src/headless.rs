@@ -101,7 +101,8 @@ impl Headless {
     fn sentence(&self, text: &str) {
         if self.sentences {
             // A closed stderr is no reason to end a show.
-            let _ = writeln!(io::stderr(), "{text}");
+            // In one piece: stderr is not buffered, and events may share the terminal.
+            let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
         }
     }
 }
@@ -141,7 +142,7 @@ impl Writer {
     async fn close(self) {
         let Self { lines, done } = self;
         drop(lines);
-        let wait = move || drop(done.recv_timeout(LAST_LINES));
+        let wait = move || done.recv_timeout(LAST_LINES).is_ok();
         let _ = tokio::task::spawn_blocking(wait).await;
     }
 }

@@ -4,6 +4,8 @@
 pub mod cadence;
 pub mod clock;
 pub mod compose;
+pub mod devices;
+pub mod doctor;
 pub mod encoder;
 pub mod error;
 pub mod fanout;

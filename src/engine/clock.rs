@@ -30,7 +30,7 @@ impl Clock {
 
     /// A moment as an instant of this process. Moments beyond 1000 days are taken as that.
     pub fn instant(&self, moment: Moment) -> Instant {
-        const FAR: Duration = Duration::from_secs(1000 * 86_400);
+        const FAR: Duration = Duration::from_hours(24_000);
         self.began + Duration::from_nanos(moment.0).min(FAR)
     }
 }

@@ -67,6 +67,12 @@ impl ShowFolder {
         &self.0
     }
 
+    /// Removes the folder of a show that never began.
+    pub fn remove(&self) {
+        // What cannot be removed goes with the oldest, one day.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+
     /// Where the journal is.
     pub fn journal(&self) -> PathBuf {
         self.0.join("journal.jsonl")

@@ -158,6 +158,9 @@ impl Engine {
     /// show in the same manner, with exit code 4.
     pub async fn run(mut self, mut signals: Signals) -> Over {
         let outcome = AssertUnwindSafe(self.turns(&mut signals)).catch_unwind().await;
+        // Whoever still reports or asks is not kept waiting for an answer that will not come.
+        self.facts.close();
+        self.asks.close();
         let broke = outcome.is_err();
         let exit_code = outcome.unwrap_or(4);
         if broke {
@@ -191,6 +194,11 @@ impl Engine {
             Some(text)
         });
         Over { exit_code, report, unwritten }
+    }
+
+    /// Tears down what was made without ever running it.
+    pub async fn abandon(self) {
+        let _ = tokio::time::timeout(TEAR_DOWN, self.adapters.finish()).await;
     }
 
     async fn turns(&mut self, signals: &mut Signals) -> u8 {

@@ -271,7 +271,11 @@ impl Guest {
         let mut pen = Pen { to, stall: self.stall };
         let mut lines = Lines::new(from, FACE_LINE);
         if let Err(error) = self.greet(&mut lines, &mut pen, full).await {
-            tracing::info!(id, %error, "a console was let go of");
+            match error.kind() {
+                // It went by itself; whoever lists shows only knocks.
+                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {}
+                _ => tracing::info!(id, %error, "a console was let go of"),
+            }
         }
     }
 

@@ -2,11 +2,15 @@
 //! as they exist. An input decides nothing: it reports to its [`Sink`] once that it is up, once that it
 //! failed or ended, and is silent after that.
 
+mod camera;
 mod deliver;
 mod file;
 mod fit;
 mod image;
+mod microphone;
 mod minder;
+mod network;
+mod screen;
 mod test;
 
 use std::sync::Arc;
@@ -84,7 +88,18 @@ impl Source {
             InputKind::Test { pattern, tone_hz } => test::build(&build, *pattern, *tone_hz),
             InputKind::File { path, repeat } => file::build(&build, path, *repeat),
             InputKind::Image { path } => image::build(&build, path),
-            other => Err(MediaError::lasting(format!("{} inputs are not built yet", other.name()))),
+            InputKind::Screen { display, region, pointer, fps } => {
+                let wish = screen::Wish {
+                    display: display.as_deref(),
+                    region: *region,
+                    pointer: *pointer,
+                    fps: *fps,
+                };
+                screen::build(&build, &wish)
+            }
+            InputKind::Camera { device } => camera::build(&build, device.as_deref()),
+            InputKind::Microphone { device } => microphone::build(&build, device.as_deref()),
+            InputKind::Network { uri } => network::build(&build, uri),
         }?;
         Ok(Self { minder: Minder::start(spec.id.as_str(), pipeline, plan, delivery)? })
     }

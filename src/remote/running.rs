@@ -23,7 +23,7 @@ pub struct RunningShow {
 /// Every running show whose socket is in one of these directories, oldest first.
 pub fn running(dirs: &[PathBuf]) -> Vec<RunningShow> {
     let mut shows: Vec<RunningShow> = dirs.iter().flat_map(|dir| in_dir(dir)).collect();
-    shows.sort_by(|a, b| (a.card.started, a.card.pid).cmp(&(b.card.started, b.card.pid)));
+    shows.sort_by_key(|s| (s.card.started, s.card.pid));
     shows.dedup_by(|a, b| a.card.pid == b.card.pid);
     shows
 }

@@ -128,6 +128,22 @@ impl Stamp {
     }
 }
 
+/// The `boot_id` of a stamp: which machine and boot its monotonic time belongs to. `boot` is the text of
+/// `/proc/sys/kernel/random/boot_id`; where there is none, only stamps of one process (`process` is its
+/// number) can be compared.
+pub fn boot_id(boot: Option<&str>, process: u32) -> u64 {
+    // FNV-1a, 64 bit.
+    let hash = |text: &str| {
+        text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    };
+    match boot.map(str::trim).filter(|text| !text.is_empty()) {
+        Some(text) => hash(text),
+        None => hash(&format!("process {process}")),
+    }
+}
+
 /// Reads a number as SEI writes it: 255 for each full 255, then the rest.
 fn sei_number(rest: &mut &[u8]) -> Option<usize> {
     let mut number = 0_usize;
@@ -225,6 +241,13 @@ mod tests {
         let mut other = ours;
         other[4] ^= 1;
         assert_eq!(Stamp::from_sei_nal(&other), None);
+    }
+
+    #[test]
+    fn boots_differ_and_a_line_end_does_not_matter() {
+        assert_eq!(boot_id(Some("b1\n"), 1), boot_id(Some("b1"), 2));
+        assert_ne!(boot_id(Some("b1"), 1), boot_id(Some("b2"), 1));
+        assert_ne!(boot_id(None, 1), boot_id(None, 2));
     }
 
     proptest! {

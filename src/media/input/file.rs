@@ -236,7 +236,8 @@ impl Loop {
         }
         let Some(event) = probe.event() else { return PadProbeReturn::Ok };
         match event.view() {
-            EventView::FlushStart(_) | EventView::FlushStop(_) => PadProbeReturn::Drop,
+            // `Drop` would have GStreamer 1.22 unref the event a second time.
+            EventView::FlushStart(_) | EventView::FlushStop(_) => PadProbeReturn::Handled,
             EventView::Segment(given) => {
                 if let Some(segment) = given.segment().downcast_ref::<gst::ClockTime>() {
                     let mut shifted = segment.clone();
@@ -255,7 +256,7 @@ impl Loop {
                 {
                     let _ = tell.try_send(Note::Round);
                 }
-                PadProbeReturn::Drop
+                PadProbeReturn::Handled
             }
             _ => PadProbeReturn::Ok,
         }

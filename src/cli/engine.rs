@@ -1,0 +1,196 @@
+//! The engine as a process: in the foreground with `--headless`, or on its own behind a socket.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    time::Duration,
+};
+
+use super::{Failure, load, logging, runtime};
+use crate::{
+    engine::{
+        Engine, Over, Plan, ShowFolder, Signals, Socket,
+        folder::run_dirs,
+        socket::listen,
+        wire::{Card, VERSION},
+    },
+    headless::{EventsTo, Headless},
+    remote::running,
+    show::{Mode, ShowSpec, Start},
+};
+
+/// How long a console may leave the engine unable to write before it is let go of.
+const STALL: Duration = Duration::from_secs(3);
+
+/// What is to be run, and how.
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// A show file; `None` is the built-in show.
+    pub show: Option<PathBuf>,
+    pub mode: Mode,
+    pub for_ms: Option<u64>,
+    pub standby: bool,
+    pub headless: bool,
+    pub quiet: bool,
+    pub events: Option<EventsTo>,
+    pub report: Option<PathBuf>,
+}
+
+/// The arguments of an engine that hawker starts for itself.
+#[derive(Debug, clap::Args)]
+pub(crate) struct EngineArgs {
+    #[arg(long)]
+    pub show: Option<PathBuf>,
+    #[arg(long)]
+    pub live: bool,
+    #[arg(long)]
+    pub for_ms: Option<u64>,
+    #[arg(long)]
+    pub standby: bool,
+    #[arg(long)]
+    pub events: Option<PathBuf>,
+    #[arg(long)]
+    pub report: Option<PathBuf>,
+}
+
+/// A show that is ready to run.
+struct Ready {
+    engine: Engine,
+    socket: Socket,
+    signals: Signals,
+    face: Headless,
+    folder: ShowFolder,
+}
+
+/// Everything that can fail is done here. `own_process` sends stderr to the log as well.
+fn ready(job: &Job, own_process: bool) -> Result<Ready, Failure> {
+    let spec = load::show_with_secrets(job.show.as_deref(), job.mode)?;
+    let state = load::state_dir()?;
+    let now = jiff::Timestamp::now();
+    let dirs = run_dirs(&state);
+    let busy: Vec<PathBuf> = running(&dirs).into_iter().map(|s| s.card.folder).collect();
+    let folder = ShowFolder::create(&state, &spec.title, now, &busy).map_err(|e| {
+        Failure::usage(format!(
+            "the show's folder cannot be made in {}: {e}; set HAWKER_STATE_DIR to a directory that \
+             can be written",
+            state.display()
+        ))
+    })?;
+    // A show that never began leaves nothing behind; its failure is told to whoever started it.
+    stand(job, own_process, spec, &dirs, folder.clone(), now).inspect_err(|_| folder.remove())
+}
+
+fn stand(
+    job: &Job,
+    own_process: bool,
+    spec: ShowSpec,
+    dirs: &[PathBuf],
+    folder: ShowFolder,
+    now: jiff::Timestamp,
+) -> Result<Ready, Failure> {
+    let log = logging::to_file(&folder.log())?;
+    if own_process {
+        // Whatever a library says must not land on a console's terminal.
+        rustix::stdio::dup2_stderr(&log).map_err(|e| Failure::start(format!("the log: {e}")))?;
+    }
+    let signals =
+        Signals::listen().map_err(|e| Failure::start(format!("signals cannot be heard: {e}")))?;
+    let face = Headless::open(job.events.as_ref(), !own_process && !job.quiet)
+        .map_err(|e| Failure::usage(format!("--events cannot be written: {e}")))?;
+    let card = Card {
+        hawker: VERSION,
+        pid: std::process::id(),
+        title: spec.title.clone(),
+        mode: job.mode,
+        started: now,
+        folder: folder.path().to_owned(),
+    };
+    let plan = Plan {
+        spec,
+        mode: job.mode,
+        start: Start { for_ms: job.for_ms, standby: job.standby, headless: job.headless },
+        journal: Some(folder.journal()),
+        report: job.report.clone(),
+    };
+    let engine = Engine::new(plan, load::adapters(job.mode)?)
+        .map_err(|e| Failure { exit_code: e.exit_code, text: e.text })?;
+    let socket = listen(dirs, &card, engine.faces(), engine.facts(), STALL)
+        .map_err(|e| Failure::start(e.to_string()))?;
+    Ok(Ready { engine, socket, signals, face, folder })
+}
+
+impl Ready {
+    async fn run(self) -> Over {
+        let handle = self.engine.faces().handle();
+        let face = tokio::spawn(self.face.follow(handle));
+        let over = self.engine.run(self.signals).await;
+        self.socket.close().await;
+        // The engine and the socket are gone, so the events end here in any case.
+        let _ = tokio::time::timeout(Duration::from_secs(3), face).await;
+        over
+    }
+}
+
+/// Runs a show in the foreground, without a terminal.
+pub(crate) fn foreground(job: Job) -> Result<u8, Failure> {
+    let runtime = runtime()?;
+    let over = runtime.block_on(async {
+        let ready = ready(&job, false)?;
+        Ok(ready.run().await)
+    })?;
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    match over.unwritten {
+        Some(text) => Err(Failure { exit_code: over.exit_code.max(2), text }),
+        None => Ok(over.exit_code),
+    }
+}
+
+/// Runs a show in a session of its own. The first line on stdout says to whoever started us whether it
+/// stands: `ready SOCKET`, or `failed CODE "TEXT"`.
+pub(crate) fn detached(args: EngineArgs) -> Result<u8, Failure> {
+    // Fails only for the leader of a group, started by hand: then there is nothing to leave.
+    let _ = rustix::process::setsid();
+    let job = Job {
+        show: args.show,
+        mode: if args.live { Mode::Live } else { Mode::Rehearse },
+        for_ms: args.for_ms,
+        standby: args.standby,
+        headless: false,
+        quiet: true,
+        events: args.events.map(EventsTo::File),
+        report: args.report,
+    };
+    let runtime = runtime()?;
+    let code = runtime.block_on(async {
+        let ready = match ready(&job, true) {
+            Ok(ready) => ready,
+            Err(failure) => {
+                let text = serde_json::to_string(&failure.text).unwrap_or_default();
+                tracing::error!("{}", failure.text);
+                // If nobody listens any more, the log has it.
+                let _ = say(&format!("failed {} {text}", failure.exit_code));
+                return failure.exit_code;
+            }
+        };
+        if say(&format!("ready {}", ready.socket.path().display())).is_err() {
+            tracing::error!("whoever started this engine is gone: nothing is put on air");
+            ready.engine.abandon().await;
+            ready.socket.close().await;
+            return 3;
+        }
+        let log = std::fs::File::options().append(true).open(ready.folder.log());
+        if let Ok(log) = log {
+            // Closes the pipe to whoever started us.
+            let _ = rustix::stdio::dup2_stdout(&log);
+        }
+        ready.run().await.exit_code
+    });
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    Ok(code)
+}
+
+fn say(line: &str) -> io::Result<()> {
+    let mut to = io::stdout().lock();
+    writeln!(to, "{line}")?;
+    to.flush()
+}

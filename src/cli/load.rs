@@ -1,0 +1,71 @@
+//! Where the command line meets the rooms below: folders, settings, show files, adapters.
+
+use std::path::{Path, PathBuf};
+
+use super::{Failure, tell};
+use crate::{
+    config::{self, Dirs, STAGE_PORT, Settings},
+    engine::{
+        Factory,
+        studio::{StudioOptions, factory},
+    },
+    show::{Mode, ShowSpec, Target},
+};
+
+fn dirs() -> Result<Dirs, Failure> {
+    Dirs::find().map_err(|e| Failure::usage(e.to_string()))
+}
+
+/// The state directory.
+pub(crate) fn state_dir() -> Result<PathBuf, Failure> {
+    Ok(dirs()?.state)
+}
+
+/// The user's settings.
+pub(crate) fn settings() -> Result<Settings, Failure> {
+    Settings::load(&dirs()?).map_err(|e| Failure::usage(e.to_string()))
+}
+
+/// A show file, or the built-in show.
+pub(crate) fn show(path: Option<&Path>) -> Result<ShowSpec, Failure> {
+    match path {
+        Some(path) => {
+            config::load_show(path, &dirs()?).map_err(|e| Failure::usage(e.to_string()))
+        }
+        None => Ok(config::builtin_show()),
+    }
+}
+
+/// A show file that is about to go on air: its secrets are there too.
+pub(crate) fn show_with_secrets(path: Option<&Path>, mode: Mode) -> Result<ShowSpec, Failure> {
+    let spec = show(path)?;
+    if mode == Mode::Live {
+        for output in &spec.outputs {
+            let Target::Whip { token: Some(reference), .. } = &output.target else { continue };
+            config::read_secret(reference)
+                .map_err(|e| Failure::usage(format!("output '{}': {e}", output.id)))?;
+            if let Some(warning) = config::secret_warning(reference) {
+                tell(&format!("hawker: output '{}': {warning}", output.id));
+            }
+        }
+    }
+    Ok(spec)
+}
+
+/// Makes the adapters.
+pub(crate) fn adapters(_mode: Mode) -> Result<Factory, Failure> {
+    let settings = settings()?;
+    let token = settings
+        .token
+        .as_ref()
+        .map(config::read_secret)
+        .transpose()
+        .map_err(|e| Failure::usage(format!("[stage] token: {e}")))?;
+    Ok(factory(StudioOptions {
+        listen: settings.listen,
+        // Two rehearsals at once are natural; a port that the user chose is meant.
+        any_port: settings.listen.port() == STAGE_PORT,
+        token,
+        monitor: true,
+    }))
+}

@@ -1,0 +1,263 @@
+//! Shows in the states the tests look at, made by the show itself: facts and commands in, never a field set
+//! by hand.
+
+use std::sync::Arc;
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{
+    state::State,
+    theme::{Depth, Palette, Theme},
+};
+use crate::{
+    base::{Canvas, Db, InputId, Kbps, Now},
+    scene::{Fit, Layer, Layout},
+    show::{
+        Fact, FailureKind, Hears, Input, InputKind, InputSpec, Mode, OutputSpec, Profile, Rung,
+        SceneSpec, Show, ShowSpec, Start, Target, VideoCodec, spec::TestPattern,
+    },
+    stats::{
+        FrameCounts, InputFigures, LatencySummary, Level, Loudness, Meters, OutputFigures, Picture,
+        ProcessFigures, ViewerFigures, WatchFigures,
+    },
+};
+
+/// Some moment.
+pub(super) const NOON: Timestamp = Timestamp::constant(1_767_268_800, 0);
+
+fn input(id: &str, kind: InputKind) -> InputSpec {
+    InputSpec { id: id.parse().unwrap(), kind, gain: Db(0.0), muted: false }
+}
+
+fn scene(id: &str, title: &str, key: Option<char>, inputs: &[&str]) -> SceneSpec {
+    SceneSpec {
+        id: id.parse().unwrap(),
+        title: title.into(),
+        key,
+        layout_name: "full".into(),
+        layout: Layout::Grid,
+        layers: inputs
+            .iter()
+            .map(|i| Layer { input: i.parse().unwrap(), fit: Fit::Contain })
+            .collect(),
+        hears: Hears::Layers,
+    }
+}
+
+pub(super) fn spec(title: &str) -> ShowSpec {
+    let canvas = Canvas { width: 1280, height: 720, fps: 30 };
+    let whip = |id: &str, url: &str| OutputSpec {
+        id: id.parse().unwrap(),
+        target: Target::Whip { url: url.parse().unwrap(), token: None },
+    };
+    ShowSpec {
+        title: title.into(),
+        profile: Profile {
+            name: "lively".into(),
+            canvas,
+            codec: VideoCodec::H264,
+            effort: "ultrafast".into(),
+            max_kbps: Kbps(2500),
+            start_kbps: Kbps(1500),
+            min_kbps: Kbps(300),
+            audio_kbps: Kbps(64),
+            keyframe_ms: 2000,
+            latency_target_ms: 200,
+            ladder: vec![Rung { canvas, from_kbps: Kbps(300) }],
+        },
+        inputs: vec![
+            input("cam", InputKind::Camera { device: None }),
+            input("table", InputKind::Test { pattern: TestPattern::Ball, tone_hz: Some(440) }),
+            input("mic", InputKind::Microphone { device: None }),
+            input("slides", InputKind::Image { path: "slides.png".into() }),
+        ],
+        scenes: vec![
+            scene("host", "Host", Some('1'), &["cam"]),
+            scene("product", "Product close-up", Some('2'), &["table"]),
+            scene("both", "Both", Some('b'), &["cam", "table"]),
+            scene("break", "Back in five minutes", Some('4'), &["slides"]),
+        ],
+        outputs: vec![
+            whip("main", "https://ingest.example/live/s3cret"),
+            whip("backup", "https://backup.example:8443/s3cret"),
+        ],
+    }
+}
+
+/// A state with this show in it, after it has handled these inputs, one each half second.
+pub(super) fn after(spec: ShowSpec, mode: Mode, inputs: Vec<Input>) -> State {
+    let mut show = Show::new(spec, mode);
+    let mut events = Vec::new();
+    let start = Start { for_ms: Some(3_600_000), standby: false, headless: false };
+    let all = std::iter::once(Input::Start(start)).chain(inputs);
+    let mut ms = 1000;
+    for input in all {
+        let outcome = show.handle(Now::test(ms), input);
+        assert_eq!(outcome.refusal, None);
+        events.extend(outcome.events);
+        ms += 500;
+    }
+    let palette = Palette::new(Theme::Dark, Depth::True);
+    let mut state = State::new(Arc::new(show), palette, TimeZone::UTC, NOON);
+    for event in &events {
+        state.on_event(event);
+    }
+    let mut meters = meters(&state.show);
+    meters.at_ms = ms;
+    state.on_meters(Arc::new(meters));
+    state.picture = Some(Arc::new(picture()));
+    state
+}
+
+/// A command carried out, and the state after it.
+pub(super) fn command(state: &mut State, line: &str) {
+    let mut show = (*state.show).clone();
+    let now = Now::test(state.engine_ms());
+    let outcome = show.handle(now, Input::Command(line.parse().unwrap()));
+    assert_eq!(outcome.refusal, None);
+    for event in &outcome.events {
+        state.on_event(event);
+    }
+    state.on_show(Arc::new(show));
+}
+
+pub(super) fn fact(fact: Fact) -> Input {
+    Input::Fact(fact)
+}
+
+fn up(id: &str, format: &str) -> Input {
+    fact(Fact::InputUp { input: id.parse().unwrap(), format: format.into() })
+}
+
+fn inputs_up() -> Vec<Input> {
+    vec![
+        up("cam", "1280x720 30/1"),
+        up("table", "1280x720 30/1, 48 kHz stereo"),
+        up("mic", "48 kHz mono"),
+        up("slides", "1920x1080 still"),
+        fact(Fact::EncoderUp { encoder: "x264enc".into(), hardware: false }),
+    ]
+}
+
+pub(super) fn connected(id: &str) -> Input {
+    fact(Fact::OutputConnected { output: id.parse().unwrap(), connect_ms: 142 })
+}
+
+pub(super) fn rehearsal() -> State {
+    let mut inputs = inputs_up();
+    inputs.push(fact(Fact::StageUp { viewer_url: "http://127.0.0.1:8899/".into() }));
+    inputs.push(connected("stage"));
+    after(spec("Spring sale"), Mode::Rehearse, inputs)
+}
+
+pub(super) fn on_air_after(title: &str, more: Vec<Input>) -> State {
+    let mut inputs = inputs_up();
+    inputs.extend([connected("main"), connected("backup")]);
+    inputs.extend(more);
+    after(spec(title), Mode::Live, inputs)
+}
+
+pub(super) fn on_air() -> State {
+    on_air_after("Spring sale", Vec::new())
+}
+
+pub(super) fn input_failed() -> State {
+    let failed = Fact::InputFailed {
+        input: "cam".parse().unwrap(),
+        reason: "the camera /dev/video0 is gone: plug it in again, or choose another one".into(),
+        kind: FailureKind::Lasting,
+    };
+    let mut state = on_air_after("Spring sale", vec![fact(failed)]);
+    let mut meters = (*state.meters).clone();
+    let slate = InputFigures { level: None, fps: Some(0.0), slate: true };
+    meters.inputs.insert("cam".parse().unwrap(), slate);
+    state.on_meters(Arc::new(meters));
+    state
+}
+
+pub(super) fn output_retrying() -> State {
+    let failed = Fact::OutputFailed {
+        output: "backup".parse().unwrap(),
+        reason: "the ingest answers 503 (overloaded, come back later)".into(),
+        kind: FailureKind::Passing,
+    };
+    let mut state = on_air_after("Spring sale", vec![fact(failed)]);
+    let mut meters = (*state.meters).clone();
+    meters.at_ms -= 350;
+    meters.outputs.remove("backup".parse::<crate::base::OutputId>().as_ref().unwrap());
+    state.on_meters(Arc::new(meters));
+    state
+}
+
+/// More of everything than fits.
+pub(super) fn crowded() -> State {
+    let mut spec = spec("A very long title that goes on and on until nobody reads it any more");
+    for n in 0..20 {
+        let id = format!("input-with-a-long-name-{n}");
+        spec.inputs.push(input(&id, InputKind::Camera { device: None }));
+        spec.scenes.push(scene(&format!("s{n}"), &format!("Scene number {n}"), None, &[&id]));
+        spec.outputs.push(OutputSpec {
+            id: format!("ingest-number-{n}").parse().unwrap(),
+            target: Target::Stage,
+        });
+    }
+    after(spec, Mode::Live, inputs_up())
+}
+
+fn meters(show: &Show) -> Meters {
+    let mut meters = Meters {
+        program: Level { peak: -8.2, rms: -19.0 },
+        limiter_db: 0.0,
+        loudness: Loudness {
+            momentary: Some(-22.4),
+            short_term: Some(-23.1),
+            integrated: Some(-23.0),
+        },
+        frames: FrameCounts { repeated: 3, composed: 1234, ..FrameCounts::default() },
+        monitor: Some(WatchFigures {
+            latency: Some(LatencySummary {
+                p50_ms: 12.3,
+                p95_ms: 18.1,
+                p99_ms: 24.0,
+                max_ms: 31.0,
+                count: 300,
+            }),
+            fps: 30.0,
+            kbps: 2480.0,
+            gap_ms: 21,
+            ..WatchFigures::default()
+        }),
+        viewers: vec![ViewerFigures::default(); 2],
+        process: ProcessFigures { cpu_percent: Some(64.0), resident_bytes: Some(98_000_000) },
+        ..Meters::default()
+    };
+    let level = |peak, rms| Some(Level { peak, rms });
+    for (id, level, fps) in [
+        ("cam", None, Some(29.97)),
+        ("table", level(-18.0, -21.0), Some(30.0)),
+        ("mic", level(-5.0, -16.0), None),
+        ("slides", None, Some(1.0)),
+    ] {
+        let id: InputId = id.parse().unwrap();
+        meters.inputs.insert(id, InputFigures { level, fps, slate: false });
+    }
+    for output in &show.outputs {
+        let figures = OutputFigures {
+            sent_kbps: Some(2487.0),
+            rtt_ms: Some(41.0),
+            loss: Some(0.004),
+            ..OutputFigures::default()
+        };
+        meters.outputs.insert(output.spec.id.clone(), figures);
+    }
+    meters
+}
+
+/// A slope of colours.
+fn picture() -> Picture {
+    let (width, height) = (64_u16, 36_u16);
+    let rgb = (0..height)
+        .flat_map(|y| (0..width).flat_map(move |x| [(x * 4) as u8, (y * 7) as u8, 96]))
+        .collect();
+    Picture { width, height, rgb }
+}

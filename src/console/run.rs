@@ -1,0 +1,314 @@
+//! The loop: what comes from the engine, the keyboard, the clock and the machine's signals changes the state;
+//! the screen is drawn when something changed, never more often than it can be seen, and not at all while
+//! nothing does.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    time::{Duration, Instant},
+};
+
+use crossterm::event::{Event as TerminalEvent, EventStream, MouseButton, MouseEventKind};
+use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
+use jiff::{Timestamp, tz::TimeZone};
+use ratatui::layout::Rect;
+use tokio::sync::{
+    broadcast::error::RecvError,
+    mpsc::{Sender, error::TrySendError},
+    oneshot,
+};
+
+use super::{
+    ConsoleError, Leave, Options, Theme,
+    keys::press,
+    state::{State, Todo},
+    terminal::Screen,
+    theme::{Depth, Palette},
+    view,
+};
+use crate::{
+    engine::{Handle, Look, handle::Ask},
+    show::{Command, Happening, Phase, Refusal},
+};
+
+/// A key is seen this fast at most: 30 times a second.
+const FRAME: Duration = Duration::from_millis(33);
+/// Figures and pictures are drawn together, ten times a second at most.
+const FIGURES: Duration = Duration::from_millis(100);
+/// When the show is over, this long is waited for the event that says how it ended.
+const LAST_WORD: Duration = Duration::from_millis(500);
+
+type Answer = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>;
+
+/// Runs the console until the operator leaves, the show ends, or the engine is gone. The terminal is given
+/// back on every way out.
+pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError> {
+    let mut signals = Signals::new()?;
+    let mut screen = Screen::take()?;
+    let var = |name| std::env::var(name).ok();
+    let no_color = var("NO_COLOR").is_some_and(|v| !v.is_empty());
+    let theme = if no_color { Theme::Mono } else { options.theme };
+    let depth = Depth::detect(var("COLORTERM").as_deref(), var("TERM").as_deref());
+    let Handle { asks, mut events, mut show, mut meters, mut picture } = handle;
+    let palette = Palette::new(theme, depth);
+    let first = show.borrow_and_update().clone();
+    let state = State::new(first, palette, TimeZone::system(), Timestamp::now());
+    let mut console = Console {
+        state,
+        asks,
+        answers: FuturesUnordered::new(),
+        began: Instant::now(),
+        looking: None,
+        area: Rect::default(),
+        wanted: Some(Instant::now()),
+        drawn: Instant::now(),
+        over: None,
+    };
+    console.resized(screen.size()?);
+    console.state.on_meters(meters.borrow_and_update().clone());
+    let mut keys = EventStream::new();
+    let (mut meters_open, mut picture_open) = (true, true);
+    let leave = loop {
+        if console.wanted.is_some_and(|at| at <= Instant::now()) {
+            console.wanted = None;
+            console.drawn = Instant::now();
+            console.look();
+            screen.draw(|frame| view::draw(&console.state, frame))?;
+        }
+        let wake = console.next_wake();
+        tokio::select! {
+            biased;
+            () = signals.come() => break Leave::Detached,
+            key = keys.next() => match key {
+                Some(Ok(event)) => {
+                    if console.terminal(event) {
+                        break Leave::Detached;
+                    }
+                }
+                // A terminal that cannot be read is gone; the show is not.
+                Some(Err(_)) | None => break Leave::Detached,
+            },
+            event = events.recv() => match event {
+                Ok(event) => {
+                    console.state.on_event(&event);
+                    console.soon(FRAME);
+                    if let Happening::ShowEnded { exit_code, .. } = event.what {
+                        break Leave::ShowEnded { exit_code };
+                    }
+                }
+                Err(RecvError::Lagged(lost)) => {
+                    let why = format!("{lost} log lines were missed: this console is too slow");
+                    console.state.on_refusal(Timestamp::now(), why);
+                    console.soon(FRAME);
+                }
+                Err(RecvError::Closed) => break console.ending().unwrap_or(Leave::EngineGone),
+            },
+            answer = console.answers.next(), if !console.answers.is_empty() => {
+                if let Some(Err(refusal)) = answer {
+                    console.state.on_refusal(Timestamp::now(), refusal.0);
+                    console.soon(FRAME);
+                }
+            }
+            changed = show.changed() => {
+                if changed.is_err() {
+                    break console.last_word(&mut events);
+                }
+                console.state.on_show(show.borrow_and_update().clone());
+                console.soon(FRAME);
+                if console.state.show.phase == Phase::Ended {
+                    console.over.get_or_insert_with(|| Instant::now() + LAST_WORD);
+                }
+            }
+            changed = meters.changed(), if meters_open => {
+                meters_open = changed.is_ok();
+                if meters_open {
+                    console.tick();
+                    console.state.on_meters(meters.borrow_and_update().clone());
+                    console.soon(FIGURES);
+                }
+            }
+            changed = picture.changed(), if picture_open => {
+                picture_open = changed.is_ok();
+                console.state.picture.clone_from(&picture.borrow_and_update());
+                console.soon(FIGURES);
+            }
+            () = tokio::time::sleep_until(wake.into()) => {
+                if console.over.is_some_and(|at| at <= Instant::now()) {
+                    break console.ending().unwrap_or(Leave::EngineGone);
+                }
+                if console.tick() {
+                    console.soon(FRAME);
+                }
+            }
+        }
+    };
+    // Nobody looks any more. A full queue is no reason to stay: the engine sees the console go.
+    let _ = console.asks.try_send(Ask::Look(None));
+    Ok(leave)
+}
+
+struct Console {
+    state: State,
+    asks: Sender<Ask>,
+    /// Answers under way; as many at most as the engine's queue holds.
+    answers: FuturesUnordered<Answer>,
+    began: Instant,
+    /// The picture asked for.
+    looking: Option<Look>,
+    area: Rect,
+    /// When to draw next; `None` while the screen shows the state.
+    wanted: Option<Instant>,
+    drawn: Instant,
+    /// Until when the last word of a show that is over is waited for.
+    over: Option<Instant>,
+}
+
+impl Console {
+    /// Draws soon: at once if the last drawing is `apart` ago.
+    fn soon(&mut self, apart: Duration) {
+        let at = (self.drawn + apart).max(Instant::now());
+        self.wanted = Some(self.wanted.map_or(at, |w| w.min(at)));
+    }
+
+    fn tick(&mut self) -> bool {
+        self.state.tick(self.began.elapsed().as_millis() as u64)
+    }
+
+    fn next_wake(&self) -> Instant {
+        let tick = self.state.next_tick().map(|ms| self.began + Duration::from_millis(ms));
+        [tick, self.wanted, self.over]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or_else(|| Instant::now() + Duration::from_secs(1))
+    }
+
+    /// How the show ended, if it did: from the show itself, for want of the event.
+    fn ending(&self) -> Option<Leave> {
+        let why = self.state.show.ending.filter(|_| self.state.show.phase == Phase::Ended)?;
+        Some(Leave::ShowEnded { exit_code: self.state.show.exit_code(why) })
+    }
+
+    /// The engine is gone; its last events may say how.
+    fn last_word(
+        &self,
+        events: &mut tokio::sync::broadcast::Receiver<crate::show::Event>,
+    ) -> Leave {
+        loop {
+            match events.recv().now_or_never() {
+                Some(Ok(event)) => {
+                    if let Happening::ShowEnded { exit_code, .. } = event.what {
+                        return Leave::ShowEnded { exit_code };
+                    }
+                }
+                Some(Err(RecvError::Lagged(_))) => {}
+                Some(Err(RecvError::Closed)) | None => {
+                    return self.ending().unwrap_or(Leave::EngineGone);
+                }
+            }
+        }
+    }
+
+    /// Something from the terminal. Returns whether to leave.
+    fn terminal(&mut self, event: TerminalEvent) -> bool {
+        self.tick();
+        let action = match event {
+            TerminalEvent::Key(key) => press(&self.state, &key),
+            TerminalEvent::Mouse(mouse)
+                if mouse.kind == MouseEventKind::Down(MouseButton::Left) =>
+            {
+                view::click(&self.state, self.area, mouse.column, mouse.row)
+            }
+            TerminalEvent::Resize(width, height) => {
+                // The next drawing sees the new size, and writes every cell.
+                self.resized((width, height));
+                None
+            }
+            // What is pasted is text, never keys.
+            _ => None,
+        };
+        if let Some(action) = action {
+            self.soon(FRAME);
+            match self.state.act(action, Timestamp::now()) {
+                Some(Todo::Leave) => return true,
+                Some(Todo::Give { command, confirm }) => self.give(command, confirm),
+                None => {}
+            }
+        }
+        false
+    }
+
+    /// Gives a command without waiting: the keyboard stays free while the engine works.
+    fn give(&mut self, command: Command, confirm: bool) {
+        let gone = || Refusal::new("the show's engine is gone: nothing was done");
+        let (answer, answered) = oneshot::channel();
+        match self.asks.try_send(Ask::Command { command, confirm, answer }) {
+            Ok(()) => self
+                .answers
+                .push(Box::pin(async move { answered.await.unwrap_or_else(|_| Err(gone())) })),
+            Err(error) => {
+                let why = match error {
+                    TrySendError::Full(_) => {
+                        Refusal::new("the engine is busy: nothing was done, try again")
+                    }
+                    TrySendError::Closed(_) => gone(),
+                };
+                self.state.on_refusal(Timestamp::now(), why.0);
+            }
+        }
+    }
+
+    fn resized(&mut self, (width, height): (u16, u16)) {
+        self.area = Rect::new(0, 0, width, height);
+        self.soon(FRAME);
+    }
+
+    /// Asks for pictures of the size they have on the screen, when that changed.
+    fn look(&mut self) {
+        let look = view::look(&self.state, self.area);
+        if look != self.looking && self.asks.try_send(Ask::Look(look)).is_ok() {
+            self.looking = look;
+        }
+    }
+}
+
+/// What the machine says when it wants the console gone. The show is another process and hears of its own.
+struct Signals {
+    #[cfg(unix)]
+    term: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hup: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    int: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            hup: signal(SignalKind::hangup())?,
+            int: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    #[cfg(unix)]
+    async fn come(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.hup.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn come(&mut self) {
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,287 @@
+//! What the console knows at one moment: the show, the figures, the picture, its log, and where the
+//! operator's hand is. An owned snapshot; nothing here reads a clock or touches the terminal.
+
+use std::sync::Arc;
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{
+    keys::{Action, Keymap},
+    theme::Palette,
+};
+use crate::{
+    base::{InputId, OutputId, Ring, Severity},
+    show::{Command, Event, InputState, OutputState, Show},
+    stats::{Meters, Picture},
+};
+
+/// Lines kept in the log.
+const LOG: usize = 200;
+/// A dangerous command stays armed this long, in ms.
+pub(super) const ARMED_MS: u64 = 5000;
+/// How long the first `q` waits for the second, in ms.
+pub(super) const LEAVING_MS: u64 = 4000;
+/// Figures older than this are no figures, in ms.
+const STALE_MS: u64 = 2000;
+
+/// One line of the log.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    /// When.
+    pub at: Timestamp,
+    /// What kind.
+    pub mark: Mark,
+    /// What happened. May hold text from outside.
+    pub text: String,
+}
+
+/// What kind of line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// Of the show.
+    Event(Severity),
+    /// The console's answer to a key: refused.
+    Refused,
+}
+
+/// Which list the hand is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Focus {
+    Inputs,
+    Outputs,
+}
+
+/// A question that waits for an answer, or the help.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Dialog {
+    /// What the keys do.
+    Help,
+    /// One yes.
+    Confirm { command: Command, question: String },
+    /// Armed: a `y` before it runs out.
+    Arm { command: Command, question: String, until_ms: u64 },
+}
+
+/// What the loop has to do after an action.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Todo {
+    /// Give this to the engine.
+    Give { command: Command, confirm: bool },
+    /// Leave the console; the show goes on.
+    Leave,
+}
+
+fn pace(show: &Show) -> Option<u32> {
+    (show.transition.ms > 0).then_some(show.transition.ms)
+}
+
+/// Everything the views draw.
+#[derive(Debug)]
+pub(super) struct State {
+    pub show: Arc<Show>,
+    pub meters: Arc<Meters>,
+    pub picture: Option<Arc<Picture>>,
+    pub log: Ring<Line>,
+    pub dialog: Option<Dialog>,
+    pub focus: Focus,
+    /// The selected input.
+    pub input: usize,
+    /// The selected output.
+    pub output: usize,
+    /// How long a transition lasts that is not a cut, in ms: the last one seen.
+    pub pace_ms: u32,
+    /// Until when a second `q` leaves.
+    pub leaving_until: Option<u64>,
+    /// The console's own clock, in ms; only the loop sets it.
+    pub clock_ms: u64,
+    /// When the last figures came, by that clock.
+    pub figures_at: u64,
+    /// The zone the log's times are told in.
+    pub zone: TimeZone,
+    pub keymap: Keymap,
+    pub palette: Palette,
+}
+
+impl State {
+    pub(super) fn new(show: Arc<Show>, palette: Palette, zone: TimeZone, now: Timestamp) -> Self {
+        let (keymap, clashes) = Keymap::new(&show.spec);
+        let mut log = Ring::new(LOG);
+        for text in clashes {
+            log.push(Line { at: now, mark: Mark::Event(Severity::Warning), text });
+        }
+        Self {
+            pace_ms: pace(&show).unwrap_or(300),
+            show,
+            meters: Arc::default(),
+            picture: None,
+            log,
+            dialog: None,
+            focus: Focus::Inputs,
+            input: 0,
+            output: 0,
+            leaving_until: None,
+            clock_ms: 0,
+            figures_at: 0,
+            zone,
+            keymap,
+            palette,
+        }
+    }
+
+    /// A new truth.
+    pub(super) fn on_show(&mut self, show: Arc<Show>) {
+        self.pace_ms = pace(&show).unwrap_or(self.pace_ms);
+        self.show = show;
+        self.input = self.input.min(self.show.inputs.len().saturating_sub(1));
+        self.output = self.output.min(self.show.outputs.len().saturating_sub(1));
+    }
+
+    /// New figures.
+    pub(super) fn on_meters(&mut self, meters: Arc<Meters>) {
+        self.meters = meters;
+        self.figures_at = self.clock_ms;
+    }
+
+    /// Something happened.
+    pub(super) fn on_event(&mut self, event: &Event) {
+        let mark = Mark::Event(event.what.severity());
+        self.log.push(Line { at: event.at, mark, text: event.what.sentence() });
+    }
+
+    /// What the operator asked for was refused.
+    pub(super) fn on_refusal(&mut self, at: Timestamp, why: impl Into<String>) {
+        self.log.push(Line { at, mark: Mark::Refused, text: why.into() });
+    }
+
+    /// Time has passed. Returns whether the screen changed.
+    pub(super) fn tick(&mut self, clock_ms: u64) -> bool {
+        let before = (self.figures().is_some(), self.seconds_armed(), self.leaving());
+        let was_stale = before.0;
+        self.clock_ms = clock_ms.max(self.clock_ms);
+        if let Some(Dialog::Arm { until_ms, .. }) = self.dialog
+            && until_ms <= self.clock_ms
+        {
+            self.dialog = None;
+        }
+        if self.leaving_until.is_some_and(|until| until <= self.clock_ms) {
+            self.leaving_until = None;
+        }
+        !was_stale || before != (self.figures().is_some(), self.seconds_armed(), self.leaving())
+    }
+
+    /// When `tick` has something to do next, by the console's clock.
+    pub(super) fn next_tick(&self) -> Option<u64> {
+        let armed = match self.dialog {
+            // At every whole second that is left.
+            Some(Dialog::Arm { until_ms, .. }) => {
+                let left = until_ms.saturating_sub(self.clock_ms);
+                Some(until_ms - left.saturating_sub(1) / 1000 * 1000)
+            }
+            _ => None,
+        };
+        // Figures that stopped coming: once when they are stale, then each second for the clock.
+        let stale = match self.figures() {
+            Some(_) => self.figures_at + STALE_MS + 1,
+            None => self.clock_ms + 1000,
+        };
+        [armed, self.leaving_until, Some(stale)].into_iter().flatten().min()
+    }
+
+    /// Whole seconds a dangerous command stays armed, rounded up.
+    pub(super) fn seconds_armed(&self) -> Option<u64> {
+        match self.dialog {
+            Some(Dialog::Arm { until_ms, .. }) => {
+                Some(until_ms.saturating_sub(self.clock_ms).div_ceil(1000))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the next `q` leaves.
+    pub(super) fn leaving(&self) -> bool {
+        self.leaving_until.is_some()
+    }
+
+    /// The figures, unless they are stale.
+    pub(super) fn figures(&self) -> Option<&Meters> {
+        let fresh = self.clock_ms.saturating_sub(self.figures_at) <= STALE_MS;
+        (fresh && self.meters.at_ms > 0).then_some(&*self.meters)
+    }
+
+    /// The engine's clock now, in ms: that of the last figures, and what has passed since.
+    pub(super) fn engine_ms(&self) -> u64 {
+        if self.meters.at_ms == 0 {
+            return 0;
+        }
+        self.meters.at_ms + self.clock_ms.saturating_sub(self.figures_at)
+    }
+
+    /// The selected input.
+    pub(super) fn selected_input(&self) -> Option<&InputState> {
+        self.show.inputs.get(self.input)
+    }
+
+    /// The selected output.
+    pub(super) fn selected_output(&self) -> Option<&OutputState> {
+        self.show.outputs.get(self.output)
+    }
+
+    /// Which output `go-live` and `stop-output` mean: the selected one while the hand is on the outputs,
+    /// otherwise all of them.
+    pub(super) fn meant_output(&self) -> Option<OutputId> {
+        match self.focus {
+            Focus::Outputs => self.selected_output().map(|o| o.spec.id.clone()),
+            Focus::Inputs => None,
+        }
+    }
+
+    /// The name of the selected input.
+    pub(super) fn meant_input(&self) -> Option<InputId> {
+        self.selected_input().map(|i| i.spec.id.clone())
+    }
+
+    /// Carries an action out as far as it concerns the console; what concerns others is returned.
+    pub(super) fn act(&mut self, action: Action, now: Timestamp) -> Option<Todo> {
+        if !matches!(action, Action::AskToLeave) {
+            self.leaving_until = None;
+        }
+        match action {
+            Action::Give { command, confirm } => {
+                if confirm {
+                    self.dialog = None;
+                }
+                return Some(Todo::Give { command, confirm });
+            }
+            Action::Open(dialog) => self.dialog = Some(dialog),
+            Action::Close => self.dialog = None,
+            Action::Refuse(why) => self.on_refusal(now, why),
+            Action::Move(by) => {
+                let (at, count) = match self.focus {
+                    Focus::Inputs => (&mut self.input, self.show.inputs.len()),
+                    Focus::Outputs => (&mut self.output, self.show.outputs.len()),
+                };
+                *at = at.saturating_add_signed(by).min(count.saturating_sub(1));
+            }
+            Action::Hand(focus, index) => {
+                self.focus = focus;
+                match focus {
+                    Focus::Inputs => self.input = index,
+                    Focus::Outputs => self.output = index,
+                }
+            }
+            Action::OtherList => {
+                self.focus = match self.focus {
+                    Focus::Inputs => Focus::Outputs,
+                    Focus::Outputs => Focus::Inputs,
+                };
+            }
+            Action::AskToLeave => {
+                if self.leaving() {
+                    return Some(Todo::Leave);
+                }
+                self.leaving_until = Some(self.clock_ms + LEAVING_MS);
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,73 @@
+//! Pure drawing: a state in, cells out. No view changes anything, and none reads a clock.
+
+mod dialog;
+mod figures;
+mod header;
+mod inputs;
+mod log;
+mod outputs;
+mod picture;
+mod places;
+mod row;
+mod scenes;
+
+use ratatui::{Frame, layout::Rect};
+
+use self::places::Places;
+use super::{
+    keys::Action,
+    state::{Focus, State},
+};
+use crate::engine::Look;
+
+/// Draws the whole screen.
+pub(super) fn draw(state: &State, frame: &mut Frame) {
+    let area = frame.area();
+    let buf = frame.buffer_mut();
+    let Some(places) = Places::new(state, area) else {
+        dialog::too_small(state, area, buf);
+        return;
+    };
+    header::header(state, places.header, buf);
+    header::bus(state, places.bus, buf);
+    if let Some(at) = places.picture {
+        picture::picture(state, at, buf);
+    }
+    scenes::scenes(state, places.scenes, buf);
+    inputs::inputs(state, places.inputs, buf);
+    outputs::outputs(state, places.outputs, buf);
+    figures::figures(state, places.figures, buf);
+    log::log(state, places.log, buf);
+    log::footer(state, places.footer, buf);
+    dialog::dialog(state, area, buf);
+}
+
+/// The picture worth asking for on a screen of that size; `None` when there is no room for one.
+pub(super) fn look(state: &State, area: Rect) -> Option<Look> {
+    Places::new(state, area)?.picture.map(picture::look)
+}
+
+/// What a click asks for: a scene previews, an input or an output is selected.
+pub(super) fn click(state: &State, area: Rect, x: u16, y: u16) -> Option<Action> {
+    if state.dialog.is_some() {
+        return None;
+    }
+    let places = Places::new(state, area)?;
+    let at = (x, y).into();
+    if places.scenes.contains(at) {
+        let scene = scenes::at(state, places.scenes, x, y)?;
+        let command = crate::show::Command::Preview { scene };
+        return Some(Action::Give { command, confirm: false });
+    }
+    for (focus, place, count, selected) in [
+        (Focus::Inputs, places.inputs, state.show.inputs.len(), state.input),
+        (Focus::Outputs, places.outputs, state.show.outputs.len(), state.output),
+    ] {
+        if place.contains(at) && y > place.y {
+            let rows = usize::from(place.height - 1);
+            let index = row::window(count, rows, selected).start + usize::from(y - place.y - 1);
+            return (index < count).then_some(Action::Hand(focus, index));
+        }
+    }
+    None
+}

@@ -1,0 +1,158 @@
+//! Figures in lines: the program's sound, what a viewer gets, what the engine does. Each figure has its place
+//! and keeps it; those that do not fit on a line go to the next, in an order that never changes.
+
+use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+
+use super::{inputs::meter, row::Row};
+use crate::{
+    console::{
+        state::State,
+        text::{DASH, count, figure, width},
+        theme::Palette,
+    },
+    stats::{Meters, WatchFigures},
+};
+
+/// The columns of a line's name.
+const NAME: u16 = 8;
+/// Blanks between two figures.
+const GAP: u16 = 2;
+
+/// One figure: `p50   12.3 ms`.
+struct Piece {
+    name: &'static str,
+    value: String,
+    /// Columns of the value.
+    columns: u16,
+    unit: &'static str,
+    style: Style,
+}
+
+impl Piece {
+    fn width(&self) -> u16 {
+        let beside = |text: &str| width(text) + u16::from(!text.is_empty());
+        beside(self.name) + self.columns + beside(self.unit)
+    }
+}
+
+struct Line {
+    name: &'static str,
+    pieces: Vec<Piece>,
+}
+
+/// Rows wanted in that width.
+pub(super) fn height(columns: u16) -> u16 {
+    // Places depend on names, units and columns only, never on values: any palette and no figures will do.
+    let palette = Palette::new(crate::console::Theme::Mono, crate::console::theme::Depth::Mono);
+    lines(None, None, &palette).iter().map(|l| flow(l, columns).len() as u16).sum()
+}
+
+pub(super) fn figures(state: &State, area: Rect, buf: &mut Buffer) {
+    let palette = &state.palette;
+    let meters = state.figures();
+    let mut y = 0;
+    for line in lines(meters, state.show.encoder.as_deref(), palette) {
+        for (nth, pieces) in flow(&line, area.width).into_iter().enumerate() {
+            let mut row = Row::new(buf, area, y);
+            row.left(if nth == 0 { line.name } else { "" }, NAME, palette.heading);
+            for piece in pieces {
+                draw(piece, palette, &mut row);
+                row.gap(GAP);
+            }
+            // What is left of the sound's line is its meter.
+            let left = row.rest();
+            if nth == 0 && line.name == "sound" && left >= 4 {
+                meter(meters.map(|m| m.program), false, left.min(40), palette, &mut row);
+            }
+            y += 1;
+        }
+    }
+}
+
+fn draw(piece: &Piece, palette: &Palette, row: &mut Row) {
+    if !piece.name.is_empty() {
+        row.put(piece.name, palette.dim).gap(1);
+    }
+    row.right(&piece.value, piece.columns, piece.style);
+    if !piece.unit.is_empty() {
+        row.gap(1).put(piece.unit, palette.dim);
+    }
+}
+
+/// Parts the figures into rows.
+fn flow(line: &Line, columns: u16) -> Vec<Vec<&Piece>> {
+    let mut rows = vec![Vec::new()];
+    let mut used = NAME;
+    for piece in &line.pieces {
+        let w = piece.width();
+        if used + w > columns && used > NAME {
+            rows.push(Vec::new());
+            used = NAME;
+        }
+        used += w + GAP;
+        if let Some(row) = rows.last_mut() {
+            row.push(piece);
+        }
+    }
+    rows
+}
+
+fn lines(meters: Option<&Meters>, encoder: Option<&str>, palette: &Palette) -> [Line; 3] {
+    let piece = |name, value: String, columns, unit| Piece {
+        name,
+        style: if value == DASH { palette.dim } else { palette.text },
+        value,
+        columns,
+        unit,
+    };
+    let warned = |name, value: Option<u64>, columns| {
+        let mut piece = piece(name, value.map_or(DASH.into(), count), columns, "");
+        if value.is_some_and(|v| v > 0) {
+            piece.style = palette.warn;
+        }
+        piece
+    };
+    let loudness = meters.map(|m| m.loudness).unwrap_or_default();
+    let limiter = meters.map(|m| f64::from(m.limiter_db));
+    let mut limited = piece("limiter", figure(limiter, 1), 4, "dB");
+    if limiter.is_some_and(|db| db >= 0.1) {
+        limited.style = palette.warn;
+    }
+    let sound = vec![
+        piece("M", figure(loudness.momentary, 1), 5, ""),
+        piece("S", figure(loudness.short_term, 1), 5, ""),
+        piece("I", figure(loudness.integrated, 1), 5, "LUFS"),
+        limited,
+    ];
+    let monitor = meters.and_then(|m| m.monitor.as_ref());
+    let latency = monitor.and_then(|w| w.latency);
+    let gap = |w: &WatchFigures| w.gap_ms as f64;
+    let mut open = piece("gap", figure(monitor.map(gap), 0), 5, "ms");
+    // Half a second without a frame is seen by everybody.
+    if monitor.is_some_and(|w| w.gap_ms >= 500) {
+        open.style = palette.bad;
+    }
+    let watched = meters.map_or(DASH.into(), |m| m.viewers.len().to_string());
+    let viewers = vec![
+        Piece { name: "", value: watched, columns: 3, unit: "", style: palette.text },
+        piece("latency p50", figure(latency.map(|l| l.p50_ms), 1), 6, ""),
+        piece("p95", figure(latency.map(|l| l.p95_ms), 1), 6, "ms"),
+        warned("freezes", monitor.map(|w| w.freezes), 4),
+        open,
+    ];
+    let frames = meters.map(|m| m.frames);
+    let process = meters.map(|m| m.process).unwrap_or_default();
+    let megabytes = process.resident_bytes.map(|b| b as f64 / 1e6);
+    let engine = vec![
+        warned("dropped", frames.map(|f| f.dropped), 5),
+        warned("repeated", frames.map(|f| f.repeated), 5),
+        piece("cpu", figure(process.cpu_percent, 0), 4, "%"),
+        piece("mem", figure(megabytes, 0), 4, "MB"),
+        piece("", format!("{:<11}", encoder.unwrap_or(DASH)), 11, ""),
+    ];
+    [
+        Line { name: "sound", pieces: sound },
+        Line { name: "viewers", pieces: viewers },
+        Line { name: "engine", pieces: engine },
+    ]
+}

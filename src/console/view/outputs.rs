@@ -1,0 +1,85 @@
+//! The outputs: state in words, where they go, and what the way there does to them. One that is down says why
+//! in the place of where it goes.
+
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use super::row::{Row, heading, window};
+use crate::{
+    console::{
+        state::{Focus, State},
+        text::figure,
+    },
+    show::{OutputState, OutputStatus, Target},
+    stats::OutputFigures,
+};
+
+pub(super) fn outputs(state: &State, area: Rect, buf: &mut Buffer) {
+    let palette = &state.palette;
+    let all = &state.show.outputs;
+    let rows = window(all.len(), usize::from(area.height.saturating_sub(1)), state.output);
+    let name = if rows.len() < all.len() {
+        format!("OUTPUTS {}-{}/{}", rows.start + 1, rows.end, all.len())
+    } else {
+        "OUTPUTS".into()
+    };
+    heading(buf, area, palette, &name, &[("kb/s", 15), ("rtt ms", 7), ("loss %", 0)]);
+    if all.is_empty() {
+        Row::new(buf, area, 1).gap(1).put("none yet", palette.dim);
+    }
+    for (line, index) in rows.enumerate() {
+        let selected = index == state.output && state.focus == Focus::Outputs;
+        output(state, &all[index], selected, &mut Row::new(buf, area, line as u16 + 1));
+    }
+}
+
+fn output(state: &State, output: &OutputState, selected: bool, row: &mut Row) {
+    let palette = &state.palette;
+    let figures = state.figures().and_then(|m| m.outputs.get(&output.spec.id)).copied();
+    let figures = figures.unwrap_or(OutputFigures {
+        sent_kbps: None,
+        target_kbps: None,
+        available_kbps: None,
+        rtt_ms: None,
+        loss: None,
+        silent_ms: None,
+        dropped: 0,
+    });
+    let (mark, style) = if selected { ("▸", palette.selected) } else { (" ", palette.text) };
+    row.put(mark, palette.key);
+    let wide = row.rest() > 60;
+    row.left(output.spec.id.as_str(), if wide { 14 } else { 9 }, style).gap(1);
+    let (word, style) = match &output.status {
+        OutputStatus::Idle => ("off".into(), palette.dim),
+        OutputStatus::Connecting => ("connecting".into(), palette.warn),
+        OutputStatus::Live { silent: false, .. } => ("ON AIR".into(), palette.good),
+        OutputStatus::Live { silent: true, .. } => ("silent".into(), palette.bad),
+        OutputStatus::Retrying { retry_at, .. } => {
+            let wait = retry_at.as_ms().saturating_sub(state.engine_ms()).div_ceil(1000);
+            (format!("retry {wait:>2} s"), palette.bad)
+        }
+        OutputStatus::Refused { .. } => ("REFUSED".into(), palette.bad),
+        OutputStatus::Stopping => ("stopping".into(), palette.warn),
+    };
+    row.left(&word, 11, style).gap(1);
+    let middle = row.rest().saturating_sub(22);
+    match (&output.status, &output.spec.target, &state.show.viewer_url) {
+        (OutputStatus::Retrying { reason, .. } | OutputStatus::Refused { reason }, ..) => {
+            row.left(reason, middle, palette.warn);
+        }
+        (OutputStatus::Live { silent: true, .. }, ..) => {
+            row.left("no word from the ingest", middle, palette.warn);
+        }
+        (_, Target::Stage, Some(url)) => {
+            row.left(url, middle, palette.dim);
+        }
+        (_, target, _) => {
+            row.left(&target.shown(), middle, palette.dim);
+        }
+    }
+    let loss = figures.loss.map(|l| l * 100.0);
+    // Two in a hundred is where a picture begins to show it.
+    let lossy = if loss.is_some_and(|l| l >= 2.0) { palette.warn } else { palette.text };
+    row.right(&figure(figures.sent_kbps, 0), 7, palette.text);
+    row.right(&figure(figures.rtt_ms, 0), 8, palette.text);
+    row.right(&figure(loss, 1), 7, lossy);
+}

@@ -1,0 +1,416 @@
+//! One output being published: the media session and its signalling, from the order to connect until it is
+//! off the air. Runs as a task of its own; what becomes of it goes out as facts.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval, timeout},
+};
+use url::Url;
+
+use crate::{
+    base::{OutputId, Ring, Secret},
+    link::whip::{Conversation, Link, WhipEvent, open},
+    media::{Publisher, SessionEvent, Studio},
+    show::{Fact, FailureKind},
+    stats::OutputFigures,
+    whip::{Kind, Role},
+};
+
+/// From the answer until ICE and DTLS are done.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+/// Feedback that stays out this long, or three times its usual interval, is silence.
+const SILENCE: Duration = Duration::from_millis(500);
+/// Silence that lasts this long ends the session; a new one takes its place.
+const GIVE_UP: Duration = Duration::from_secs(3);
+/// Taking a session off the air waits this long for the ingest's answer.
+const STOP_DEADLINE: Duration = Duration::from_millis(2200);
+
+/// Where an output goes, with everything resolved.
+pub struct Destination {
+    /// Its name.
+    pub id: OutputId,
+    /// The WHIP endpoint.
+    pub url: Url,
+    /// The bearer token.
+    pub token: Option<Secret>,
+    /// Whether its congestion control drives the encoder.
+    pub leads: bool,
+}
+
+/// Figures over the whole life of an output, across sessions.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// The newest figures of the current session.
+    pub now: OutputFigures,
+    rtt_ms: Option<Ring<f64>>,
+    kbps: (f64, u32),
+    loss: (f64, u32),
+    dropped_before: u64,
+}
+
+impl Tally {
+    fn take(&mut self, figures: OutputFigures) {
+        if let Some(rtt) = figures.rtt_ms {
+            self.rtt_ms.get_or_insert_with(|| Ring::new(3600)).push(rtt);
+        }
+        if let Some(kbps) = figures.sent_kbps {
+            self.kbps = (self.kbps.0 + kbps, self.kbps.1 + 1);
+        }
+        if let Some(loss) = figures.loss {
+            self.loss = (self.loss.0 + loss, self.loss.1 + 1);
+        }
+        self.now = figures;
+    }
+
+    fn end_session(&mut self) {
+        self.dropped_before += self.now.dropped;
+        self.now = OutputFigures::default();
+    }
+
+    /// Median of the round trips of the last hour, in ms.
+    pub fn median_rtt_ms(&self) -> Option<f64> {
+        let mut sorted: Vec<f64> = self.rtt_ms.as_ref()?.iter().copied().collect();
+        sorted.sort_by(f64::total_cmp);
+        sorted.get(sorted.len() / 2).copied()
+    }
+
+    /// Mean bitrate while on air, in kbit/s.
+    pub fn mean_kbps(&self) -> Option<f64> {
+        (self.kbps.1 > 0).then(|| self.kbps.0 / f64::from(self.kbps.1))
+    }
+
+    /// Mean loss while on air, 0.0-1.0.
+    pub fn mean_loss(&self) -> Option<f64> {
+        (self.loss.1 > 0).then(|| self.loss.0 / f64::from(self.loss.1))
+    }
+
+    /// Frames thrown away, over all sessions.
+    pub const fn dropped(&self) -> u64 {
+        self.dropped_before + self.now.dropped
+    }
+}
+
+/// A tally shared between the task and the meters.
+pub type SharedTally = Arc<Mutex<Tally>>;
+
+/// The tally, even if a task died with it in hand.
+pub fn tally(shared: &SharedTally) -> std::sync::MutexGuard<'_, Tally> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A running output. Dropping it takes it off the air unseen.
+pub struct Output {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Output {
+    /// Starts to publish. Must be called within the engine's runtime.
+    pub fn start(
+        studio: &Arc<Studio>,
+        link: &Link,
+        to: Destination,
+        facts: mpsc::Sender<Fact>,
+        tally: SharedTally,
+    ) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let run = Run { studio: Arc::clone(studio), link: link.clone(), to, facts, tally, stopped };
+        Self { stop, task: tokio::spawn(run.run()) }
+    }
+
+    /// Takes it off the air: DELETE, then the session. `Fact::OutputStopped` follows.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Waits until it is gone.
+    pub async fn gone(self) {
+        // A task that panicked is gone too.
+        let _ = self.task.await;
+    }
+
+    /// Whether it has ended by itself.
+    pub fn is_over(&self) -> bool {
+        self.task.is_finished()
+    }
+}
+
+struct Run {
+    studio: Arc<Studio>,
+    link: Link,
+    to: Destination,
+    facts: mpsc::Sender<Fact>,
+    tally: SharedTally,
+    stopped: watch::Receiver<bool>,
+}
+
+/// How a session ended.
+enum End {
+    Stopped,
+    Failed(String, FailureKind),
+}
+
+impl Run {
+    async fn run(self) {
+        let end = self.session().await;
+        tally(&self.tally).end_session();
+        let output = self.to.id.clone();
+        let fact = match end {
+            End::Stopped => Fact::OutputStopped { output },
+            End::Failed(..) if *self.stopped.borrow() => Fact::OutputStopped { output },
+            End::Failed(reason, kind) => Fact::OutputFailed { output, reason, kind },
+        };
+        // An engine that is gone needs no report.
+        let _ = self.facts.send(fact).await;
+    }
+
+    async fn session(&self) -> End {
+        let began = Instant::now();
+        let studio = Arc::clone(&self.studio);
+        let (only_address, leads) = (only_address(&self.to.url), self.to.leads);
+        let made = tokio::task::spawn_blocking(move || studio.publisher(only_address, leads)).await;
+        let (publisher, mut events) = match made {
+            Ok(Ok(made)) => made,
+            Ok(Err(e)) => return End::Failed(e.to_string(), e.kind()),
+            Err(e) => return End::Failed(e.to_string(), FailureKind::Passing),
+        };
+        let offer = match publisher.offer().await {
+            Ok(offer) => offer,
+            Err(e) => {
+                retire(publisher).await;
+                return End::Failed(e.to_string(), e.kind());
+            }
+        };
+        let mut talk =
+            open(&self.link, self.to.url.clone(), self.to.token.clone(), offer, Role::Whip);
+        let end = self.live(&publisher, &mut events, &mut talk, began).await;
+        // First the ingest is told, so that nobody watches a picture that stands still.
+        talk.stop();
+        let _ = timeout(STOP_DEADLINE, async {
+            while let Some(event) = talk.events.recv().await {
+                if matches!(event, WhipEvent::Stopped | WhipEvent::Failed { .. }) {
+                    break;
+                }
+            }
+        })
+        .await;
+        retire(publisher).await;
+        end
+    }
+
+    async fn live(
+        &self,
+        publisher: &Publisher,
+        events: &mut mpsc::Receiver<SessionEvent>,
+        talk: &mut Conversation,
+        began: Instant,
+    ) -> End {
+        let mut answered: Option<Instant> = None;
+        let mut connected = false;
+        let mut silence = Silence::default();
+        let mut tick = interval(Duration::from_millis(100));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = 0_u32;
+        let mut stopped = self.stopped.clone();
+        loop {
+            tokio::select! {
+                biased;
+                () = asked(&mut stopped) => return End::Stopped,
+                event = events.recv() => match event {
+                    Some(SessionEvent::Candidate(line, candidate)) => {
+                        // A full channel means an ingest that is not answering; its own deadline runs.
+                        let _ = talk.candidates.try_send((line, candidate));
+                    }
+                    Some(SessionEvent::GatheringDone) => {
+                        let _ = talk.candidates.try_send((0, String::new()));
+                    }
+                    Some(SessionEvent::Connected) if !connected => {
+                        connected = true;
+                        publisher.open();
+                        let fact = Fact::OutputConnected {
+                            output: self.to.id.clone(),
+                            connect_ms: began.elapsed().as_millis() as u32,
+                        };
+                        let _ = self.facts.send(fact).await;
+                    }
+                    Some(SessionEvent::Connected) => {}
+                    Some(SessionEvent::Failed(reason)) => {
+                        return End::Failed(reason, FailureKind::Passing);
+                    }
+                    None => {
+                        return End::Failed("the media session is gone".into(), FailureKind::Passing);
+                    }
+                },
+                event = talk.events.recv() => match event {
+                    Some(WhipEvent::Answer(sdp)) => {
+                        if let Err(e) = publisher.answer(&sdp).await {
+                            return End::Failed(e.to_string(), e.kind());
+                        }
+                        answered = Some(Instant::now());
+                    }
+                    Some(WhipEvent::Established) => {}
+                    Some(WhipEvent::Failed { sentence, kind, .. }) => {
+                        let kind = match kind {
+                            Kind::Passing => FailureKind::Passing,
+                            Kind::Lasting => FailureKind::Lasting,
+                        };
+                        return End::Failed(sentence, kind);
+                    }
+                    Some(WhipEvent::Stopped) | None => {
+                        let reason = "the ingest's session is gone".into();
+                        return End::Failed(reason, FailureKind::Passing);
+                    }
+                },
+                _ = tick.tick() => {
+                    if !connected && answered.is_some_and(|at| at.elapsed() > CONNECT_DEADLINE) {
+                        let reason = format!(
+                            "the ingest answered, but no media path was found within {} s: a firewall \
+                             may block UDP",
+                            CONNECT_DEADLINE.as_secs()
+                        );
+                        return End::Failed(reason, FailureKind::Passing);
+                    }
+                    if connected {
+                        ticks += 1;
+                        if ticks.is_multiple_of(5) {
+                            let figures = publisher.figures(self.studio.rate());
+                            tally(&self.tally).take(figures);
+                        }
+                        if let Some(end) = self.listen(publisher, &mut silence).await {
+                            return end;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Judges by its feedback whether the ingest is still there: webrtcbin notices 40 s late.
+    async fn listen(&self, publisher: &Publisher, silence: &mut Silence) -> Option<End> {
+        let quiet = publisher.silence()?;
+        let output = self.to.id.clone();
+        match silence.judge(quiet) {
+            Verdict::Same => None,
+            Verdict::Silent => {
+                let _ = self.facts.send(Fact::OutputSilent { output }).await;
+                None
+            }
+            Verdict::Healed => {
+                let _ = self.facts.send(Fact::OutputHealed { output }).await;
+                None
+            }
+            Verdict::Dead => Some(End::Failed(
+                format!("the ingest has sent no feedback for {} s", GIVE_UP.as_secs()),
+                FailureKind::Passing,
+            )),
+        }
+    }
+}
+
+/// What a stretch of silence means.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Same,
+    Silent,
+    Healed,
+    Dead,
+}
+
+/// Tells a pause between two reports from an ingest that is gone.
+#[derive(Debug, Default)]
+struct Silence {
+    silent: bool,
+    /// The longest pause lately that was followed by feedback: the usual interval.
+    usual: Duration,
+    last: Duration,
+}
+
+impl Silence {
+    fn judge(&mut self, quiet: Duration) -> Verdict {
+        if quiet < self.last && !self.silent {
+            self.usual = self.last.min(Duration::from_secs(1)).max(self.usual.mul_f32(0.9));
+        }
+        self.last = quiet;
+        let limit = SILENCE.max(self.usual * 3);
+        if quiet > GIVE_UP.max(limit * 2) {
+            Verdict::Dead
+        } else if quiet > limit && !self.silent {
+            self.silent = true;
+            Verdict::Silent
+        } else if quiet <= limit && self.silent {
+            self.silent = false;
+            Verdict::Healed
+        } else {
+            Verdict::Same
+        }
+    }
+}
+
+/// Waits for the order to stop. A sender that is gone counts as one.
+async fn asked(stopped: &mut watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+/// Taking a pipeline down may wait for its threads: not on the runtime's.
+async fn retire(publisher: Publisher) {
+    let _ = tokio::task::spawn_blocking(move || drop(publisher)).await;
+}
+
+/// ICE leaves out loopback by itself; for an ingest there, it is the only address to use.
+fn only_address(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        url::Host::Ipv4(ip) if ip.is_loopback() => Some(IpAddr::V4(ip)),
+        url::Host::Ipv6(ip) if ip.is_loopback() => Some(IpAddr::V6(ip)),
+        url::Host::Domain("localhost") => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn silence_is_told_once_heals_once_and_ends() {
+        let mut silence = Silence::default();
+        for quiet in [20, 60, 100, 30, 90] {
+            assert_eq!(silence.judge(ms(quiet)), Verdict::Same);
+        }
+        assert_eq!(silence.judge(ms(600)), Verdict::Silent);
+        assert_eq!(silence.judge(ms(700)), Verdict::Same);
+        assert_eq!(silence.judge(ms(10)), Verdict::Healed);
+        assert_eq!(silence.judge(ms(900)), Verdict::Silent);
+        assert_eq!(silence.judge(ms(3100)), Verdict::Dead);
+    }
+
+    #[test]
+    fn an_ingest_that_reports_once_a_second_is_not_silent() {
+        let mut silence = Silence::default();
+        for _ in 0..5 {
+            for quiet in [100, 400, 480] {
+                silence.judge(ms(quiet));
+            }
+            silence.judge(ms(20));
+        }
+        assert_eq!(silence.judge(ms(900)), Verdict::Same);
+    }
+
+    #[test]
+    fn loopback_is_said_by_address_or_by_name() {
+        let at = |url: &str| only_address(&url.parse().unwrap());
+        assert_eq!(at("http://127.0.0.1:8088/whip"), Some(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        assert!(at("http://localhost/whip").is_some() && at("http://[::1]:1/whip").is_some());
+        assert_eq!(at("https://ingest.example/whip"), None);
+    }
+}

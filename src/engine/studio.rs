@@ -1,0 +1,328 @@
+//! The real adapters: media, stage, link and monitor behind the engine's orders. Decides nothing about the
+//! show; it carries out and reports.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc,
+        mpsc::{SyncSender, sync_channel},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
+use url::Url;
+
+use super::{
+    adapters::{Adapters, Factory, Making, StartError},
+    handle::Look,
+    monitor::Monitor,
+    output::{Destination, Output, SharedTally, tally},
+};
+use crate::{
+    base::{InputId, OutputId, Secret},
+    config,
+    link::whip::{Link, LinkOptions},
+    media::{self, Studio},
+    show::{Effect, Fact, FailureKind, InputSpec, OutputSpec, ShowSpec, Target},
+    stage::{self, Stage, StageError, StageOptions},
+    stats::{Meters, Picture, Report, report::OutputReport},
+};
+
+/// How the adapters are set up.
+#[derive(Debug, Clone)]
+pub struct StudioOptions {
+    /// Where the stage listens.
+    pub listen: SocketAddr,
+    /// Take any free port when that one is taken. Not when the user named it.
+    pub any_port: bool,
+    /// What the stage asks of publishers and viewers.
+    pub token: Option<Secret>,
+    /// Whether hawker watches its own show.
+    pub monitor: bool,
+}
+
+/// Makes the factory that the engine calls inside its runtime.
+pub fn factory(options: StudioOptions) -> Factory {
+    Box::new(move |making| {
+        let handle = tokio::runtime::Handle::current();
+        let adapters =
+            tokio::task::block_in_place(|| handle.block_on(StudioAdapters::make(making, options)))?;
+        Ok(Box::new(adapters) as Box<dyn Adapters>)
+    })
+}
+
+/// An order for the thread that builds inputs: building takes milliseconds, which the loop has not.
+type StartInput = InputSpec;
+
+struct Published {
+    output: Option<Output>,
+    tally: SharedTally,
+    to: String,
+    leads: bool,
+}
+
+struct StudioAdapters {
+    studio: Arc<Studio>,
+    link: Link,
+    stage: Option<Stage>,
+    stage_token: Option<Secret>,
+    monitor: Option<Monitor>,
+    wants_monitor: bool,
+    facts: mpsc::Sender<Fact>,
+    spec: Arc<ShowSpec>,
+    outputs: BTreeMap<OutputId, Published>,
+    inputs: SyncSender<StartInput>,
+}
+
+fn broken(text: impl ToString) -> StartError {
+    StartError { text: text.to_string(), exit_code: 3 }
+}
+
+impl StudioAdapters {
+    async fn make(making: Making, options: StudioOptions) -> Result<Self, StartError> {
+        let Making { facts, spec, mode, .. } = making;
+        let needs_stage = mode == crate::show::Mode::Rehearse
+            || spec.outputs.is_empty()
+            || spec.outputs.iter().any(|o| o.target == Target::Stage);
+        // The port is asked for first: of all that can be wrong it is said soonest.
+        let stage = if needs_stage { Some(open_stage(&options).await?) } else { None };
+        let media_spec = Arc::clone(&spec);
+        let media_facts = facts.clone();
+        let studio = tokio::task::spawn_blocking(move || {
+            media::init()?;
+            Studio::start(&media_spec, &media_facts, stage::clock::this_boot())
+        })
+        .await
+        .map_err(broken)?
+        .map_err(broken)?;
+        let studio = Arc::new(studio);
+        let link = tokio::task::spawn_blocking(|| Link::new(&LinkOptions::default()))
+            .await
+            .map_err(broken)?
+            .map_err(broken)?;
+        let inputs = start_inputs(&studio)?;
+        Ok(Self {
+            studio,
+            link,
+            stage,
+            stage_token: options.token,
+            monitor: None,
+            wants_monitor: options.monitor,
+            facts,
+            spec,
+            outputs: BTreeMap::new(),
+            inputs,
+        })
+    }
+
+    fn tell(&self, fact: Fact) {
+        let facts = self.facts.clone();
+        tokio::spawn(async move {
+            // An engine that is gone needs no report.
+            let _ = facts.send(fact).await;
+        });
+    }
+
+    fn destination(&self, spec: &OutputSpec, leads: bool) -> Result<Destination, String> {
+        let (url, token) = match &spec.target {
+            Target::Stage => {
+                let stage = self.stage.as_ref().ok_or("the stage is not running")?;
+                let url = Url::parse(&stage.whip_url()).map_err(|e| e.to_string())?;
+                (url, self.stage_token.clone())
+            }
+            Target::Whip { url, token } => {
+                let secret = token.as_ref().map(config::read_secret).transpose();
+                (url.clone(), secret.map_err(|e| e.to_string())?)
+            }
+        };
+        Ok(Destination { id: spec.id.clone(), url, token, leads })
+    }
+
+    fn publish(&mut self, spec: &OutputSpec) {
+        let first = self.outputs.is_empty();
+        let published = self.outputs.entry(spec.id.clone()).or_insert_with(|| Published {
+            output: None,
+            tally: SharedTally::default(),
+            to: spec.target.shown(),
+            leads: first,
+        });
+        let (leads, shared) = (published.leads, Arc::clone(&published.tally));
+        match self.destination(spec, leads) {
+            Ok(to) => {
+                let output =
+                    Output::start(&self.studio, &self.link, to, self.facts.clone(), shared);
+                if let Some(published) = self.outputs.get_mut(&spec.id) {
+                    published.output = Some(output);
+                }
+            }
+            Err(reason) => self.tell(Fact::OutputFailed {
+                output: spec.id.clone(),
+                reason,
+                kind: FailureKind::Lasting,
+            }),
+        }
+    }
+
+    fn unpublish(&mut self, id: &OutputId) {
+        match self.outputs.get(id).and_then(|p| p.output.as_ref()) {
+            Some(output) if !output.is_over() => output.stop(),
+            _ => self.tell(Fact::OutputStopped { output: id.clone() }),
+        }
+    }
+
+    fn stage_up(&mut self) {
+        let Some(stage) = &self.stage else { return };
+        let viewer_url = stage.viewer_url();
+        if self.wants_monitor && self.monitor.is_none() {
+            match Url::parse(&stage.whep_url()) {
+                Ok(url) => {
+                    let token = self.stage_token.clone();
+                    self.monitor = Some(Monitor::start(&self.link, url, token));
+                }
+                Err(e) => tracing::error!("the stage's own address is of no use: {e}"),
+            }
+        }
+        self.tell(Fact::StageUp { viewer_url });
+    }
+}
+
+async fn open_stage(options: &StudioOptions) -> Result<Stage, StartError> {
+    let wish = |listen| StageOptions {
+        listen,
+        token: options.token.clone(),
+        ..StageOptions::default()
+    };
+    let refused = |e: StageError| StartError { text: e.to_string(), exit_code: 2 };
+    match Stage::start(wish(options.listen)).await {
+        Err(StageError::PortInUse(taken)) if options.any_port => {
+            tracing::info!("{taken} is taken: the stage listens on a free port instead");
+            Stage::start(wish(SocketAddr::new(taken.ip(), 0))).await.map_err(refused)
+        }
+        other => other.map_err(refused),
+    }
+}
+
+fn start_inputs(studio: &Arc<Studio>) -> Result<SyncSender<StartInput>, StartError> {
+    let (inputs, orders) = sync_channel::<StartInput>(64);
+    let studio = Arc::downgrade(studio);
+    std::thread::Builder::new()
+        .name("inputs".into())
+        .spawn(move || {
+            while let Ok(spec) = orders.recv() {
+                match studio.upgrade() {
+                    Some(studio) => studio.start_input(&spec),
+                    None => return,
+                }
+            }
+        })
+        .map_err(broken)?;
+    Ok(inputs)
+}
+
+impl Adapters for StudioAdapters {
+    fn order(&mut self, effect: Effect) {
+        match effect {
+            Effect::StartInput(spec) => {
+                let input = spec.id.clone();
+                if self.inputs.try_send(spec).is_err() {
+                    let reason = "too many inputs are being started at once".to_owned();
+                    self.tell(Fact::InputFailed { input, reason, kind: FailureKind::Passing });
+                }
+            }
+            Effect::Take { to, transition } => self.studio.take(to, transition),
+            // The preview's picture is drawn only where somebody can see it; today's console names it.
+            Effect::Preview(_) => {}
+            Effect::Slate(on) => self.studio.slate(on),
+            Effect::Sound { input, gain, muted } => self.studio.set_sound(&input, gain, muted),
+            Effect::StartStage => self.stage_up(),
+            Effect::Publish(spec) => self.publish(&spec),
+            Effect::Unpublish(id) => self.unpublish(&id),
+            // The loop itself ends the engine, and calls `finish`.
+            Effect::Finish { .. } => {}
+        }
+    }
+
+    fn read_meters(&mut self, meters: &mut Meters) {
+        self.studio.read_meters(meters);
+        meters.outputs = self
+            .outputs
+            .iter()
+            .filter(|(_, p)| p.output.as_ref().is_some_and(|o| !o.is_over()))
+            .map(|(id, p)| (id.clone(), tally(&p.tally).now))
+            .collect();
+        meters.monitor = self.monitor.as_ref().and_then(Monitor::figures);
+        meters.viewers = self.stage.as_ref().map(Stage::viewers).unwrap_or_default();
+    }
+
+    fn look(&mut self, look: Option<Look>) {
+        self.studio.look(look.map(|l| (l.width, l.height)));
+    }
+
+    fn picture(&self) -> watch::Receiver<Option<Arc<Picture>>> {
+        self.studio.picture()
+    }
+
+    fn fill_report(&mut self, report: &mut Report) {
+        let mut meters = Meters::default();
+        self.studio.read_meters(&mut meters);
+        report.frames = meters.frames;
+        report.loudness = meters.loudness;
+        for input in &self.spec.inputs {
+            let id: &InputId = &input.id;
+            report.inputs.entry(id.to_string()).or_default().frames = self.studio.input_frames(id);
+        }
+        let first_frame_ms = self.stage.as_ref().and_then(|s| s.figures().first_frame_ms());
+        for (id, published) in &self.outputs {
+            let tally = tally(&published.tally);
+            let output: &mut OutputReport = report.outputs.entry(id.to_string()).or_default();
+            output.to.clone_from(&published.to);
+            output.mean_kbps = tally.mean_kbps();
+            output.rtt_ms = tally.median_rtt_ms();
+            output.loss = tally.mean_loss();
+            output.dropped = tally.dropped();
+            if published.to == Target::Stage.shown() {
+                output.first_frame_ms = first_frame_ms;
+            }
+        }
+        report.monitor = self.monitor.as_ref().and_then(Monitor::report);
+        report.viewers = self.stage.as_ref().map(Stage::viewers).unwrap_or_default();
+    }
+
+    fn finish(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            let Self { studio, stage, monitor, outputs, inputs, .. } = *self;
+            drop(inputs);
+            let outputs: Vec<Output> =
+                outputs.into_values().filter_map(|p| p.output).collect();
+            outputs.iter().for_each(Output::stop);
+            let gone = async {
+                for output in outputs {
+                    output.gone().await;
+                }
+            };
+            if timeout(Duration::from_secs(3), gone).await.is_err() {
+                tracing::warn!("an output did not go off the air in time");
+            }
+            if let Some(monitor) = monitor {
+                monitor.stop().await;
+            }
+            if let Some(stage) = stage {
+                stage.stop().await;
+            }
+            let taken_down = tokio::task::spawn_blocking(move || match Arc::try_unwrap(studio) {
+                Ok(studio) => studio.stop(),
+                Err(shared) => drop(shared),
+            });
+            if timeout(Duration::from_secs(4), taken_down).await.is_err() {
+                tracing::warn!("media did not stop in time");
+            }
+        })
+    }
+}

@@ -1,0 +1,57 @@
+//! The network input: RTSP, RTMP, SRT by arrival; HTTP and HLS, which come in bursts, in real time like a
+//! file. Capture time: the earliest arrival seen of the stream's own times, so a sender's capture is
+//! earlier by the way it travelled.
+
+use std::sync::{Mutex, atomic::AtomicU64};
+
+use gst::prelude::*;
+use url::Url;
+
+use super::{
+    Build, Plan,
+    deliver::{Arrival, Pace, Timing},
+    file,
+};
+use crate::media::error::MediaError;
+
+/// Smoothing of RTSP and SRT arrivals, in milliseconds.
+const JITTER_MS: u32 = 60;
+/// A connection that stands still for this long is given up, in microseconds.
+const TIMEOUT_US: u64 = 3_000_000;
+/// How long a connection may take to give its first frame.
+const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(5);
+
+pub fn build(build: &Build<'_>, uri: &Url) -> Result<Plan, MediaError> {
+    let paced = matches!(uri.scheme(), "http" | "https");
+    let (timing, pace) = if paced {
+        (Timing::Presented(AtomicU64::new(0)), Pace::Presented)
+    } else {
+        (Timing::Arrival(Mutex::new(Arrival::default())), Pace::AsItComes)
+    };
+    build.delivery.set_timing(timing);
+    let decoder = file::play(build, uri.as_str(), pace, None)?;
+    decoder.connect("source-setup", false, |values| {
+        if let Some(source) = values.get(1).and_then(|v| v.get::<gst::Element>().ok()) {
+            set_up(&source);
+        }
+        None
+    });
+    Ok(if paced { Plan::Play(None) } else { Plan::Live { patience: PATIENCE } })
+}
+
+/// Short buffers and short patience, where the source knows them.
+fn set_up(source: &gst::Element) {
+    let Some(factory) = source.factory() else { return };
+    match factory.name().as_str() {
+        "rtspsrc" => {
+            source.set_property("latency", JITTER_MS);
+            source.set_property("tcp-timeout", TIMEOUT_US);
+            // UDP that gives nothing is tried over TCP after this.
+            source.set_property("timeout", TIMEOUT_US / 2);
+            source.set_property("drop-on-latency", true);
+        }
+        "srtsrc" => source.set_property("latency", JITTER_MS as i32),
+        "souphttpsrc" => source.set_property("timeout", (TIMEOUT_US / 1_000_000) as u32),
+        _ => {}
+    }
+}

@@ -1,0 +1,74 @@
+//! The stage's doors: WHIP (RFC 9725), WHEP and the viewer page, over plain HTTP. Checks who asks and what,
+//! hands sessions to the loop, and keeps none itself.
+
+mod doors;
+mod guard;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    response::{Html, IntoResponse},
+    routing::{delete, get, options, post},
+};
+
+use super::{server::Posts, sfu::Sfu};
+use crate::base::Secret;
+
+/// Largest SDP or fragment, in bytes.
+pub const MAX_SDP: usize = 64 * 1024;
+/// Largest post of a viewer's figures, in bytes.
+pub const MAX_POST: usize = 4 * 1024;
+
+/// What every door knows.
+#[derive(Debug)]
+pub struct Door {
+    /// The loop.
+    pub sfu: Sfu,
+    /// What one must know to come in.
+    pub token: Option<Secret>,
+    /// The stage listens on loopback only.
+    pub local: bool,
+    /// What viewer pages said.
+    pub posts: Arc<Posts>,
+}
+
+/// The page, whole: it fetches nothing but `/whep` and `/viewer`.
+const PAGE: &str = include_str!("../../assets/viewer.html");
+
+/// All doors.
+pub fn router(door: Door) -> Router {
+    let door = Arc::new(door);
+    let sessions = Router::new()
+        .route("/whip", post(doors::publish).merge(options(doors::whip_options)))
+        .route("/whip/{id}", delete(doors::unpublish).patch(doors::trickle_publisher))
+        .route("/whep", post(doors::view).merge(options(doors::whep_options)))
+        .route(
+            "/whep/{id}",
+            delete(doors::leave).patch(doors::trickle_viewer).merge(options(doors::whep_options)),
+        )
+        .layer(DefaultBodyLimit::max(MAX_SDP));
+    Router::new()
+        .route("/", get(page))
+        .route("/viewer", post(doors::figures).layer(DefaultBodyLimit::max(MAX_POST)))
+        .merge(sessions)
+        .layer(middleware::from_fn_with_state(Arc::clone(&door), guard::host))
+        .with_state(door)
+}
+
+async fn page() -> impl IntoResponse {
+    let headers = [
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        (
+            "content-security-policy",
+            "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+             connect-src 'self'; media-src 'self' blob: mediastream:; img-src data:; \
+             frame-ancestors 'self'; base-uri 'none'; form-action 'none'",
+        ),
+    ];
+    (headers, Html(PAGE))
+}

@@ -1,0 +1,253 @@
+//! The stage as the engine holds it: started, asked for its addresses and figures, stopped. Owns the thread
+//! of the loop and the task of the HTTP server, and leaves neither behind.
+
+use std::{
+    collections::BTreeMap,
+    io::ErrorKind,
+    net::{IpAddr, SocketAddr, UdpSocket},
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    sync::{oneshot, watch},
+    task::JoinHandle as Task,
+};
+
+use super::{
+    http,
+    sfu::{Sfu, StageFigures, landing},
+};
+use crate::{base::Secret, stats::ViewerFigures};
+
+/// How the stage is to be started.
+#[derive(Debug, Clone)]
+pub struct StageOptions {
+    /// Where it listens for HTTP. Port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// What publishers and viewers must know. Required beyond loopback.
+    pub token: Option<Secret>,
+    /// Addresses of this machine, besides the listening one, that media may come to. With any, the media
+    /// socket is open on all interfaces, though it answers only who knows a session's ICE password.
+    pub extra_candidates: Vec<IpAddr>,
+}
+
+impl Default for StageOptions {
+    /// Loopback, any port, no token.
+    fn default() -> Self {
+        Self { listen: ([127, 0, 0, 1], 0).into(), token: None, extra_candidates: Vec::new() }
+    }
+}
+
+/// Why the stage did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// Another program listens there.
+    #[error(
+        "the stage cannot listen on {0}: another program has that port. End it, give another port, or \
+         port 0 for any free one"
+    )]
+    PortInUse(SocketAddr),
+    /// Everybody could watch and publish.
+    #[error(
+        "the stage will not listen on {0} without a token: anybody on that network could watch and publish. \
+         Set a token, or listen on 127.0.0.1"
+    )]
+    NeedsToken(SocketAddr),
+    /// The address is not ours, or not allowed.
+    #[error(
+        "the stage cannot listen on {address}: {source}. Check the address and its permissions"
+    )]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The machine has no thread, socket or memory for it.
+    #[error("the stage cannot start: {0}. Close other programs, or raise the limits of this one")]
+    System(std::io::Error),
+}
+
+/// How long a viewer's last post counts.
+const VIEWER_FRESH: Duration = Duration::from_secs(5);
+/// Most viewers whose figures are kept.
+const MAX_POSTERS: usize = 64;
+/// How long requests under way may take to end.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// What viewer pages say of themselves. Bounded; the oldest makes room.
+#[derive(Debug, Default)]
+pub(super) struct Posts(Mutex<BTreeMap<String, (Instant, ViewerFigures)>>);
+
+impl Posts {
+    /// Keeps a post.
+    pub fn keep(&self, figures: ViewerFigures, now: Instant) {
+        let mut posts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if posts.len() >= MAX_POSTERS && !posts.contains_key(&figures.id) {
+            let oldest = posts.iter().min_by_key(|(_, (at, _))| *at).map(|(id, _)| id.clone());
+            if let Some(id) = oldest {
+                posts.remove(&id);
+            }
+        }
+        posts.insert(figures.id.clone(), (now, figures));
+    }
+
+    /// Those of the last five seconds, by id.
+    fn fresh(&self, now: Instant) -> Vec<ViewerFigures> {
+        let mut posts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        posts.retain(|_, (at, _)| now.saturating_duration_since(*at) <= VIEWER_FRESH);
+        posts.values().map(|(_, figures)| figures.clone()).collect()
+    }
+}
+
+/// The running stage.
+#[derive(Debug)]
+pub struct Stage {
+    address: SocketAddr,
+    sfu: Sfu,
+    posts: Arc<Posts>,
+    thread: Option<JoinHandle<()>>,
+    quit: Option<oneshot::Sender<()>>,
+    server: Option<Task<()>>,
+}
+
+impl Stage {
+    /// Starts it. Call within a tokio runtime.
+    pub async fn start(options: StageOptions) -> Result<Self, StageError> {
+        let listen = options.listen;
+        if !listen.ip().is_loopback() && options.token.is_none() {
+            return Err(StageError::NeedsToken(listen));
+        }
+        let listener = tokio::net::TcpListener::bind(listen).await.map_err(|source| {
+            if source.kind() == ErrorKind::AddrInUse {
+                StageError::PortInUse(listen)
+            } else {
+                StageError::Listen { address: listen, source }
+            }
+        })?;
+        let address = listener.local_addr().map_err(StageError::System)?;
+        let (socket, candidates) =
+            media_socket(address.ip(), &options.extra_candidates).map_err(StageError::System)?;
+        let (sfu, thread) = Sfu::start(socket, candidates).map_err(StageError::System)?;
+        let posts = Arc::new(Posts::default());
+        let router = http::router(http::Door {
+            sfu: sfu.clone(),
+            token: options.token,
+            local: address.ip().is_loopback(),
+            posts: Arc::clone(&posts),
+        });
+        let (quit, asked) = oneshot::channel::<()>();
+        let server = tokio::spawn(async move {
+            let served = axum::serve(listener, router).with_graceful_shutdown(async {
+                let _ = asked.await;
+            });
+            if let Err(error) = served.await {
+                tracing::error!(%error, "the stage's HTTP server broke");
+            }
+        });
+        Ok(Self {
+            address,
+            sfu,
+            posts,
+            thread: Some(thread),
+            quit: Some(quit),
+            server: Some(server),
+        })
+    }
+
+    /// Where it listens for HTTP.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where publishers go.
+    pub fn whip_url(&self) -> String {
+        format!("{}/whip", self.origin())
+    }
+
+    /// Where viewers go.
+    pub fn whep_url(&self) -> String {
+        format!("{}/whep", self.origin())
+    }
+
+    /// The page for a browser. It asks for the token itself; the address never holds it.
+    pub fn viewer_url(&self) -> String {
+        format!("{}/", self.origin())
+    }
+
+    /// What the pages that posted within the last five seconds say.
+    pub fn viewers(&self) -> Vec<ViewerFigures> {
+        self.posts.fresh(Instant::now())
+    }
+
+    /// The publisher's side, at most 200 ms old.
+    pub fn figures(&self) -> StageFigures {
+        *self.sfu.figures().borrow()
+    }
+
+    /// The publisher's side as a watch: changes at once when a publisher comes or goes and when its first
+    /// key frame is whole, else five times a second.
+    pub fn watch(&self) -> watch::Receiver<StageFigures> {
+        self.sfu.figures()
+    }
+
+    /// Ends every session with a goodbye, and everything that was started. Nothing is sent afterwards.
+    pub async fn stop(mut self) {
+        drop(self.quit.take());
+        self.sfu.stop();
+        if let Some(thread) = self.thread.take() {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+        if let Some(mut server) = self.server.take()
+            && tokio::time::timeout(FAREWELL, &mut server).await.is_err()
+        {
+            server.abort();
+            let _ = server.await;
+        }
+    }
+
+    /// Where a browser on this machine finds it.
+    fn origin(&self) -> String {
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            address.set_ip(match address.ip() {
+                IpAddr::V4(_) => [127, 0, 0, 1].into(),
+                IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        format!("http://{address}")
+    }
+}
+
+impl Drop for Stage {
+    /// OpenSSL takes a thread that outlives the process badly: it is joined here if `stop` was not called.
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            self.sfu.stop();
+            let _ = thread.join();
+        }
+        if let Some(server) = self.server.take() {
+            server.abort();
+        }
+    }
+}
+
+/// The media socket for a stage that listens on `ip`, and the addresses it can be reached at.
+fn media_socket(ip: IpAddr, extra: &[IpAddr]) -> std::io::Result<(UdpSocket, Vec<SocketAddr>)> {
+    let mut ips = if ip.is_unspecified() { landing::own(ip.is_ipv6()) } else { vec![ip] };
+    for more in extra {
+        if !ips.contains(more) && !more.is_unspecified() {
+            ips.push(*more);
+        }
+    }
+    let bind = match ips[..] {
+        [only] => only,
+        _ if ips.iter().any(IpAddr::is_ipv6) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+        _ => std::net::Ipv4Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((bind, 0))?;
+    let port = socket.local_addr()?.port();
+    Ok((socket, ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()))
+}

@@ -1,0 +1,213 @@
+//! From an offer's text to a session: which codecs the stage speaks, and what of an SDP or a trickle fragment
+//! it believes. Opens no socket; what it makes is run by `sfu` or `watch`.
+
+use std::{net::SocketAddr, time::Duration, time::Instant};
+
+use str0m::{Candidate, Rtc, RtcConfig, change::SdpOffer};
+
+/// Which way media go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Sends to the stage (WHIP).
+    Publisher,
+    /// Receives from it (WHEP).
+    Viewer,
+}
+
+/// Why an SDP was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadSdp {
+    /// Not an SDP at all, or a broken one.
+    #[error("this is not a usable SDP: {0}")]
+    Broken(String),
+    /// Nothing in it can be used.
+    #[error(
+        "the offer has no sound or picture the stage can take: it speaks H.264 (packetization mode 1), \
+         VP8 and Opus; a publisher offers them sendonly, a viewer recvonly"
+    )]
+    NothingInCommon,
+}
+
+/// An offer that was accepted.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The session.
+    pub rtc: Rtc,
+    /// The answer, as SDP.
+    pub answer: String,
+    /// The other side's ICE user name; another one means an ICE restart.
+    pub ufrag: Option<String>,
+}
+
+/// H.264: payload type, its RTX, profile and level. Constrained Baseline first; level 3.1 for 720p, 4.0 for
+/// 1080p.
+const H264: [(u8, u8, u32); 8] = [
+    (108, 109, 0x42_e01f),
+    (110, 112, 0x42_e028),
+    (127, 121, 0x42_001f),
+    (113, 116, 0x42_0028),
+    (123, 119, 0x4d_001f),
+    (117, 118, 0x4d_0028),
+    (114, 115, 0x64_001f),
+    (102, 103, 0x64_0028),
+];
+
+/// What every session of ours is made with: RTP mode, sender reports each second.
+pub fn config() -> RtcConfig {
+    let mut config = RtcConfig::new()
+        .clear_codecs()
+        .enable_opus(true, false)
+        .set_rtp_mode(true)
+        .set_rtcp_report_interval_audio(Duration::from_secs(1))
+        .set_rtcp_report_interval_video(Duration::from_secs(1));
+    let codecs = config.codec_config();
+    for (pt, rtx, profile) in H264 {
+        codecs.add_h264(pt.into(), Some(rtx.into()), true, profile);
+    }
+    config.enable_vp8(true)
+}
+
+/// Takes an offer and answers it. `candidates` are the addresses the stage can be reached at.
+pub fn accept(role: Role, offer: &str, candidates: &[SocketAddr]) -> Result<Accepted, BadSdp> {
+    let broken = |error: &dyn std::fmt::Display| BadSdp::Broken(short(&error.to_string()));
+    if !offers(role, offer) {
+        return Err(match offer.trim_start().starts_with("v=") {
+            true => BadSdp::NothingInCommon,
+            false => BadSdp::Broken("it does not begin with v=0".into()),
+        });
+    }
+    // Host names (mDNS) are of no use to us: the peer's own checks tell us where it is.
+    let offer: String = offer
+        .lines()
+        .filter(|line| !(line.starts_with("a=candidate:") && line.contains(".local ")))
+        .flat_map(|line| [line, "\r\n"])
+        .collect();
+    let ufrag = attribute(&offer, "ice-ufrag").map(str::to_owned);
+    let parsed = SdpOffer::from_sdp_string(&offer).map_err(|e| broken(&e))?;
+    let mut rtc = config().build(Instant::now());
+    for address in candidates {
+        if let Ok(candidate) = Candidate::host(*address, "udp") {
+            rtc.add_local_candidate(candidate);
+        }
+    }
+    let answer = rtc.sdp_api().accept_offer(parsed).map_err(|e| broken(&e))?.to_sdp_string();
+    let useful = answer.lines().any(|line| {
+        let mut words = line.split_ascii_whitespace();
+        matches!(words.next(), Some("m=audio" | "m=video")) && words.next() != Some("0")
+    });
+    if !useful || !speaks(&answer) {
+        return Err(BadSdp::NothingInCommon);
+    }
+    Ok(Accepted { rtc, answer, ufrag })
+}
+
+/// Whether a codec of ours came out of the negotiation.
+fn speaks(answer: &str) -> bool {
+    answer.lines().any(|line| {
+        line.strip_prefix("a=rtpmap:").and_then(|map| map.split_once(' ')).is_some_and(
+            |(_, codec)| {
+                let name = codec.split('/').next().unwrap_or_default();
+                ["h264", "vp8", "opus"].iter().any(|ours| name.eq_ignore_ascii_case(ours))
+            },
+        )
+    })
+}
+
+/// Whether the offer has sound or picture going the right way.
+fn offers(role: Role, offer: &str) -> bool {
+    let fits = |direction: &str| match role {
+        Role::Publisher => matches!(direction, "a=sendonly" | "a=sendrecv"),
+        Role::Viewer => matches!(direction, "a=recvonly" | "a=sendrecv"),
+    };
+    let mut media = false;
+    let mut session = "a=sendrecv";
+    let mut current: Option<&str> = None;
+    let mut any = false;
+    for line in offer.lines().map(str::trim_end) {
+        if line.starts_with("m=") {
+            any |= current.is_some_and(fits);
+            media = true;
+            let ours = line.starts_with("m=audio ") || line.starts_with("m=video ");
+            current = ours.then_some(session);
+        } else if matches!(line, "a=sendonly" | "a=recvonly" | "a=sendrecv" | "a=inactive") {
+            if !media {
+                session = line;
+            } else if let Some(direction) = &mut current {
+                *direction = line;
+            }
+        }
+    }
+    any || current.is_some_and(fits)
+}
+
+/// What a trickle fragment (RFC 8840) holds.
+#[derive(Debug, Default)]
+pub struct Fragment {
+    /// The ICE user name it names.
+    pub ufrag: Option<String>,
+    /// The candidates it brings; those we cannot use are left out.
+    pub candidates: Vec<Candidate>,
+}
+
+/// Most candidates taken from one fragment.
+const MAX_CANDIDATES: usize = 32;
+
+/// Reads a trickle fragment; `None` when there is nothing of one in the text.
+pub fn fragment(text: &str) -> Option<Fragment> {
+    let known = |line: &str| {
+        ["a=candidate:", "a=ice-ufrag:", "a=ice-pwd:", "a=end-of-candidates", "a=mid:"]
+            .iter()
+            .any(|prefix| line.starts_with(prefix))
+    };
+    if !text.lines().any(known) {
+        return None;
+    }
+    let candidates = text
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| line.starts_with("a=candidate:"))
+        .filter_map(|line| Candidate::from_sdp_string(&line[2..]).ok())
+        .take(MAX_CANDIDATES)
+        .collect();
+    Some(Fragment { ufrag: attribute(text, "ice-ufrag").map(str::to_owned), candidates })
+}
+
+/// The value of the first `a=name:value`.
+fn attribute<'a>(sdp: &'a str, name: &str) -> Option<&'a str> {
+    sdp.lines()
+        .filter_map(|line| line.strip_prefix("a="))
+        .filter_map(|line| line.strip_prefix(name))
+        .find_map(|rest| rest.strip_prefix(':'))
+        .map(str::trim)
+}
+
+/// An error's text, short enough to be shown.
+fn short(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_direction_must_fit_the_role() {
+        let sdp = "v=0\r\na=sendrecv\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=sendonly\r\n";
+        assert!(offers(Role::Publisher, sdp) && !offers(Role::Viewer, sdp));
+        let data = "v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n";
+        assert!(!offers(Role::Publisher, data) && !offers(Role::Viewer, data));
+        assert_eq!(accept(Role::Viewer, data, &[]).unwrap_err(), BadSdp::NothingInCommon);
+        assert!(matches!(accept(Role::Viewer, "hello", &[]), Err(BadSdp::Broken(_))));
+    }
+
+    #[test]
+    fn fragments_bring_candidates() {
+        let text = "a=ice-ufrag:abcd\r\na=ice-pwd:x\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n\
+                    a=candidate:1 1 udp 2130706431 192.0.2.1 4000 typ host\r\n\
+                    a=candidate:2 1 udp 2130706431 x.local 4000 typ host\r\na=end-of-candidates\r\n";
+        let fragment = fragment(text).unwrap();
+        assert_eq!(fragment.ufrag.as_deref(), Some("abcd"));
+        assert_eq!(fragment.candidates.len(), 1);
+        assert!(super::fragment("hello").is_none());
+    }
+}

@@ -1,0 +1,131 @@
+//! Addresses of the stage's socket: which of them a packet was sent to, and how to ring its bell.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+};
+
+/// Buffers of the socket in bytes: a key frame to many viewers at once must fit.
+const BUFFER: usize = 2 << 20;
+/// Most routes remembered.
+const ROUTES: usize = 256;
+
+/// Which of our addresses a packet was sent to. A socket bound to every address does not say; the address
+/// we would answer from is the one the peer knows.
+#[derive(Debug)]
+pub struct Landing {
+    candidates: Vec<SocketAddr>,
+    routes: HashMap<IpAddr, SocketAddr>,
+    wide: bool,
+}
+
+impl Landing {
+    /// For a socket reachable at `candidates` (at least one).
+    pub fn new(socket: &UdpSocket, candidates: &[SocketAddr]) -> io::Result<Self> {
+        let wide = socket.local_addr()?.is_ipv6();
+        Ok(Self { candidates: candidates.to_vec(), routes: HashMap::new(), wide })
+    }
+
+    /// The address of ours that a packet from `source` was sent to.
+    pub fn of(&mut self, source: SocketAddr) -> SocketAddr {
+        if let [only] = self.candidates[..] {
+            return only;
+        }
+        if let Some(known) = self.routes.get(&source.ip()) {
+            return *known;
+        }
+        let facing = toward(source);
+        let found = self.candidates.iter().find(|c| Some(c.ip()) == facing);
+        let same = |c: &&SocketAddr| c.is_ipv4() == source.is_ipv4();
+        let found = found.or_else(|| self.candidates.iter().find(same)).copied();
+        let found = found.unwrap_or(source);
+        if self.routes.len() >= ROUTES {
+            self.routes.clear();
+        }
+        self.routes.insert(source.ip(), found);
+        found
+    }
+
+    /// The form of an address the socket takes.
+    pub fn to_socket(&self, address: SocketAddr) -> SocketAddr {
+        match address.ip() {
+            IpAddr::V4(ip) if self.wide => (ip.to_ipv6_mapped(), address.port()).into(),
+            _ => address,
+        }
+    }
+}
+
+/// An IPv4 address that came over an IPv6 socket, as IPv4.
+pub fn plain(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// The address of this machine that packets to `peer` leave from; `None` when there is no way to it.
+pub fn toward(peer: SocketAddr) -> Option<IpAddr> {
+    let any: IpAddr =
+        if peer.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let probe = UdpSocket::bind((any, 0)).ok()?;
+    // Connecting a UDP socket sends nothing: it only looks the route up.
+    probe.connect(peer).ok()?;
+    Some(probe.local_addr().ok()?.ip())
+}
+
+/// This machine's own addresses as far as the way to the world shows them, loopback first.
+pub fn own(ipv6: bool) -> Vec<IpAddr> {
+    // Documentation addresses: nobody is there, and nobody is asked.
+    let mut own = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+    own.extend(toward(SocketAddr::from(([192, 0, 2, 1], 9))));
+    if ipv6 {
+        own.push(IpAddr::V6(Ipv6Addr::LOCALHOST));
+        own.extend(toward(SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], 9))));
+    }
+    let mut seen = Vec::new();
+    own.retain(|ip| {
+        !ip.is_unspecified() && !seen.contains(ip) && {
+            seen.push(*ip);
+            true
+        }
+    });
+    own
+}
+
+/// A socket that sends to `socket`.
+pub fn waker(socket: &UdpSocket) -> io::Result<UdpSocket> {
+    let mut at = socket.local_addr()?;
+    if at.ip().is_unspecified() {
+        at.set_ip(match at.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    let waker = UdpSocket::bind((at.ip(), 0))?;
+    waker.connect(at)?;
+    Ok(waker)
+}
+
+/// Asks for larger buffers; the kernel gives what it allows.
+pub fn roomy(socket: &UdpSocket) {
+    let _ = rustix::net::sockopt::set_socket_recv_buffer_size(socket, BUFFER);
+    let _ = rustix::net::sockopt::set_socket_send_buffer_size(socket, BUFFER);
+    // A viewer behind a full queue must not hold up the others.
+    let _ = socket.set_write_timeout(Some(std::time::Duration::from_millis(2)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_always_an_address_of_ours_and_faces_itself() {
+        assert_eq!(own(false)[0], IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let facing = toward(SocketAddr::from(([127, 0, 0, 1], 9)));
+        assert_eq!(facing, Some(Ipv4Addr::LOCALHOST.into()));
+    }
+
+    #[test]
+    fn mapped_addresses_are_made_plain() {
+        let mapped: SocketAddr = "[::ffff:192.0.2.7]:5".parse().unwrap();
+        assert_eq!(plain(mapped), "192.0.2.7:5".parse().unwrap());
+    }
+}

@@ -1,0 +1,262 @@
+//! What the monitor has seen so far, and the figures made of it. Pure: time is handed in.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant, SystemTime},
+};
+
+use crate::{
+    base::{Moment, Ring},
+    stage::{depacket::Frame, payload::Codec},
+    stats::{Freezes, Latency, LatencySummary, WatchFigures, report::MonitorReport},
+};
+
+/// Over which the shown latency is taken.
+const LATENCY_WINDOW: Duration = Duration::from_secs(10);
+/// Most latencies kept for it: 10 s at 60 fps.
+const MAX_LATENCIES: usize = 600;
+const SECOND: Duration = Duration::from_secs(1);
+/// Delays the skew is the median of, and the least it takes.
+const DELAYS: usize = 50;
+const ENOUGH: usize = 20;
+
+/// Why a frame gave no latency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unmeasured {
+    NoStamp(Codec),
+    OtherBoot,
+}
+
+/// Everything seen.
+#[derive(Debug)]
+pub struct Seen {
+    began: Instant,
+    boot: u64,
+    latency: Latency,
+    recent: Ring<(Instant, Duration)>,
+    freezes: Freezes,
+    frames: u64,
+    unstamped: u64,
+    unmeasured: Option<Unmeasured>,
+    last_frames: VecDeque<Instant>,
+    last_bytes: VecDeque<(Instant, usize)>,
+    picture_delays: Ring<f64>,
+    sound_delays: Ring<f64>,
+    worst_skew: Option<f64>,
+    size: Option<(u32, u32)>,
+}
+
+impl Seen {
+    /// Nothing yet. `boot` is this machine's boot id.
+    pub fn new(began: Instant, boot: u64) -> Self {
+        Self {
+            began,
+            boot,
+            latency: Latency::default(),
+            recent: Ring::new(MAX_LATENCIES),
+            freezes: Freezes::default(),
+            frames: 0,
+            unstamped: 0,
+            unmeasured: None,
+            last_frames: VecDeque::new(),
+            last_bytes: VecDeque::new(),
+            picture_delays: Ring::new(DELAYS),
+            sound_delays: Ring::new(DELAYS),
+            worst_skew: None,
+            size: None,
+        }
+    }
+
+    /// A whole frame is here.
+    pub fn frame(&mut self, frame: &Frame) {
+        self.frames += 1;
+        self.size = frame.size.or(self.size);
+        self.freezes.frame(self.moment(frame.arrived));
+        self.last_frames.push_back(frame.arrived);
+        trim(&mut self.last_frames, frame.arrived, |at| *at);
+        let Some(stamp) = frame.stamp else {
+            self.unstamped += 1;
+            self.unmeasured = Some(Unmeasured::NoStamp(frame.codec));
+            return;
+        };
+        if stamp.boot_id != self.boot {
+            self.unmeasured = Some(Unmeasured::OtherBoot);
+        } else if let Some(ns) = frame.arrived_ns.checked_sub(stamp.mono_ns) {
+            let latency = Duration::from_nanos(ns);
+            self.latency.record(latency);
+            self.recent.push((frame.arrived, latency));
+        }
+    }
+
+    /// Bytes of media came.
+    pub fn bytes(&mut self, bytes: usize, at: Instant) {
+        self.last_bytes.push_back((at, bytes));
+        trim(&mut self.last_bytes, at, |(at, _)| *at);
+    }
+
+    /// How long a sample was under way by the sender's clock. The clock's offset is in it; it falls out in
+    /// the difference of sound and picture.
+    pub fn delay(&mut self, sound: bool, captured: SystemTime, arrived: SystemTime) {
+        let ms = match arrived.duration_since(captured) {
+            Ok(late) => late.as_secs_f64() * 1000.0,
+            Err(early) => -early.duration().as_secs_f64() * 1000.0,
+        };
+        let delays = if sound { &mut self.sound_delays } else { &mut self.picture_delays };
+        delays.push(ms);
+        if let Some(skew) = self.skew()
+            && skew.abs() > self.worst_skew.unwrap_or(0.0).abs()
+        {
+            self.worst_skew = Some(skew);
+        }
+    }
+
+    /// As of `now`.
+    pub fn figures(&self, now: Instant) -> WatchFigures {
+        let moment = self.moment(now);
+        let within = |at: Instant| now.saturating_duration_since(at) < SECOND;
+        let bytes: usize =
+            self.last_bytes.iter().filter(|(at, _)| within(*at)).map(|(_, n)| n).sum();
+        WatchFigures {
+            latency: self.recent_latency(now),
+            fps: self.last_frames.iter().filter(|at| within(**at)).count() as f32,
+            kbps: bytes as f64 * 8.0 / 1000.0,
+            freezes: self.freezes.count(),
+            freeze_ms: self.freezes.total().as_millis() as u64,
+            gap_ms: self.freezes.gap(moment).as_millis() as u64,
+            av_skew_ms: self.skew(),
+            size: self.size,
+        }
+    }
+
+    /// Whether a frame has come at all.
+    pub const fn any(&self) -> bool {
+        self.frames > 0
+    }
+
+    /// Of the whole time.
+    pub fn report(&self) -> MonitorReport {
+        let latency = self.latency.summary();
+        let latency_by = match (latency, self.unmeasured) {
+            (Some(_), _) => "capture stamp",
+            (None, Some(Unmeasured::NoStamp(Codec::Vp8))) => {
+                "not measured: VP8 carries no capture stamp"
+            }
+            (None, Some(Unmeasured::NoStamp(Codec::H264))) => {
+                "not measured: the frames carry no capture stamp"
+            }
+            (None, Some(Unmeasured::OtherBoot)) => {
+                "not measured: the frames are stamped by another machine or boot, whose clock cannot be \
+                 compared"
+            }
+            (None, None) => "not measured: no frame came",
+        };
+        MonitorReport {
+            latency,
+            latency_by: latency_by.to_owned(),
+            frames: self.frames,
+            unstamped: self.unstamped,
+            freezes: self.freezes.count(),
+            freeze_ms: self.freezes.total().as_millis() as u64,
+            pauses: self.freezes.pauses(),
+            longest_gap_ms: self.freezes.longest().as_millis() as u64,
+            worst_av_skew_ms: self.worst_skew,
+        }
+    }
+
+    fn moment(&self, at: Instant) -> Moment {
+        let ns = at.saturating_duration_since(self.began).as_nanos();
+        Moment(u64::try_from(ns).unwrap_or(u64::MAX))
+    }
+
+    fn skew(&self) -> Option<f64> {
+        Some(median(&self.sound_delays)? - median(&self.picture_delays)?)
+    }
+
+    fn recent_latency(&self, now: Instant) -> Option<LatencySummary> {
+        let fresh = |at: Instant| now.saturating_duration_since(at) <= LATENCY_WINDOW;
+        let mut ms: Vec<f64> = self
+            .recent
+            .iter()
+            .filter(|(at, _)| fresh(*at))
+            .map(|(_, latency)| latency.as_secs_f64() * 1000.0)
+            .collect();
+        ms.sort_by(f64::total_cmp);
+        let at = |q: f64| {
+            let rank = (q * ms.len() as f64).ceil() as usize;
+            ms.get(rank.saturating_sub(1)).copied()
+        };
+        Some(LatencySummary {
+            p50_ms: at(0.5)?,
+            p95_ms: at(0.95)?,
+            p99_ms: at(0.99)?,
+            max_ms: *ms.last()?,
+            count: ms.len() as u64,
+        })
+    }
+}
+
+/// Lets go of what is older than a second.
+fn trim<T>(values: &mut VecDeque<T>, now: Instant, at: impl Fn(&T) -> Instant) {
+    while values.front().is_some_and(|v| now.saturating_duration_since(at(v)) > SECOND) {
+        values.pop_front();
+    }
+}
+
+/// The middle one, robust against single late packets; `None` with too few.
+fn median(values: &Ring<f64>) -> Option<f64> {
+    if values.len() < ENOUGH {
+        return None;
+    }
+    let mut sorted: Vec<f64> = values.iter().copied().collect();
+    let middle = sorted.len() / 2;
+    Some(*sorted.select_nth_unstable_by(middle, f64::total_cmp).1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::Stamp;
+
+    fn frame(at: Instant, ns: u64, stamp: Option<Stamp>) -> Frame {
+        Frame {
+            data: vec![1],
+            codec: Codec::H264,
+            rtp: 0,
+            arrived: at,
+            arrived_ns: ns,
+            key: true,
+            stamp,
+            size: Some((1280, 720)),
+        }
+    }
+
+    #[test]
+    fn latency_is_taken_from_stamps_of_this_boot_only() {
+        let began = Instant::now();
+        let stamp = Stamp { boot_id: 7, mono_ns: 1_000_000, wall_ns: 0, frame: 1 };
+        let mut seen = Seen::new(began, 7);
+        assert_eq!(seen.report().latency_by, "not measured: no frame came");
+        seen.frame(&frame(began, 9_000_000, Some(Stamp { boot_id: 8, ..stamp })));
+        assert!(seen.report().latency.is_none());
+        assert!(seen.report().latency_by.contains("another machine"));
+        seen.frame(&frame(began, 9_000_000, Some(stamp)));
+        let latency = seen.figures(began).latency.unwrap();
+        assert!((latency.p50_ms - 8.0).abs() < 1e-9 && latency.count == 1);
+        assert_eq!(seen.report().latency_by, "capture stamp");
+        assert!(seen.figures(began + LATENCY_WINDOW * 2).latency.is_none());
+    }
+
+    #[test]
+    fn skew_is_how_much_later_the_sound_comes() {
+        let began = Instant::now();
+        let mut seen = Seen::new(began, 0);
+        let captured = SystemTime::UNIX_EPOCH + Duration::from_secs(100);
+        for _ in 0..ENOUGH {
+            assert_eq!(seen.figures(began).av_skew_ms, None);
+            seen.delay(false, captured, captured + Duration::from_millis(10));
+            seen.delay(true, captured, captured + Duration::from_millis(35));
+        }
+        assert!((seen.figures(began).av_skew_ms.unwrap() - 25.0).abs() < 1e-6);
+        assert!((seen.report().worst_av_skew_ms.unwrap() - 25.0).abs() < 1e-6);
+    }
+}

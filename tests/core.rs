@@ -1,0 +1,309 @@
+//! The decisions of a show: what follows from commands, facts and time. Pure; no clock is read.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+#[path = "engine/spec.rs"]
+mod spec;
+
+use hawker::{
+    base::{Db, Moment, Now},
+    scene::TransitionKind,
+    show::{
+        Command, Effect, Ending, Event, Fact, FailureKind, Happening, Input, InputStatus, Mode,
+        Outcome, OutputStatus, Phase, Show, Start,
+    },
+};
+use spec::{input, output, scene, spec};
+
+struct Stage {
+    show: Show,
+    at: u64,
+}
+
+impl Stage {
+    fn new(outputs: &[&str], mode: Mode, start: Start) -> Self {
+        let mut stage = Self { show: Show::new(spec(outputs), mode), at: 0 };
+        stage.give(Input::Start(start));
+        stage
+    }
+
+    fn live(outputs: &[&str], headless: bool) -> Self {
+        Self::new(outputs, Mode::Live, Start { for_ms: None, standby: false, headless })
+    }
+
+    fn give(&mut self, what: Input) -> Outcome {
+        self.show.handle(Now::test(self.at), what)
+    }
+
+    fn fact(&mut self, fact: Fact) -> Outcome {
+        self.give(Input::Fact(fact))
+    }
+
+    fn command(&mut self, command: Command) -> Outcome {
+        self.give(Input::Command(command))
+    }
+
+    /// Goes to the next wake and gives it.
+    fn wake(&mut self) -> Outcome {
+        self.at = self.show.next_wake().expect("something is due").as_ms();
+        self.give(Input::Wake)
+    }
+
+    fn connected(&mut self, name: &str) -> Outcome {
+        self.fact(Fact::OutputConnected { output: output(name), connect_ms: 90 })
+    }
+
+    fn fails(&mut self, name: &str, kind: FailureKind) -> Outcome {
+        self.fact(Fact::OutputFailed { output: output(name), reason: "no".into(), kind })
+    }
+
+    fn input_fails(&mut self) -> Outcome {
+        let (reason, kind) = ("unplugged".into(), FailureKind::Passing);
+        self.fact(Fact::InputFailed { input: input("cam"), reason, kind })
+    }
+
+    fn ended(&self) -> (Phase, Option<Ending>) {
+        (self.show.phase, self.show.ending)
+    }
+}
+
+fn finishes(outcome: &Outcome) -> Option<u8> {
+    outcome.effects.iter().find_map(|e| match e {
+        Effect::Finish { exit_code } => Some(*exit_code),
+        _ => None,
+    })
+}
+
+fn retry(events: &[Event]) -> Option<u64> {
+    events.iter().find_map(|e| match &e.what {
+        Happening::InputFailed { retry_in_ms, .. }
+        | Happening::OutputFailed { retry_in_ms, .. } => *retry_in_ms,
+        _ => None,
+    })
+}
+
+#[test]
+fn an_input_backs_off_and_starts_anew_after_it_held() {
+    let mut stage = Stage::live(&["a"], false);
+    for ms in [250, 500, 1000, 2000, 4000, 8000, 8000] {
+        assert_eq!(retry(&stage.input_fails().events), Some(ms));
+        // A second report of the same failure changes nothing.
+        assert!(stage.input_fails().events.is_empty());
+        let woken = stage.wake();
+        assert!(
+            woken
+                .effects
+                .iter()
+                .any(|e| matches!(e, Effect::StartInput(i) if i.id == input("cam")))
+        );
+    }
+    stage.fact(Fact::InputUp { input: input("cam"), format: "x".into() });
+    stage.at += 10_000;
+    assert_eq!(retry(&stage.input_fails().events), Some(250));
+    let cam = stage.show.input(&input("cam")).unwrap();
+    assert_eq!((cam.faults, cam.last_fault.as_deref()), (8, Some("unplugged")));
+}
+
+#[test]
+fn an_input_that_did_not_hold_goes_on_backing_off() {
+    let mut stage = Stage::live(&["a"], false);
+    stage.input_fails();
+    stage.wake();
+    stage.fact(Fact::InputUp { input: input("cam"), format: "x".into() });
+    stage.at += 9_999;
+    assert_eq!(retry(&stage.input_fails().events), Some(500));
+}
+
+#[test]
+fn an_output_retries_fast_then_slowly() {
+    let mut stage = Stage::live(&["a"], true);
+    let mut waits = Vec::new();
+    for _ in 0..16 {
+        waits.extend(retry(&stage.fails("a", FailureKind::Passing).events));
+        let woken = stage.wake();
+        assert!(
+            woken.effects.iter().any(|e| matches!(e, Effect::Publish(o) if o.id == output("a")))
+        );
+    }
+    assert_eq!(waits[..10], [300; 10]);
+    assert_eq!(waits[10..], [600, 1200, 2400, 4800, 9600, 10_000]);
+}
+
+#[test]
+fn refused_with_nobody_there_is_exit_code_3() {
+    let mut stage = Stage::live(&["a", "b"], true);
+    let first = stage.fails("a", FailureKind::Lasting);
+    assert_eq!(stage.show.phase, Phase::Running, "b may still make it: {first:?}");
+    stage.fails("b", FailureKind::Lasting);
+    assert_eq!(stage.ended(), (Phase::Ending, Some(Ending::CannotGoLive)));
+    stage.fact(Fact::OutputStopped { output: output("a") });
+    let last = stage.fact(Fact::OutputStopped { output: output("b") });
+    assert_eq!(finishes(&last), Some(3));
+}
+
+#[test]
+fn refused_with_somebody_there_waits_for_them() {
+    let mut stage = Stage::live(&["a"], false);
+    stage.fails("a", FailureKind::Lasting);
+    assert_eq!(stage.show.phase, Phase::Running);
+    assert!(stage.command(Command::GoLive { output: None }).refusal.is_none());
+    assert_eq!(stage.show.outputs[0].status, OutputStatus::Connecting);
+}
+
+#[test]
+fn falling_off_the_air_is_exit_code_4() {
+    let mut stage = Stage::live(&["a"], true);
+    stage.connected("a");
+    stage.fails("a", FailureKind::Lasting);
+    assert_eq!(stage.ended(), (Phase::Ending, Some(Ending::FellOff)));
+    assert_eq!(finishes(&stage.fact(Fact::OutputStopped { output: output("a") })), Some(4));
+}
+
+#[test]
+fn time_up_while_off_the_air_is_4_and_never_on_it_is_3() {
+    for (was_live, code) in [(true, 4), (false, 3)] {
+        let start = Start { for_ms: Some(100), standby: false, headless: true };
+        let mut stage = Stage::new(&["a"], Mode::Live, start);
+        if was_live {
+            stage.connected("a");
+        }
+        stage.fails("a", FailureKind::Passing);
+        stage.at = 100;
+        stage.give(Input::Wake);
+        assert_eq!(finishes(&stage.fact(Fact::OutputStopped { output: output("a") })), Some(code));
+    }
+}
+
+#[test]
+fn a_signal_ends_in_order_with_130_and_a_second_one_at_once() {
+    let mut stage = Stage::live(&["a"], true);
+    stage.connected("a");
+    let first = stage.fact(Fact::Interrupted);
+    assert!(first.effects.contains(&Effect::Unpublish(output("a"))));
+    assert_eq!(finishes(&first), None);
+    assert_eq!(finishes(&stage.fact(Fact::Interrupted)), Some(130));
+    assert!(stage.fact(Fact::Interrupted).events.is_empty(), "it is over");
+}
+
+#[test]
+fn an_ending_that_hangs_is_cut_short_and_nothing_wakes_it_before() {
+    let mut stage = Stage::live(&["a"], false);
+    stage.connected("a");
+    stage.input_fails();
+    stage.at = 5000;
+    stage.command(Command::EndShow);
+    // The failed input's retry is long due; it must not keep the loop spinning.
+    assert_eq!(stage.show.next_wake(), Some(Moment::from_ms(8000)));
+    stage.at = 7999;
+    assert_eq!(stage.give(Input::Wake), Outcome::default());
+    assert_eq!(finishes(&stage.wake()), Some(0));
+    assert_eq!(stage.show.next_wake(), None);
+}
+
+#[test]
+fn panic_and_resume() {
+    let mut stage = Stage::live(&["a"], false);
+    assert!(stage.command(Command::Resume).refusal.is_some());
+    assert_eq!(stage.command(Command::Panic).effects, [Effect::Slate(true)]);
+    assert!(stage.show.panic && stage.command(Command::Panic).refusal.is_some());
+    assert_eq!(stage.command(Command::Resume).effects, [Effect::Slate(false)]);
+    assert!(!stage.show.panic);
+}
+
+#[test]
+fn a_take_swaps_program_and_preview_with_the_chosen_transition() {
+    let mut stage = Stage::live(&["a"], false);
+    stage.command(Command::SetTransition { kind: TransitionKind::Wipe, ms: 99_999 });
+    assert_eq!(stage.show.transition.ms, 10_000);
+    let taken = stage.command(Command::TakePreview);
+    assert_eq!((&stage.show.program, &stage.show.preview), (&scene("close"), &scene("table")));
+    let [Effect::Take { to, transition }, Effect::Preview(preview)] = &taken.effects[..] else {
+        panic!("{:?}", taken.effects)
+    };
+    assert_eq!(*transition, stage.show.transition);
+    assert_ne!(to, preview);
+}
+
+#[test]
+fn standby_waits_for_the_operator_and_stopping_is_as_planned() {
+    let start = Start { for_ms: None, standby: true, headless: false };
+    let mut stage = Stage::new(&["a"], Mode::Live, start);
+    assert_eq!(stage.show.outputs[0].status, OutputStatus::Idle);
+    assert!(stage.command(Command::StopOutput { output: None }).refusal.is_some());
+    stage.command(Command::GoLive { output: Some(output("a")) });
+    stage.connected("a");
+    assert!(stage.command(Command::GoLive { output: None }).refusal.is_some());
+    stage.at = 4000;
+    let stopped = stage.command(Command::StopOutput { output: None });
+    assert_eq!(stopped.effects, [Effect::Unpublish(output("a"))]);
+    stage.fact(Fact::OutputStopped { output: output("a") });
+    assert_eq!((stage.show.outputs[0].on_air_ms, stage.show.on_air()), (4000, false));
+    assert_eq!(finishes(&stage.command(Command::EndShow)), Some(0));
+}
+
+#[test]
+fn down_time_counts_from_the_fall_to_the_return() {
+    let mut stage = Stage::live(&["a"], false);
+    stage.at = 700;
+    stage.connected("a");
+    assert_eq!(stage.show.outputs[0].down_ms, 0, "the first connection is not down time");
+    stage.at = 10_000;
+    stage.fails("a", FailureKind::Passing);
+    stage.wake();
+    stage.at = 12_500;
+    stage.connected("a");
+    let a = &stage.show.outputs[0];
+    assert_eq!((a.down_ms, a.reconnects, a.on_air_ms), (2500, 1, 9300));
+    assert_eq!(a.down_since, None);
+}
+
+#[test]
+fn a_rehearsal_touches_no_output_of_the_file() {
+    let stage =
+        Stage::new(&["a"], Mode::Rehearse, Start { for_ms: None, standby: true, headless: true });
+    assert_eq!(stage.show.outputs.len(), 1);
+    assert_eq!(stage.show.outputs[0].spec.id, output("stage"));
+    assert_eq!(stage.show.outputs[0].status, OutputStatus::Connecting);
+}
+
+#[test]
+fn late_and_foreign_facts_change_nothing() {
+    let mut stage = Stage::live(&["a"], false);
+    stage.connected("a");
+    let before = stage.show.clone();
+    for fact in [
+        Fact::OutputConnected { output: output("a"), connect_ms: 1 },
+        Fact::OutputStopped { output: output("a") },
+        Fact::OutputHealed { output: output("a") },
+        Fact::OutputConnected { output: output("nobody"), connect_ms: 1 },
+        Fact::InputUp { input: input("nobody"), format: "x".into() },
+        Fact::Consoles { attached: 0 },
+    ] {
+        assert_eq!(stage.fact(fact), Outcome::default());
+    }
+    assert_eq!(stage.show, before);
+}
+
+#[test]
+fn refusals_name_what_there_is_and_change_nothing() {
+    let mut stage = Stage::live(&["a"], false);
+    let before = stage.show.clone();
+    let refused = stage.command(Command::CutTo { scene: scene("nowhere") });
+    assert!(refused.refusal.unwrap().0.contains("table, close"));
+    for db in [f32::NAN, 21.0, -61.0] {
+        let gain = Command::SetGain { input: input("cam"), db: Db(db) };
+        assert!(stage.command(gain).refusal.is_some(), "{db}");
+    }
+    assert_eq!(stage.show, before);
+    stage.command(Command::EndShow);
+    assert!(stage.command(Command::Panic).refusal.unwrap().0.contains("ending"));
+}
+
+#[test]
+fn restarting_an_input_does_not_wait() {
+    let mut stage = Stage::live(&["a"], false);
+    stage.input_fails();
+    let restarted = stage.command(Command::RestartInput { input: input("cam") });
+    assert!(restarted.effects.iter().any(|e| matches!(e, Effect::StartInput(_))));
+    assert_eq!(stage.show.input(&input("cam")).unwrap().status, InputStatus::Starting);
+}

@@ -1,0 +1,218 @@
+//! The stage and the monitor over real sockets on loopback: a publisher made with str0m, HTTP by reqwest.
+//! Nothing of hawker is replaced.
+
+#[path = "stage/publisher.rs"]
+mod publisher;
+
+use std::time::{Duration, Instant};
+
+use hawker::{
+    base::Secret,
+    stage::{Stage, StageError, StageFigures, StageOptions, Watch, WatchOptions},
+};
+use publisher::Publisher;
+use reqwest::{Client, Response};
+
+async fn stage() -> Stage {
+    Stage::start(StageOptions::default()).await.unwrap()
+}
+
+async fn post(url: String, kind: &str, body: impl Into<reqwest::Body>) -> Response {
+    Client::new().post(url).header("content-type", kind).body(body).send().await.unwrap()
+}
+
+/// Waits for a condition, ten seconds at most.
+async fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "waited in vain for: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn figures(stage: &Stage, what: &str, done: impl Fn(&StageFigures) -> bool) -> StageFigures {
+    until(what, || done(&stage.figures())).await;
+    stage.figures()
+}
+
+async fn watch(stage: &Stage, frames: usize) -> (Watch, String) {
+    let options = WatchOptions { frames, ..WatchOptions::default() };
+    let (mut watch, offer) = Watch::new(&options).unwrap();
+    let answer = post(stage.whep_url(), "application/sdp", offer).await;
+    assert_eq!(answer.status(), 201);
+    let location = answer.headers()["location"].to_str().unwrap().to_owned();
+    watch.answer(&answer.text().await.unwrap()).unwrap();
+    (watch, location)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_published_is_watched_and_measured() {
+    let stage = stage().await;
+    let publisher = Publisher::start(&stage.whip_url(), None).await;
+    let (watch, _) = watch(&stage, 0).await;
+    until("two seconds of frames", || watch.report().frames > 60).await;
+    let seen = figures(&stage, "a first key frame", |f| f.first_frame_ms().is_some()).await;
+    assert!(seen.publishing && seen.publishers == 1 && seen.viewers == 1, "{seen:?}");
+    assert!(publisher.key_requests() >= 1, "the viewer's wish must reach the publisher");
+    assert!(seen.key_requests <= 4, "requests are coalesced: {seen:?}");
+
+    let now = watch.figures(Instant::now());
+    let latency = now.latency.expect("frames are stamped");
+    assert!(latency.p50_ms > 0.0 && latency.p50_ms < 100.0, "{latency:?}");
+    assert_eq!(now.size, Some((1280, 720)));
+    assert!((20.0..45.0).contains(&now.fps), "{now:?}");
+    assert!(now.kbps > 50.0, "{now:?}");
+    let report = watch.report();
+    assert_eq!((report.latency_by.as_str(), report.unstamped), ("capture stamp", 0));
+
+    // A pause of the publisher is a freeze of the viewer.
+    let before = watch.report().freezes;
+    publisher.pause(true);
+    until("a gap of 600 ms", || watch.figures(Instant::now()).gap_ms >= 600).await;
+    publisher.pause(false);
+    until("the freeze to be counted", || watch.report().freezes > before).await;
+    assert!(watch.report().freeze_ms >= 600, "{:?}", watch.report());
+    until("sender reports", || watch.figures(Instant::now()).av_skew_ms.is_some()).await;
+
+    watch.stop().await;
+    figures(&stage, "the viewer to be gone", |f| f.viewers == 0).await;
+    publisher.stop();
+    figures(&stage, "the publisher to be gone", |f| f.publishers == 0 && !f.publishing).await;
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_publisher_takes_over_and_the_viewer_does_not_notice() {
+    let stage = stage().await;
+    let old = Publisher::start(&stage.whip_url(), None).await;
+    let (mut watch, _) = watch(&stage, 4096).await;
+    let mut frames = watch.frames().unwrap();
+    until("frames of the first", || watch.report().frames > 20).await;
+    let new = Publisher::start(&stage.whip_url(), None).await;
+    figures(&stage, "the old one to be gone", |f| f.publishers == 1 && f.publishing).await;
+    let then = watch.report().frames;
+    until("frames of the second", || watch.report().frames > then + 20).await;
+    watch.stop().await;
+
+    let mut times = Vec::new();
+    let mut publishers = Vec::new();
+    while let Some(frame) = frames.recv().await {
+        times.push(frame.rtp_time);
+        // Each publisher of the test counts its frames from a base of its own.
+        publishers.push(frame.frame_no.unwrap() >> 32);
+    }
+    publishers.dedup();
+    assert_eq!(publishers.len(), 2, "first one, then the other: {publishers:?}");
+    let steps = times.windows(2).map(|t| t[1].wrapping_sub(t[0]));
+    for step in steps {
+        assert!((1..90_000 * 3).contains(&step), "RTP time jumped by {step}");
+    }
+    old.stop();
+    new.stop();
+    stage.stop().await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_sessions_leave_nothing_behind() {
+    let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let stage = stage().await;
+    let client = Client::new();
+    let url = |location: &str| stage.whep_url().replace("/whep", location);
+    let mut before = 0;
+    for round in 0..100 {
+        let (watch, location) = watch(&stage, 0).await;
+        let gone = client.delete(url(&location)).send().await.unwrap();
+        assert_eq!(gone.status(), 204);
+        let again = client.delete(url(&location)).send().await.unwrap();
+        assert_eq!(again.status(), 404);
+        watch.stop().await;
+        if round == 10 {
+            before = open();
+        }
+    }
+    assert_eq!(stage.figures().viewers, 0);
+    // Connections of the tests' own clients come and go; a leak would be 90 at least.
+    until("descriptors to be closed", || open() < before + 30).await;
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_let_in() {
+    let open = stage().await;
+    let sdp = "application/sdp";
+    let garbage = post(open.whip_url(), sdp, "hello").await;
+    assert_eq!(garbage.status(), 400);
+    assert_eq!(garbage.headers()["content-type"], "application/problem+json");
+    let problem: serde_json::Value = serde_json::from_str(&garbage.text().await.unwrap()).unwrap();
+    assert!(problem["detail"].as_str().unwrap().contains("SDP"), "{problem}");
+    assert_eq!(post(open.whip_url(), "text/plain", "v=0").await.status(), 415);
+    assert_eq!(post(open.whep_url(), sdp, vec![b'v'; 70_000]).await.status(), 413);
+
+    let client = Client::new();
+    let rebound = client.get(open.viewer_url()).header("host", "evil.example").send().await;
+    assert_eq!(rebound.unwrap().status(), 403);
+    let page = client.get(open.viewer_url()).send().await.unwrap();
+    assert!(page.status() == 200 && page.text().await.unwrap().contains("lang=\"en\""));
+    let whep = |origin| {
+        let asked = client.request(reqwest::Method::OPTIONS, open.whep_url());
+        asked.header("origin", origin).send()
+    };
+    let own = whep("http://localhost:5173").await.unwrap();
+    assert_eq!(own.headers()["access-control-allow-origin"], "http://localhost:5173");
+    assert_eq!(own.headers()["accept-post"], sdp);
+    let foreign = whep("https://evil.example").await.unwrap();
+    assert!(!foreign.headers().contains_key("access-control-allow-origin"));
+
+    let taken = StageOptions { listen: open.address(), ..StageOptions::default() };
+    let error = Stage::start(taken).await.unwrap_err();
+    assert!(matches!(error, StageError::PortInUse(at) if at == open.address()), "{error}");
+    let wide = StageOptions { listen: ([0, 0, 0, 0], 0).into(), ..StageOptions::default() };
+    assert!(matches!(Stage::start(wide).await, Err(StageError::NeedsToken(_))));
+    open.stop().await;
+
+    let token = Some(Secret::new("right"));
+    let closed = Stage::start(StageOptions { token, ..StageOptions::default() }).await.unwrap();
+    assert_eq!(post(closed.whip_url(), sdp, "v=0").await.status(), 401);
+    let wrong = client.post(closed.whip_url()).bearer_auth("wrong").send().await.unwrap();
+    assert_eq!(wrong.status(), 401);
+    assert!(wrong.headers().contains_key("www-authenticate"));
+    let publisher = Publisher::start(&closed.whip_url(), Some("right")).await;
+    figures(&closed, "the one with the token", |f| f.publishing).await;
+    publisher.stop();
+    closed.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn viewers_figures_are_kept_for_a_while() {
+    let stage = stage().await;
+    let url = format!("{}viewer", stage.viewer_url());
+    let json = "application/json";
+    let good = r#"{"id":"a1","browser":"Chromium 150","fps":29.9,"freezes":0,"state":"connected"}"#;
+    assert_eq!(post(url.clone(), json, good).await.status(), 204);
+    let viewers = stage.viewers();
+    assert_eq!((viewers.len(), viewers[0].fps), (1, Some(29.9)));
+    assert_eq!(post(url.clone(), json, r#"{"id":"a","what":1}"#).await.status(), 400);
+    assert_eq!(post(url.clone(), json, "{}").await.status(), 422);
+    assert_eq!(post(url.clone(), "text/plain", good).await.status(), 415);
+    assert_eq!(post(url, json, vec![b' '; 5000]).await.status(), 413);
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn candidates_trickle_and_restarts_are_declined() {
+    let stage = stage().await;
+    let (_watch, location) = watch(&stage, 0).await;
+    let client = Client::new();
+    let url = stage.whep_url().replace("/whep", &location);
+    let patch = |body: &'static str, kind: &'static str| {
+        client.patch(&url).header("content-type", kind).body(body).send()
+    };
+    let kind = "application/trickle-ice-sdpfrag";
+    let candidate = "a=mid:0\r\na=candidate:1 1 udp 2130706431 127.0.0.1 9 typ host\r\n";
+    assert_eq!(patch(candidate, kind).await.unwrap().status(), 204);
+    let restart = "a=ice-ufrag:other\r\na=ice-pwd:0123456789012345678901\r\n";
+    assert_eq!(patch(restart, kind).await.unwrap().status(), 422);
+    assert_eq!(patch(candidate, "text/plain").await.unwrap().status(), 415);
+    stage.stop().await;
+}
