@@ -234,9 +234,9 @@ fn an_interrupt_leaves_the_ingest_and_the_files_in_order() {
             let told = told()?;
             if told.contains("\"output-live\"") { Ok(()) } else { Err(told) }
         });
-        until("frames at the ingest", 10, || {
+        until("media at the ingest", 10, || {
             let figures = stage.figures();
-            if figures.frames > 30 { Ok(()) } else { Err(format!("{figures:?}")) }
+            if figures.packets > 100 { Ok(()) } else { Err(format!("{figures:?}")) }
         });
         process.signal(signal);
         let ended = process.wait(Duration::from_secs(10)).expect("it goes on after a signal");
