@@ -188,6 +188,9 @@ impl Publisher {
             VideoCodec::H264 => gst::Caps::builder("video/x-h264")
                 .field("stream-format", "byte-stream")
                 .field("alignment", "au")
+                // The payloader compares these with what the session may carry.
+                .field("profile", "constrained-baseline")
+                .field("level", super::encoder::level(profile.canvas))
                 .build(),
             VideoCodec::Vp8 => gst::Caps::new_empty_simple("video/x-vp8"),
         };
