@@ -1,7 +1,10 @@
 //! `hawker doctor`: what this machine lacks for a show.
 
 use super::{Failure, out};
-use crate::media::{self, doctor::{Finding, Severity}};
+use crate::media::{
+    self,
+    doctor::{Finding, Severity},
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Doctor {
@@ -13,8 +16,8 @@ pub(crate) struct Doctor {
 pub(crate) fn doctor(args: &Doctor) -> Result<u8, Failure> {
     let findings = media::doctor::check();
     if args.json {
-        let text = serde_json::to_string_pretty(&findings)
-            .map_err(|e| Failure::usage(e.to_string()))?;
+        let text =
+            serde_json::to_string_pretty(&findings).map_err(|e| Failure::usage(e.to_string()))?;
         out(&text);
     } else {
         let lines: Vec<String> = findings.iter().map(line).collect();
