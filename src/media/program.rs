@@ -89,6 +89,9 @@ struct Shared {
     sound: Mutex<SoundFigures>,
     rate: AtomicU32,
     glimpse_every_ns: AtomicU64,
+    /// Counts orders to show something else, and which of them the encoder has been given.
+    ordered: AtomicU64,
+    reached: AtomicU64,
     stop: AtomicBool,
     boot_id: u64,
 }
@@ -138,6 +141,8 @@ impl Program {
             counts: Counts::default(),
             sound: Mutex::new(SoundFigures::default()),
             glimpse_every_ns: AtomicU64::new(0),
+            ordered: AtomicU64::new(0),
+            reached: AtomicU64::new(0),
             stop: AtomicBool::new(false),
             boot_id,
         });
@@ -160,12 +165,19 @@ impl Program {
         Ok(program)
     }
 
-    /// Shows `to` from the next frame on, by that transition.
-    pub fn take(&self, to: Arc<Composition>, transition: Transition) {
+    /// Shows `to` from the next frame on, by that transition. Returns the number of the order, which
+    /// `reached` gives back once the encoder has been given its first frame.
+    pub fn take(&self, to: Arc<Composition>, transition: Transition) -> u64 {
         let mut bus = lock(&self.shared.bus);
         let from = Arc::clone(bus.plan.to());
         bus.plan = plan(from, to, transition, self.shared.profile.canvas);
         bus.frame = 0;
+        self.shared.ordered.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// The newest order of which the encoder has been given a frame.
+    pub fn reached(&self) -> u64 {
+        self.shared.reached.load(Ordering::Acquire)
     }
 
     /// Slate and silence from the next frame on, or back.
@@ -247,6 +259,17 @@ impl Pictures for Newest<'_> {
     }
 }
 
+/// A frame of the program.
+struct Drawn {
+    buffer: gst::Buffer,
+    /// The time it carries.
+    pts_ns: u64,
+    /// When its main layer was captured.
+    captured_ns: u64,
+    /// The newest order it follows.
+    order: u64,
+}
+
 /// A composition's main frame, frozen for the tick so that what is drawn is what is stamped.
 struct Frozen<'a> {
     newest: Newest<'a>,
@@ -296,7 +319,7 @@ impl Shared {
                 std::thread::sleep(Duration::from_nanos(wait));
             }
             let frame = self.compose(&mut composer, &mut cadence, &mut shown, &mut prepared);
-            let (buffer, pts_ns, captured_ns) = match frame {
+            let Drawn { buffer, pts_ns, captured_ns, order } = match frame {
                 Ok(frame) => frame,
                 Err(e) => {
                     tracing::error!("a frame could not be drawn: {e}");
@@ -325,25 +348,27 @@ impl Shared {
                 encoder.set_rate(Kbps(wanted));
                 rate = wanted;
             }
-            if !encoder.push(buffer, pts_ns, captured_ns) {
+            if encoder.push(buffer, pts_ns, captured_ns) {
+                self.reached.store(order, Ordering::Release);
+            } else {
                 self.counts.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
 
-    /// Draws the frame of this tick. Returns it, the time it carries, and the capture time of its main layer.
+    /// Draws the frame of this tick.
     fn compose(
         &self,
         composer: &mut Composer,
         cadence: &mut Cadence,
         shown: &mut Option<(InputId, u64)>,
         prepared: &mut Arc<Composition>,
-    ) -> Result<(gst::Buffer, u64, u64), MediaError> {
-        let (plan, frame, slate) = {
+    ) -> Result<Drawn, MediaError> {
+        let (plan, frame, slate, order) = {
             let mut bus = lock(&self.bus);
             let frame = bus.frame;
             bus.frame = bus.frame.saturating_add(1);
-            (bus.plan.clone(), frame, bus.slate)
+            (bus.plan.clone(), frame, bus.slate, self.ordered.load(Ordering::Acquire))
         };
         if *plan.to() != *prepared {
             composer.forget();
@@ -357,7 +382,7 @@ impl Shared {
             *shown = None;
             let house = lock(&self.house_slate).clone();
             let buffer = composer.house(house.as_ref())?;
-            return Ok((buffer, pts_ns, pts_ns));
+            return Ok(Drawn { buffer, pts_ns, captured_ns: pts_ns, order });
         }
         let step = plan.step(frame);
         let main_input = match step {
@@ -390,7 +415,7 @@ impl Shared {
             }
             None => composer.draw(step, &mut newest)?,
         };
-        Ok((buffer, pts_ns, captured_ns))
+        Ok(Drawn { buffer, pts_ns, captured_ns, order })
     }
 
     fn run_sound(&self, encoder: &AudioEncoder) {

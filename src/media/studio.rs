@@ -161,9 +161,14 @@ impl Studio {
         }
     }
 
-    /// Shows a composition from the next frame on.
-    pub fn take(&self, to: Arc<Composition>, transition: Transition) {
-        self.program.take(to, transition);
+    /// Shows a composition from the next frame on. Returns the number of the order; see `reached`.
+    pub fn take(&self, to: Arc<Composition>, transition: Transition) -> u64 {
+        self.program.take(to, transition)
+    }
+
+    /// The newest order of which the encoder has been given a frame.
+    pub fn reached(&self) -> u64 {
+        self.program.reached()
     }
 
     /// Slate and silence from the next frame on, or back.
