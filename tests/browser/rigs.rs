@@ -172,10 +172,11 @@ pub fn film(folder: &Path, colours: &[u32]) -> PathBuf {
 /// Somebody who sends a white picture and a tone by SRT from this port.
 pub fn sender(port: u16) -> Process {
     let description = format!(
-        "mpegtsmux name=m ! srtsink uri=srt://127.0.0.1:{port}?mode=listener wait-for-connection=false \
+        "mpegtsmux name=m alignment=7 ! srtsink uri=srt://127.0.0.1:{port}?mode=listener wait-for-connection=false \
          latency=60 \
-         videotestsrc is-live=true pattern=white ! video/x-raw,width=640,height=360,framerate=30/1 ! \
-         x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 ! h264parse ! queue ! m. \
+         videotestsrc is-live=true pattern=white ! video/x-raw,format=I420,width=640,height=360,framerate=30/1 ! \
+         x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 ! video/x-h264,profile=baseline ! \
+         h264parse config-interval=-1 ! queue ! m. \
          audiotestsrc is-live=true ! audio/x-raw,rate=48000,channels=2 ! avenc_aac ! aacparse ! queue ! m."
     );
     Process::start(tool("gst-launch-1.0").arg("-q").args(description.split_whitespace()))
