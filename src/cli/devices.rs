@@ -14,8 +14,8 @@ pub(crate) fn devices(args: &Devices) -> Result<u8, Failure> {
     media::init().map_err(|e| Failure::usage(e.to_string()))?;
     let devices = media::devices::list().map_err(|e| Failure::usage(e.to_string()))?;
     if args.json {
-        let text = serde_json::to_string_pretty(&devices)
-            .map_err(|e| Failure::usage(e.to_string()))?;
+        let text =
+            serde_json::to_string_pretty(&devices).map_err(|e| Failure::usage(e.to_string()))?;
         out(&text);
     } else if devices.is_empty() {
         out("no camera, microphone or screen was found; 'hawker doctor' says what may be missing");

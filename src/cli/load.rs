@@ -29,9 +29,7 @@ pub(crate) fn settings() -> Result<Settings, Failure> {
 /// A show file, or the built-in show.
 pub(crate) fn show(path: Option<&Path>) -> Result<ShowSpec, Failure> {
     match path {
-        Some(path) => {
-            config::load_show(path, &dirs()?).map_err(|e| Failure::usage(e.to_string()))
-        }
+        Some(path) => config::load_show(path, &dirs()?).map_err(|e| Failure::usage(e.to_string())),
         None => Ok(config::builtin_show()),
     }
 }

@@ -194,11 +194,8 @@ impl StudioAdapters {
 }
 
 async fn open_stage(options: &StudioOptions) -> Result<Stage, StartError> {
-    let wish = |listen| StageOptions {
-        listen,
-        token: options.token.clone(),
-        ..StageOptions::default()
-    };
+    let wish =
+        |listen| StageOptions { listen, token: options.token.clone(), ..StageOptions::default() };
     let refused = |e: StageError| StartError { text: e.to_string(), exit_code: 2 };
     match Stage::start(wish(options.listen)).await {
         Err(StageError::PortInUse(taken)) if options.any_port => {
@@ -299,8 +296,7 @@ impl Adapters for StudioAdapters {
         Box::pin(async move {
             let Self { studio, stage, monitor, outputs, inputs, .. } = *self;
             drop(inputs);
-            let outputs: Vec<Output> =
-                outputs.into_values().filter_map(|p| p.output).collect();
+            let outputs: Vec<Output> = outputs.into_values().filter_map(|p| p.output).collect();
             outputs.iter().for_each(Output::stop);
             let gone = async {
                 for output in outputs {

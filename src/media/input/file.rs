@@ -26,7 +26,7 @@ pub fn build(build: &Build<'_>, path: &Path, repeat: bool) -> Result<Plan, Media
     build.delivery.set_timing(Timing::Presented(AtomicU64::new(0)));
     let round = repeat.then(|| Arc::new(Loop::default()));
     play(build, &uri, Pace::Presented, round.clone())?;
-    Ok(Plan::Play(round))
+    Ok(Plan::play(round))
 }
 
 /// The address of a file that is there and can be read.

@@ -13,7 +13,7 @@ use std::{
 
 use gst::prelude::*;
 
-use super::{RawFrame, Stopping, deliver::Delivery, file::Loop, image::Still};
+use super::{RawFrame, Stopping, child::Child, deliver::Delivery, file::Loop, image::Still};
 use crate::{
     media::{
         error::{MediaError, without_secrets},
@@ -26,6 +26,8 @@ use crate::{
 const SILENT: gst::ClockTime = gst::ClockTime::from_seconds(2);
 /// Nothing for this long after the start: it will not come.
 const START: gst::ClockTime = gst::ClockTime::from_seconds(10);
+/// A file's picture that is followed by none for this long stands, and is given again.
+const STANDS: gst::ClockTime = gst::ClockTime::from_mseconds(150);
 /// How often the watch looks.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -52,8 +54,15 @@ pub enum Plan {
         /// How long it may take to come up.
         patience: gst::ClockTime,
     },
-    /// Plays from when it is ready.
-    Play(Option<Arc<Loop>>),
+    /// Runs by itself, captured by a child process.
+    Apart(Child),
+    /// Plays from when it is ready, round and round if there is a loop.
+    Play {
+        /// How it goes round.
+        round: Option<Arc<Loop>>,
+        /// How long it may take to come up.
+        patience: gst::ClockTime,
+    },
     /// One picture.
     Still(Arc<Still>),
 }
@@ -62,6 +71,11 @@ impl Plan {
     /// A live source on this machine.
     pub const fn live() -> Self {
         Self::Live { patience: START }
+    }
+
+    /// A file on this machine.
+    pub const fn play(round: Option<Arc<Loop>>) -> Self {
+        Self::Play { round, patience: START }
     }
 }
 
@@ -86,7 +100,7 @@ impl Minder {
         let (wake, notes) = sync_channel(32);
         let (still_here, gone) = sync_channel::<Infallible>(1);
         let stop = Arc::new(AtomicBool::new(false));
-        if let Plan::Play(Some(round)) = &plan {
+        if let Plan::Play { round: Some(round), .. } = &plan {
             round.tell(wake.clone());
         }
         listen(&pipeline, wake.clone());
@@ -222,7 +236,7 @@ impl Run {
         self.delivery.close();
         // Refusals to go down are not interesting any more.
         let _ = self.pipeline.set_state(gst::State::Null);
-        if let Plan::Play(Some(round)) = &self.plan {
+        if let Plan::Play { round: Some(round), .. } = &self.plan {
             round.forget();
         }
     }
@@ -231,8 +245,8 @@ impl Run {
     fn mind(&self) -> Result<(), MediaError> {
         let began = self.delivery.clock.now();
         let first = match self.plan {
-            Plan::Live { .. } => gst::State::Playing,
-            Plan::Play(_) | Plan::Still(_) => gst::State::Paused,
+            Plan::Live { .. } | Plan::Apart(_) => gst::State::Playing,
+            Plan::Play { .. } | Plan::Still(_) => gst::State::Paused,
         };
         if self.pipeline.set_state(first).is_err() {
             // Why is on the bus.
@@ -249,19 +263,30 @@ impl Run {
                 return Ok(());
             }
             match (note, &self.plan) {
-                (Some(Note::Broke(reason, kind)), _) => {
+                (Some(Note::Broke(reason, kind)), plan) => {
+                    // The cause before its consequence.
+                    let (reason, kind) = match plan {
+                        Plan::Apart(child) => child.why().unwrap_or((reason, kind)),
+                        _ => (reason, kind),
+                    };
                     return Err(MediaError::Broken { reason, kind });
                 }
-                (Some(Note::Ready), Plan::Play(_)) if !plays => {
+                (Some(Note::End), Plan::Apart(child)) => {
+                    let (reason, kind) = child.why().unwrap_or_else(|| {
+                        ("the capture process stopped giving".to_owned(), FailureKind::Passing)
+                    });
+                    return Err(MediaError::Broken { reason, kind });
+                }
+                (Some(Note::Ready), Plan::Play { .. }) if !plays => {
                     plays = true;
                     self.play()?;
                 }
                 (Some(Note::Ready), Plan::Still(still)) => {
                     return self.hold(&still.frame()?);
                 }
-                (Some(Note::Round), Plan::Play(Some(round))) => round.again()?,
+                (Some(Note::Round), Plan::Play { round: Some(round), .. }) => round.again()?,
                 (Some(Note::End), Plan::Still(_)) => {}
-                (Some(Note::End), Plan::Play(_)) => {
+                (Some(Note::End), Plan::Play { .. }) => {
                     self.delivery.end();
                     return Ok(());
                 }
@@ -310,8 +335,8 @@ impl Run {
         let now = self.delivery.clock.now();
         let (frame, sound) = self.delivery.newest();
         let patience = match self.plan {
-            Plan::Live { patience } => patience,
-            _ => START,
+            Plan::Live { patience } | Plan::Play { patience, .. } => patience,
+            Plan::Apart(_) | Plan::Still(_) => START,
         };
         if !self.delivery.is_up() {
             return if now.saturating_sub(began) > patience {
@@ -325,10 +350,16 @@ impl Run {
         }
         // A file may have a cover picture and an hour of sound.
         let (newest, what) = match self.plan {
-            Plan::Play(_) => (frame.max(sound), "picture or sound"),
+            Plan::Play { .. } => (frame.max(sound), "picture or sound"),
             _ if self.delivery.has_picture() => (frame, "frame"),
             _ => (sound, "sound"),
         };
+        if let Plan::Play { .. } = self.plan {
+            let alive = if self.delivery.has_sound() { sound } else { frame };
+            if now.saturating_sub(frame) > STANDS && now.saturating_sub(alive) < SILENT {
+                self.delivery.again();
+            }
+        }
         if now.saturating_sub(newest) > SILENT {
             return Err(MediaError::passing(format!(
                 "no {what} for {} s: it froze or was unplugged",
