@@ -75,7 +75,7 @@ const ELEMENTS: &[(Group, &str, &str)] = &[
     (Group::Program, "audioresample", "converting sound"),
     (Group::Program, "videotestsrc", "test inputs"),
     (Group::Program, "audiotestsrc", "test inputs"),
-    (Group::Program, "uridecodebin3", "file, image and network inputs"),
+    (Group::Program, "uridecodebin", "file, image and network inputs"),
     (Group::Program, "opusenc", "sound on every output"),
     (Group::Program, "webrtcbin", "publishing by WHIP"),
     (Group::Program, "nicesrc", "publishing by WHIP"),

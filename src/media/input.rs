@@ -83,7 +83,7 @@ impl Source {
     ) -> Result<Self, MediaError> {
         let pipeline = gst::Pipeline::with_name(&format!("input-{}", spec.id));
         clock.adopt(&pipeline);
-        let keeps = matches!(spec.kind, InputKind::File { .. });
+        let keeps = matches!(spec.kind, InputKind::File { .. } | InputKind::Screen { .. });
         let delivery = Delivery::new(sink, clock.clone(), keeps);
         let build = Build { pipeline: &pipeline, canvas, delivery: &delivery };
         let plan = match &spec.kind {

@@ -45,7 +45,7 @@ pub fn of(element: &str) -> Packages {
             GOOD
         }
         "videotestsrc" | "audiotestsrc" | "videoconvertscale" | "videoconvert" | "videoscale"
-        | "audioconvert" | "audioresample" | "appsink" | "appsrc" | "uridecodebin3"
+        | "audioconvert" | "audioresample" | "appsink" | "appsrc" | "uridecodebin"
         | "decodebin3" | "opusenc" | "opusdec" | "clockoverlay" | "vorbisdec" => BASE,
         "queue" | "capsfilter" | "filesrc" | "fdsrc" | "fakesink" | "typefind" => {
             row("libgstreamer1.0-0", "gstreamer1", "gstreamer")

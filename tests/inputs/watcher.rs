@@ -295,7 +295,7 @@ pub fn srt_sender(film: &Path, port: u16, more: &str) -> Killed {
          d. ! queue ! h264parse config-interval=-1 ! m. \
          d. ! queue ! opusparse ! m. \
          mpegtsmux name=m alignment=7 ! \
-         srtsink uri=srt://127.0.0.1:{port}?mode=listener{more} sync=true wait-for-connection=false",
+         srtsink uri=srt://127.0.0.1:{port}?mode=listener&latency=60{more} sync=true wait-for-connection=false",
         film.display()
     );
     Killed(

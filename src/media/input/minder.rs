@@ -26,10 +26,10 @@ use crate::{
 const SILENT: gst::ClockTime = gst::ClockTime::from_seconds(2);
 /// Nothing for this long after the start: it will not come.
 const START: gst::ClockTime = gst::ClockTime::from_seconds(10);
-/// A file's picture that is followed by none for this long stands, and is given again.
+/// A picture that is followed by none for this long is given again, if it may stand.
 const STANDS: gst::ClockTime = gst::ClockTime::from_mseconds(150);
-/// How often the watch looks.
-const LOOK: Duration = Duration::from_millis(200);
+/// How often the watch looks, and gives again what stands.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What the minder is told.
 #[derive(Debug)]
@@ -55,7 +55,12 @@ pub enum Plan {
         patience: gst::ClockTime,
     },
     /// Runs by itself, captured by a child process.
-    Apart(Child),
+    Apart {
+        /// The process.
+        child: Child,
+        /// How long each of its pictures stands: more than a frame where frames are rare.
+        stands: gst::ClockTime,
+    },
     /// Plays from when it is ready, round and round if there is a loop.
     Play {
         /// How it goes round.
@@ -182,6 +187,15 @@ fn explain(error: &gst::message::Error) -> (String, FailureKind) {
     let e = error.error();
     let said = without_secrets(&e.to_string());
     let said = said.trim_end_matches('.');
+    let from = error.src().and_then(|src| src.downcast_ref::<gst::Element>()?.factory());
+    if from.is_some_and(|factory| factory.name() == "pulsesrc") {
+        return (
+            format!(
+                "the sound server went away or refused ({said}): check that PulseAudio or PipeWire runs"
+            ),
+            Passing,
+        );
+    }
     if let Some(kind) = e.kind::<gst::ResourceError>() {
         return match kind {
             gst::ResourceError::NotFound => {
@@ -245,7 +259,7 @@ impl Run {
     fn mind(&self) -> Result<(), MediaError> {
         let began = self.delivery.clock.now();
         let first = match self.plan {
-            Plan::Live { .. } | Plan::Apart(_) => gst::State::Playing,
+            Plan::Live { .. } | Plan::Apart { .. } => gst::State::Playing,
             Plan::Play { .. } | Plan::Still(_) => gst::State::Paused,
         };
         if self.pipeline.set_state(first).is_err() {
@@ -266,12 +280,12 @@ impl Run {
                 (Some(Note::Broke(reason, kind)), plan) => {
                     // The cause before its consequence.
                     let (reason, kind) = match plan {
-                        Plan::Apart(child) => child.why().unwrap_or((reason, kind)),
+                        Plan::Apart { child, .. } => child.why().unwrap_or((reason, kind)),
                         _ => (reason, kind),
                     };
                     return Err(MediaError::Broken { reason, kind });
                 }
-                (Some(Note::End), Plan::Apart(child)) => {
+                (Some(Note::End), Plan::Apart { child, .. }) => {
                     let (reason, kind) = child.why().unwrap_or_else(|| {
                         ("the capture process stopped giving".to_owned(), FailureKind::Passing)
                     });
@@ -317,7 +331,7 @@ impl Run {
         self.pipeline.set_state(gst::State::Playing).map(|_| ()).map_err(|_| self.why())
     }
 
-    /// A still picture is given again five times a second, so that it never looks stale.
+    /// A still picture is given again ten times a second, so that it never looks stale.
     fn hold(&self, still: &RawFrame) -> Result<(), MediaError> {
         // The decoder has done its work.
         self.pipeline
@@ -336,7 +350,7 @@ impl Run {
         let (frame, sound) = self.delivery.newest();
         let patience = match self.plan {
             Plan::Live { patience } | Plan::Play { patience, .. } => patience,
-            Plan::Apart(_) | Plan::Still(_) => START,
+            Plan::Apart { .. } | Plan::Still(_) => START,
         };
         if !self.delivery.is_up() {
             return if now.saturating_sub(began) > patience {
@@ -354,11 +368,15 @@ impl Run {
             _ if self.delivery.has_picture() => (frame, "frame"),
             _ => (sound, "sound"),
         };
-        if let Plan::Play { .. } = self.plan {
-            let alive = if self.delivery.has_sound() { sound } else { frame };
-            if now.saturating_sub(frame) > STANDS && now.saturating_sub(alive) < SILENT {
-                self.delivery.again();
-            }
+        // What is alive, and for how long a picture that none follows is still the right one.
+        let (alive, stands) = match self.plan {
+            Plan::Play { .. } if self.delivery.has_sound() => (sound, SILENT),
+            Plan::Play { .. } => (frame, SILENT),
+            Plan::Apart { stands, .. } => (frame, stands),
+            Plan::Live { .. } | Plan::Still(_) => (frame, gst::ClockTime::ZERO),
+        };
+        if now.saturating_sub(frame) > STANDS && now.saturating_sub(alive) < stands {
+            self.delivery.again();
         }
         if now.saturating_sub(newest) > SILENT {
             return Err(MediaError::passing(format!(

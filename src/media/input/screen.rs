@@ -65,7 +65,7 @@ fn x11(build: &Build<'_>, wish: &Wish<'_>, fps: u32) -> Result<Plan, MediaError>
     build.delivery.set_timing(timing);
     let unpack = element("gdpdepay")?;
     link(build, &[source, unpack], &deliver::picture(build, Pace::AsItComes)?)?;
-    Ok(Plan::Apart(child))
+    Ok(Plan::Apart { child, stands: gst::ClockTime::SECOND * 3 / (2 * u64::from(fps.max(1))) })
 }
 
 /// The child's pipeline.
