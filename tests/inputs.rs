@@ -1,143 +1,19 @@
 //! Inputs for real: each kind delivers, at its rate, with true times, and leaves nothing behind.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex},
-    time::{Duration, Instant},
-};
+#[path = "inputs/files.rs"]
+mod files;
+#[path = "inputs/network.rs"]
+mod network;
+#[path = "inputs/screen.rs"]
+mod screen;
+#[path = "inputs/watcher.rs"]
+mod watcher;
+
+use std::path::{Path, PathBuf};
 
 use gst::prelude::*;
-use hawker::{
-    base::{Canvas, Db},
-    media::{
-        self, MediaClock,
-        input::{RawFrame, RawSound, Sink, Source},
-    },
-    show::{FailureKind, InputKind, InputSpec, spec::TestPattern},
-};
-
-const CANVAS: Canvas = Canvas { width: 640, height: 360, fps: 30 };
-
-#[derive(Default)]
-struct Seen {
-    frames: Vec<(u64, u64, gst_video::VideoInfo)>,
-    sounds: Vec<(u64, u64, f32)>,
-    last: Option<RawFrame>,
-    up: Vec<String>,
-    failed: Vec<(String, FailureKind)>,
-    ended: u32,
-    buffers: u64,
-}
-
-struct Watcher {
-    clock: MediaClock,
-    seen: Mutex<Seen>,
-    changed: Condvar,
-}
-
-impl Watcher {
-    fn new() -> Arc<Self> {
-        media::init().unwrap();
-        Arc::new(Self { clock: MediaClock::new(), seen: Mutex::default(), changed: Condvar::new() })
-    }
-
-    fn start(self: &Arc<Self>, kind: InputKind) -> Source {
-        self.try_start(kind).unwrap()
-    }
-
-    fn try_start(self: &Arc<Self>, kind: InputKind) -> Result<Source, media::MediaError> {
-        let spec = InputSpec { id: "x".parse().unwrap(), kind, gain: Db(0.0), muted: false };
-        Source::start(&spec, CANVAS, &self.clock, self.clone())
-    }
-
-    fn note(&self, what: impl FnOnce(&mut Seen)) {
-        what(&mut self.seen.lock().unwrap());
-        self.changed.notify_all();
-    }
-
-    /// Waits until `enough`; what was seen, or a panic saying what was seen instead.
-    #[track_caller]
-    fn until<T>(&self, seconds: u64, enough: impl Fn(&Seen) -> Option<T>) -> T {
-        let deadline = Instant::now() + Duration::from_secs(seconds);
-        let mut seen = self.seen.lock().unwrap();
-        loop {
-            if let Some(found) = enough(&seen) {
-                return found;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(
-                !left.is_zero(),
-                "not in {seconds} s: {} frames, {} sounds, up {:?}, failed {:?}, ended {}",
-                seen.frames.len(),
-                seen.sounds.len(),
-                seen.up,
-                seen.failed,
-                seen.ended
-            );
-            seen = self.changed.wait_timeout(seen, left).unwrap().0;
-        }
-    }
-}
-
-impl Sink for Watcher {
-    fn frame(&self, f: RawFrame) {
-        let now = self.clock.now().nseconds();
-        self.note(|s| {
-            s.frames.push((f.captured.nseconds(), now, f.info.clone()));
-            s.buffers += 1;
-            s.last = Some(f);
-        });
-    }
-
-    fn sound(&self, x: RawSound) {
-        let bytes = x.buffer.map_readable().unwrap();
-        let samples: Vec<f32> =
-            bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-        let power = samples.iter().map(|v| v * v).sum::<f32>() / samples.len().max(1) as f32;
-        self.note(|s| {
-            s.sounds.push((x.captured.nseconds(), samples.len() as u64 / 2, power.sqrt()));
-        });
-    }
-
-    fn up(&self, format: String) {
-        self.note(|s| s.up.push(format));
-    }
-
-    fn failed(&self, reason: String, kind: FailureKind) {
-        self.note(|s| s.failed.push((reason, kind)));
-    }
-
-    fn ended(&self) {
-        self.note(|s| s.ended += 1);
-    }
-}
-
-fn gone(source: Source) {
-    let pipeline = source.pipeline();
-    assert!(source.stop().wait(Duration::from_secs(5)), "it does not go down");
-    let deadline = Instant::now() + Duration::from_secs(2);
-    while pipeline.upgrade().is_some() {
-        assert!(Instant::now() < deadline, "something still holds the pipeline");
-        std::thread::yield_now();
-    }
-}
-
-/// Runs a pipeline to its end.
-fn make(description: &str) {
-    media::init().unwrap();
-    let pipeline = gst::parse::launch(description).unwrap();
-    pipeline.set_state(gst::State::Playing).unwrap();
-    let message = pipeline
-        .bus()
-        .unwrap()
-        .timed_pop_filtered(
-            gst::ClockTime::from_seconds(20),
-            &[gst::MessageType::Eos, gst::MessageType::Error],
-        )
-        .expect("the making takes too long");
-    pipeline.set_state(gst::State::Null).unwrap();
-    assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
-}
+use hawker::show::{FailureKind, InputKind, spec::TestPattern};
+use watcher::{Watcher, gone, make};
 
 fn clip(to: &Path, video: &str, audio: &str, mux: &str) -> PathBuf {
     make(&format!(
@@ -303,35 +179,6 @@ fn an_image_keeps_coming_and_its_alpha_counts() {
         }
         assert_eq!(seen.up.len(), 1);
     }
-}
-
-#[test]
-fn a_screen_is_seen_at_its_rate() {
-    use std::io::{BufRead, BufReader};
-    let mut server = std::process::Command::new("Xvfb")
-        .args(["-displayfd", "1", "-screen", "0", "640x360x24", "-nolisten", "tcp"])
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .expect("Xvfb is installed by script/setup");
-    let mut number = String::new();
-    BufReader::new(server.stdout.take().unwrap()).read_line(&mut number).unwrap();
-    let watcher = Watcher::new();
-    let source = watcher.start(InputKind::Screen {
-        display: Some(format!(":{}", number.trim())),
-        region: Some([0, 0, 320, 180]),
-        pointer: false,
-        fps: Some(30),
-    });
-    watcher.until(10, |s| (s.frames.len() >= 60).then_some(()));
-    gone(source);
-    server.kill().unwrap();
-    server.wait().unwrap();
-    let seen = watcher.seen.lock().unwrap();
-    let (first, last) = (&seen.frames[0], &seen.frames[seen.frames.len() - 1]);
-    assert_eq!((last.2.width(), last.2.height()), (320, 180));
-    let rate = (seen.frames.len() - 1) as f64 * 1e9 / (last.0 - first.0) as f64;
-    assert!((27.0..31.0).contains(&rate), "{rate} frames per second");
 }
 
 #[test]

@@ -20,8 +20,7 @@ pub(crate) fn doctor(args: &Doctor) -> Result<u8, Failure> {
             serde_json::to_string_pretty(&findings).map_err(|e| Failure::usage(e.to_string()))?;
         out(&text);
     } else {
-        let lines: Vec<String> = findings.iter().map(line).collect();
-        out(&lines.join("\n"));
+        out(&table(&findings));
     }
     let missing = findings.iter().filter(|f| f.severity == Severity::Missing).count();
     if missing == 0 {
@@ -30,12 +29,66 @@ pub(crate) fn doctor(args: &Doctor) -> Result<u8, Failure> {
     Err(Failure::usage(format!("{missing} of the things a show cannot do without are missing")))
 }
 
-fn line(finding: &Finding) -> String {
-    let mark = match finding.severity {
-        Severity::Ok => "ok      ",
-        Severity::Optional => "optional",
-        Severity::Missing => "MISSING ",
+/// A block for each group, columns in line, the worst last: that is what a terminal still shows.
+fn table(findings: &[Finding]) -> String {
+    let wide = |of: fn(&Finding) -> &str| {
+        findings.iter().map(|f| of(f).chars().count()).max().unwrap_or_default()
     };
-    let fix = finding.fix.as_ref().map(|f| format!("\n           -> {f}")).unwrap_or_default();
-    format!("{mark}   {:<18} {:<14} {}{fix}", finding.what, finding.found, finding.detail)
+    let (what, detail) = (wide(|f| &f.what), wide(|f| &f.detail));
+    let mut text = String::new();
+    let mut group = None;
+    for finding in findings {
+        if group.replace(finding.group) != Some(finding.group) {
+            let gap = if text.is_empty() { "" } else { "\n" };
+            text.push_str(&format!("{gap}{}\n", finding.group.name()));
+        }
+        let mark = match finding.severity {
+            Severity::Ok => "ok",
+            Severity::Optional => "optional",
+            Severity::Missing => "MISSING",
+        };
+        text.push_str(&format!(
+            "  {mark:<8}  {:<what$}  {:<detail$}  {}\n",
+            finding.what, finding.detail, finding.found
+        ));
+        if let Some(fix) = &finding.fix {
+            text.push_str(&format!("            -> {fix}\n"));
+        }
+    }
+    let optional = findings.iter().filter(|f| f.severity == Severity::Optional).count();
+    let missing = findings.iter().filter(|f| f.severity == Severity::Missing).count();
+    text.push_str(&match (missing, optional) {
+        (0, 0) => "\nNothing is missing.\n".to_owned(),
+        (0, n) => format!("\nEvery show can run; {n} optional thing(s) above are not there.\n"),
+        (m, _) => format!("\nNo show can run before {m} thing(s) marked MISSING are there.\n"),
+    });
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::doctor::Group;
+
+    #[test]
+    fn columns_stand_in_line_under_their_group() {
+        let finding = |group, what: &str, severity, fix: Option<&str>| Finding {
+            group,
+            what: what.into(),
+            severity,
+            found: "found".into(),
+            detail: "for it".into(),
+            fix: fix.map(Into::into),
+        };
+        let text = table(&[
+            finding(Group::Program, "a", Severity::Ok, None),
+            finding(Group::Inputs, "longer", Severity::Missing, Some("install it")),
+        ]);
+        assert_eq!(
+            text,
+            "program\n  ok        a       for it  found\n\n\
+             inputs\n  MISSING   longer  for it  found\n            -> install it\n\n\
+             No show can run before 1 thing(s) marked MISSING are there.\n"
+        );
+    }
 }

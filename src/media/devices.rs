@@ -140,11 +140,29 @@ fn id(device: &gst::Device) -> String {
         .unwrap_or_else(|| device.display_name().to_string())
 }
 
+/// Where a provider does not say it: `GstPulseDevice` is `pulseaudio`.
+fn api(kind: &str) -> String {
+    let name = kind.trim_start_matches("Gst").trim_end_matches("Device").to_ascii_lowercase();
+    if name == "pulse" { "pulseaudio".to_owned() } else { name }
+}
+
+/// A format without GStreamer's `(type)` before each value.
+fn readable(structure: &str) -> String {
+    let mut out = String::with_capacity(structure.len());
+    let mut rest = structure.trim_end_matches(';');
+    while let Some((before, after)) = rest.split_once("=(") {
+        out.push_str(before);
+        out.push('=');
+        rest = after.split_once(')').map_or(after, |(_, value)| value);
+    }
+    out.push_str(rest);
+    out
+}
+
 fn describe(device: &gst::Device, class: Class) -> Device {
     let mut formats: Vec<String> = Vec::new();
     for structure in device.caps().iter().flat_map(|caps| caps.iter()) {
-        let line = structure.to_string();
-        let line = line.trim_end_matches(';').to_owned();
+        let line = readable(&structure.to_string());
         if formats.len() < 8 && !formats.contains(&line) {
             formats.push(line);
         }
@@ -153,11 +171,26 @@ fn describe(device: &gst::Device, class: Class) -> Device {
         id: id(device),
         name: device.display_name().to_string(),
         class,
-        api: property(device, &["device.api"]).unwrap_or_else(|| "unknown".to_owned()),
+        api: property(device, &["device.api"]).unwrap_or_else(|| api(device.type_().name())),
         formats,
         default: device
             .properties()
             .and_then(|p| p.get::<bool>("is-default").ok())
             .unwrap_or(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_and_apis_are_for_people() {
+        assert_eq!(
+            readable("audio/x-raw, format=(string){ S16LE, F32LE }, rate=(int)[ 1, 384000 ];"),
+            "audio/x-raw, format={ S16LE, F32LE }, rate=[ 1, 384000 ]"
+        );
+        assert_eq!(api("GstPulseDevice"), "pulseaudio");
+        assert_eq!(api("GstV4l2Device"), "v4l2");
     }
 }

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use gst::prelude::*;
 use serde::Serialize;
 
-use super::packages;
+use super::{input::child::LAUNCHER, packages};
 
 /// How a finding bears on the show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// There, and it works.
@@ -19,9 +19,40 @@ pub enum Severity {
     Missing,
 }
 
+/// What a finding is about. In the order of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Group {
+    /// GStreamer and what every show uses.
+    Program,
+    /// What single kinds of input use.
+    Inputs,
+    /// Decoders of files, cameras and streams.
+    Decoders,
+    /// Encoders, tried.
+    Encoders,
+    /// Devices, servers, places.
+    Machine,
+}
+
+impl Group {
+    /// For people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Program => "program",
+            Self::Inputs => "inputs",
+            Self::Decoders => "decoders",
+            Self::Encoders => "encoders",
+            Self::Machine => "this machine",
+        }
+    }
+}
+
 /// One thing looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
+    /// What it is about.
+    pub group: Group,
     /// What was looked for.
     pub what: String,
     /// How it bears on the show.
@@ -34,43 +65,47 @@ pub struct Finding {
     pub fix: Option<String>,
 }
 
-/// Element, what for, whether no show runs without it.
-const ELEMENTS: &[(&str, &str, bool)] = &[
-    ("appsink", "handing over frames", true),
-    ("appsrc", "handing over frames", true),
-    ("videoconvertscale", "fitting pictures", true),
-    ("videoflip", "turning pictures as they were held", true),
-    ("audioconvert", "converting sound", true),
-    ("audioresample", "converting sound", true),
-    ("videotestsrc", "test inputs", true),
-    ("audiotestsrc", "test inputs", true),
-    ("uridecodebin3", "file, image and network inputs", true),
-    ("opusenc", "sound on every output", true),
-    ("webrtcbin", "publishing by WHIP", true),
-    ("nicesrc", "publishing by WHIP", true),
-    ("rtph264pay", "publishing H.264", true),
-    ("rtpopuspay", "publishing sound", true),
-    ("h264parse", "publishing H.264", true),
-    ("clockoverlay", "the time on the test picture", false),
-    ("avdec_h264", "H.264 files, cameras and streams", false),
-    ("avdec_aac", "AAC sound of files and streams", false),
-    ("vp8dec", "VP8 files", false),
-    ("jpegdec", "JPEG pictures, most cameras", false),
-    ("pngdec", "PNG pictures", false),
-    ("webpdec", "WebP pictures", false),
-    ("rsvgdec", "SVG pictures", false),
-    ("rtspsrc", "RTSP inputs", false),
-    ("rtmp2src", "RTMP inputs", false),
-    ("srtsrc", "SRT inputs", false),
-    ("souphttpsrc", "HTTP and HLS inputs", false),
+/// Group, element, what for. No show runs without those of the program.
+const ELEMENTS: &[(Group, &str, &str)] = &[
+    (Group::Program, "appsink", "handing over frames"),
+    (Group::Program, "appsrc", "handing over frames"),
+    (Group::Program, "videoconvertscale", "fitting pictures"),
+    (Group::Program, "videoflip", "turning pictures as they were held"),
+    (Group::Program, "audioconvert", "converting sound"),
+    (Group::Program, "audioresample", "converting sound"),
+    (Group::Program, "videotestsrc", "test inputs"),
+    (Group::Program, "audiotestsrc", "test inputs"),
+    (Group::Program, "uridecodebin", "file, image and network inputs"),
+    (Group::Program, "opusenc", "sound on every output"),
+    (Group::Program, "webrtcbin", "publishing by WHIP"),
+    (Group::Program, "nicesrc", "publishing by WHIP"),
+    (Group::Program, "rtph264pay", "publishing H.264"),
+    (Group::Program, "rtpopuspay", "publishing sound"),
+    (Group::Program, "h264parse", "publishing H.264"),
+    (Group::Inputs, "clockoverlay", "the time on the test picture"),
+    (Group::Inputs, "rtspsrc", "RTSP inputs"),
+    (Group::Inputs, "rtmp2src", "RTMP inputs"),
+    (Group::Inputs, "srtsrc", "SRT inputs"),
+    (Group::Inputs, "souphttpsrc", "HTTP and HLS inputs"),
+    (Group::Inputs, "hlsdemux", "HLS inputs"),
+    (Group::Inputs, "tsdemux", "SRT and HLS inputs"),
     #[cfg(target_os = "linux")]
-    ("ximagesrc", "screen inputs", false),
+    (Group::Inputs, "ximagesrc", "screen inputs"),
     #[cfg(target_os = "linux")]
-    ("v4l2src", "camera inputs", false),
+    (Group::Inputs, "gdpdepay", "screen inputs"),
     #[cfg(target_os = "linux")]
-    ("pulsesrc", "microphone inputs", false),
+    (Group::Inputs, "v4l2src", "camera inputs"),
     #[cfg(target_os = "linux")]
-    ("alsasrc", "microphone inputs without a sound server", false),
+    (Group::Inputs, "pulsesrc", "microphone inputs"),
+    #[cfg(target_os = "linux")]
+    (Group::Inputs, "alsasrc", "microphone inputs without a sound server"),
+    (Group::Decoders, "avdec_h264", "H.264 files, cameras and streams"),
+    (Group::Decoders, "avdec_aac", "AAC sound of files and streams"),
+    (Group::Decoders, "vp8dec", "VP8 files"),
+    (Group::Decoders, "jpegdec", "JPEG pictures, most cameras"),
+    (Group::Decoders, "pngdec", "PNG pictures"),
+    (Group::Decoders, "webpdec", "WebP pictures"),
+    (Group::Decoders, "rsvgdec", "SVG pictures"),
 ];
 
 /// Encoders, and whether hardware does it.
@@ -91,6 +126,7 @@ const ENCODERS: &[(&str, bool)] = &[
 pub fn check() -> Vec<Finding> {
     if let Err(error) = super::init() {
         return vec![Finding {
+            group: Group::Program,
             what: "GStreamer".to_owned(),
             severity: Severity::Missing,
             found: "does not start".to_owned(),
@@ -99,24 +135,56 @@ pub fn check() -> Vec<Finding> {
         }];
     }
     let mut findings = vec![Finding {
+        group: Group::Program,
         what: "GStreamer".to_owned(),
         severity: Severity::Ok,
         found: gst::version_string().to_string(),
         detail: "all media".to_owned(),
         fix: None,
     }];
-    findings
-        .extend(ELEMENTS.iter().map(|(name, what_for, needed)| element(name, what_for, *needed)));
+    findings.extend(ELEMENTS.iter().map(|(group, name, what_for)| element(*group, name, what_for)));
+    findings.extend(launcher());
     findings.extend(encoders());
     findings.extend(places());
+    findings.sort_by_key(|f| (f.group, f.severity));
     findings
 }
 
-fn element(name: &str, what_for: &str, needed: bool) -> Finding {
+/// The program that captures the screen.
+fn launcher() -> Option<Finding> {
+    if cfg!(any(target_os = "macos", target_os = "windows")) {
+        return None;
+    }
+    let run = std::process::Command::new(LAUNCHER)
+        .arg("--version")
+        .stdin(std::process::Stdio::null())
+        .output();
+    let version = run.as_ref().ok().filter(|o| o.status.success()).map(|o| {
+        let text = String::from_utf8_lossy(&o.stdout);
+        text.lines().next().unwrap_or("installed").to_owned()
+    });
+    let found = match (&version, run) {
+        (Some(version), _) => version.clone(),
+        (None, Err(e)) if e.kind() == std::io::ErrorKind::NotFound => "not installed".to_owned(),
+        (None, Err(e)) => format!("does not start: {e}"),
+        (None, Ok(o)) => format!("does not work: {}", o.status),
+    };
+    Some(Finding {
+        group: Group::Inputs,
+        what: LAUNCHER.to_owned(),
+        severity: grade(version.is_some(), false),
+        found,
+        detail: "screen inputs, captured in a process of their own".to_owned(),
+        fix: version.is_none().then(|| packages::fix(LAUNCHER)),
+    })
+}
+
+fn element(group: Group, name: &str, what_for: &str) -> Finding {
     let there = gst::ElementFactory::find(name).is_some();
     Finding {
+        group,
         what: name.to_owned(),
-        severity: grade(there, needed),
+        severity: grade(there, group == Group::Program),
         found: if there { "installed" } else { "not installed" }.to_owned(),
         detail: what_for.to_owned(),
         fix: (!there).then(|| packages::fix(name)),
@@ -148,6 +216,7 @@ fn encoders() -> Vec<Finding> {
             // One H.264 encoder is enough; the first is named when there is none.
             let needed = name == "x264enc" && !h264;
             Finding {
+                group: Group::Encoders,
                 what: name.to_owned(),
                 severity: grade(works, needed),
                 found: match &result {
@@ -199,7 +268,14 @@ fn place(what: &str, detail: &str, result: Result<String, (String, &str)>) -> Fi
         Ok(found) => (Severity::Ok, found, None),
         Err((found, fix)) => (Severity::Optional, found, Some(fix.to_owned())),
     };
-    Finding { what: what.to_owned(), severity, found, detail: detail.to_owned(), fix }
+    Finding {
+        group: Group::Machine,
+        what: what.to_owned(),
+        severity,
+        found,
+        detail: detail.to_owned(),
+        fix,
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -296,6 +372,9 @@ mod tests {
         for f in findings.iter().filter(|f| f.severity == Severity::Missing) {
             assert!(f.fix.is_some(), "{f:?}");
         }
+        let launcher = findings.iter().find(|f| f.what == LAUNCHER).unwrap();
+        assert!(launcher.found.contains("version"), "{launcher:?}");
+        assert!(findings.is_sorted_by_key(|f| (f.group, f.severity)));
         assert!(try_encoder("identity drop-probability=1.0").is_err());
     }
 }

@@ -18,8 +18,9 @@ use crate::{
     show::{Fact, FailureKind},
 };
 
-/// A picture older than this is stale: the slate takes its place (the bar is 500 ms).
-pub const STALE_NS: u64 = 420_000_000;
+/// A picture older than this is stale: the slate takes its place. The bar is 500 ms from the fault; what a
+/// network still has on its way, and one tick, come on top.
+pub const STALE_NS: u64 = 340_000_000;
 
 /// The newest picture of an input.
 #[derive(Clone)]

@@ -3,6 +3,7 @@
 //! failed or ended, and is silent after that.
 
 mod camera;
+pub(super) mod child;
 mod deliver;
 mod file;
 mod fit;
@@ -82,7 +83,8 @@ impl Source {
     ) -> Result<Self, MediaError> {
         let pipeline = gst::Pipeline::with_name(&format!("input-{}", spec.id));
         clock.adopt(&pipeline);
-        let delivery = Delivery::new(sink, clock.clone());
+        let keeps = matches!(spec.kind, InputKind::File { .. } | InputKind::Screen { .. });
+        let delivery = Delivery::new(sink, clock.clone(), keeps);
         let build = Build { pipeline: &pipeline, canvas, delivery: &delivery };
         let plan = match &spec.kind {
             InputKind::Test { pattern, tone_hz } => test::build(&build, *pattern, *tone_hz),

@@ -29,9 +29,6 @@ const UGLY: Packages =
 /// The packages that bring `element`.
 pub fn of(element: &str) -> Packages {
     match element {
-        "ximagesrc" => {
-            row("gstreamer1.0-plugins-good", "gstreamer1-plugins-good", "gst-plugins-good")
-        }
         "x264enc" => UGLY,
         "pulsesrc" => row("gstreamer1.0-pulseaudio", "gstreamer1-plugins-good", "gst-plugins-good"),
         "alsasrc" | "alsasink" => {
@@ -44,13 +41,17 @@ pub fn of(element: &str) -> Packages {
         }
         "v4l2src" | "v4l2h264enc" | "vp8enc" | "vp8dec" | "vp9dec" | "jpegdec" | "pngdec"
         | "rtspsrc" | "souphttpsrc" | "matroskademux" | "qtdemux" | "flvdemux" | "level"
-        | "videoflip" | "rtph264pay" | "rtpopuspay" | "rtpbin" | "osxaudiosrc" => GOOD,
+        | "videoflip" | "ximagesrc" | "rtph264pay" | "rtpopuspay" | "rtpbin" | "osxaudiosrc" => {
+            GOOD
+        }
         "videotestsrc" | "audiotestsrc" | "videoconvertscale" | "videoconvert" | "videoscale"
-        | "audioconvert" | "audioresample" | "appsink" | "appsrc" | "uridecodebin3"
+        | "audioconvert" | "audioresample" | "appsink" | "appsrc" | "uridecodebin"
         | "decodebin3" | "opusenc" | "opusdec" | "clockoverlay" | "vorbisdec" => BASE,
-        "queue" | "capsfilter" | "filesrc" | "fakesink" | "typefind" => {
+        "queue" | "capsfilter" | "filesrc" | "fdsrc" | "fakesink" | "typefind" => {
             row("libgstreamer1.0-0", "gstreamer1", "gstreamer")
         }
+        // The program, not an element.
+        "gst-launch-1.0" => row("gstreamer1.0-tools", "gstreamer1", "gstreamer"),
         _ => BAD,
     }
 }

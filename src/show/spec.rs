@@ -205,7 +205,7 @@ impl InputKind {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum TestPattern {
-    /// A ball on bars with the time of day: easy on the encoder.
+    /// A white ball that wanders over dark blue, with the time of day in the corner: easy on the encoder.
     #[default]
     Ball,
     /// Colour bars.

@@ -34,6 +34,20 @@ pub enum Timing {
     Presented(AtomicU64),
     /// The source's own clock; seen from ours.
     Arrival(Mutex<Arrival>),
+    /// Another pipeline on the machine's clock.
+    Child {
+        /// What it counts from, in nanoseconds of that clock; zero until it is known.
+        base: Arc<AtomicU64>,
+        /// Until it is known.
+        arrival: Mutex<Arrival>,
+    },
+}
+
+/// The capture time (running time of our clock, whose own base is `ours`) of what a pipeline counting
+/// from `theirs` stamped `running`; `None` where that is unknown, in the future, or absurdly long ago.
+fn elsewhere(running: u64, theirs: u64, ours: u64, now: u64) -> Option<u64> {
+    let captured = running.checked_add(theirs)?.checked_sub(ours)?;
+    (theirs > 0 && captured <= now && now - captured < 1_000_000_000).then_some(captured)
 }
 
 /// Maps a stream's own times to ours: the earliest arrival seen is taken as the one without delay.
@@ -86,6 +100,8 @@ pub struct Delivery {
     last_frame: AtomicU64,
     last_sound: AtomicU64,
     native: Mutex<String>,
+    /// The newest picture, kept only where it may have to be given again.
+    kept: Option<Mutex<Option<RawFrame>>>,
 }
 
 impl std::fmt::Debug for Delivery {
@@ -95,7 +111,8 @@ impl std::fmt::Debug for Delivery {
 }
 
 impl Delivery {
-    pub fn new(sink: Arc<dyn Sink>, clock: MediaClock) -> Arc<Self> {
+    /// `keeps`: see [`Delivery::again`].
+    pub fn new(sink: Arc<dyn Sink>, clock: MediaClock, keeps: bool) -> Arc<Self> {
         Arc::new(Self {
             sink,
             clock,
@@ -107,6 +124,7 @@ impl Delivery {
             last_frame: AtomicU64::new(0),
             last_sound: AtomicU64::new(0),
             native: Mutex::new(String::new()),
+            kept: keeps.then(Mutex::default),
         })
     }
 
@@ -175,7 +193,27 @@ impl Delivery {
             }
             self.sink.up(format);
         }
+        if let Some(kept) = &self.kept {
+            *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(frame.clone());
+        }
         self.sink.frame(frame);
+    }
+
+    /// Gives the newest picture again, as of now: a picture that stands is not one that is stale. It does
+    /// not count as a sign of life.
+    pub fn again(&self) {
+        let kept = self
+            .kept
+            .as_ref()
+            .and_then(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        if let Some(frame) = kept.filter(|_| !self.is_over()) {
+            self.sink.frame(RawFrame { captured: self.clock.now(), ..frame });
+        }
+    }
+
+    /// Whether sound is expected.
+    pub fn has_sound(&self) -> bool {
+        self.hearing.load(Ordering::Acquire)
     }
 
     fn sound(&self, sound: RawSound) {
@@ -199,6 +237,16 @@ impl Delivery {
                 let now = self.clock.now().nseconds();
                 let mut arrival = arrival.lock().unwrap_or_else(PoisonError::into_inner);
                 gst::ClockTime::from_nseconds(arrival.captured(running.nseconds(), now))
+            }
+            Timing::Child { base, arrival } => {
+                let (now, running) = (self.clock.now().nseconds(), running.nseconds());
+                let theirs = base.load(Ordering::Acquire);
+                let captured = elsewhere(running, theirs, self.clock.base.nseconds(), now)
+                    .unwrap_or_else(|| {
+                        let mut arrival = arrival.lock().unwrap_or_else(PoisonError::into_inner);
+                        arrival.captured(running, now)
+                    });
+                gst::ClockTime::from_nseconds(captured)
             }
         }
     }
@@ -356,7 +404,7 @@ pub fn pad(element: &gst::Element, name: &str) -> Result<gst::Pad, MediaError> {
 }
 
 /// Threads for one conversion: two halve its delay, more cost more than they give.
-fn threads() -> u32 {
+pub fn threads() -> u32 {
     std::thread::available_parallelism().map_or(1, |n| n.get().min(2) as u32)
 }
 

@@ -26,7 +26,7 @@ pub fn build(build: &Build<'_>, path: &Path, repeat: bool) -> Result<Plan, Media
     build.delivery.set_timing(Timing::Presented(AtomicU64::new(0)));
     let round = repeat.then(|| Arc::new(Loop::default()));
     play(build, &uri, Pace::Presented, round.clone())?;
-    Ok(Plan::Play(round))
+    Ok(Plan::play(round))
 }
 
 /// The address of a file that is there and can be read.
@@ -58,7 +58,8 @@ pub fn decode(
     uri: &str,
     take: impl Fn(&gst::Pad) -> bool + Send + Sync + 'static,
 ) -> Result<gst::Element, MediaError> {
-    let decoder = element("uridecodebin3")?;
+    // Not `uridecodebin3`: in GStreamer 1.22 taking it down while it decodes now and then ends the process.
+    let decoder = element("uridecodebin")?;
     decoder.set_property("uri", uri);
     decoder.connect_pad_added(move |decoder, pad| {
         if !take(pad) {
@@ -89,7 +90,7 @@ pub fn play(
         delivery: build.delivery.clone(),
         pace,
         round,
-        taken: Mutex::new((false, false)),
+        ends: Mutex::default(),
     };
     decode(build, uri, move |pad| parts.take(pad))
 }
@@ -100,7 +101,8 @@ struct Parts {
     delivery: Arc<Delivery>,
     pace: Pace,
     round: Option<Arc<Loop>>,
-    taken: Mutex<(bool, bool)>,
+    /// Where picture and sound go.
+    ends: Mutex<(Option<gst::glib::WeakRef<gst::Pad>>, Option<gst::glib::WeakRef<gst::Pad>>)>,
 }
 
 impl Parts {
@@ -109,18 +111,29 @@ impl Parts {
         let build = Build { pipeline: &pipeline, canvas: self.canvas, delivery: &self.delivery };
         let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
         let name = caps.structure(0).map(|s| s.name().to_string()).unwrap_or_default();
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let to = if name.starts_with("video/") && !taken.0 {
-            taken.0 = true;
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let video = name.starts_with("video/");
+        let end = match (video, name.starts_with("audio/")) {
+            (true, _) => &mut ends.0,
+            (_, true) => &mut ends.1,
+            // Subtitles are not wanted, and left alone.
+            _ => return true,
+        };
+        if let Some(to) = end {
+            // A stream that changed its form comes on a new pad and takes the old one's place; a second
+            // language finds it taken and is left alone.
+            return match to.upgrade() {
+                Some(to) if !to.is_linked() => pad.link(&to).is_ok(),
+                _ => true,
+            };
+        }
+        let to = if video {
             deliver::picture(&build, self.pace)
-        } else if name.starts_with("audio/") && !taken.1 {
-            taken.1 = true;
-            deliver::sound(&build, self.pace)
         } else {
-            // Subtitles and second languages: not wanted, and left alone.
-            return true;
+            deliver::sound(&build, self.pace)
         };
         let Ok(to) = to else { return false };
+        *end = Some(to.downgrade());
         if let Some(round) = &self.round {
             round.watch(pad, &to);
         }

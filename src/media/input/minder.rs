@@ -13,7 +13,7 @@ use std::{
 
 use gst::prelude::*;
 
-use super::{RawFrame, Stopping, deliver::Delivery, file::Loop, image::Still};
+use super::{RawFrame, Stopping, child::Child, deliver::Delivery, file::Loop, image::Still};
 use crate::{
     media::{
         error::{MediaError, without_secrets},
@@ -26,8 +26,10 @@ use crate::{
 const SILENT: gst::ClockTime = gst::ClockTime::from_seconds(2);
 /// Nothing for this long after the start: it will not come.
 const START: gst::ClockTime = gst::ClockTime::from_seconds(10);
-/// How often the watch looks.
-const LOOK: Duration = Duration::from_millis(200);
+/// A picture that is followed by none for this long is given again, if it may stand.
+const STANDS: gst::ClockTime = gst::ClockTime::from_mseconds(150);
+/// How often the watch looks, and gives again what stands.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What the minder is told.
 #[derive(Debug)]
@@ -52,8 +54,20 @@ pub enum Plan {
         /// How long it may take to come up.
         patience: gst::ClockTime,
     },
-    /// Plays from when it is ready.
-    Play(Option<Arc<Loop>>),
+    /// Runs by itself, captured by a child process.
+    Apart {
+        /// The process.
+        child: Child,
+        /// How long each of its pictures stands: more than a frame where frames are rare.
+        stands: gst::ClockTime,
+    },
+    /// Plays from when it is ready, round and round if there is a loop.
+    Play {
+        /// How it goes round.
+        round: Option<Arc<Loop>>,
+        /// How long it may take to come up.
+        patience: gst::ClockTime,
+    },
     /// One picture.
     Still(Arc<Still>),
 }
@@ -62,6 +76,11 @@ impl Plan {
     /// A live source on this machine.
     pub const fn live() -> Self {
         Self::Live { patience: START }
+    }
+
+    /// A file on this machine.
+    pub const fn play(round: Option<Arc<Loop>>) -> Self {
+        Self::Play { round, patience: START }
     }
 }
 
@@ -86,7 +105,7 @@ impl Minder {
         let (wake, notes) = sync_channel(32);
         let (still_here, gone) = sync_channel::<Infallible>(1);
         let stop = Arc::new(AtomicBool::new(false));
-        if let Plan::Play(Some(round)) = &plan {
+        if let Plan::Play { round: Some(round), .. } = &plan {
             round.tell(wake.clone());
         }
         listen(&pipeline, wake.clone());
@@ -168,6 +187,15 @@ fn explain(error: &gst::message::Error) -> (String, FailureKind) {
     let e = error.error();
     let said = without_secrets(&e.to_string());
     let said = said.trim_end_matches('.');
+    let from = error.src().and_then(|src| src.downcast_ref::<gst::Element>()?.factory());
+    if from.is_some_and(|factory| factory.name() == "pulsesrc") {
+        return (
+            format!(
+                "the sound server went away or refused ({said}): check that PulseAudio or PipeWire runs"
+            ),
+            Passing,
+        );
+    }
     if let Some(kind) = e.kind::<gst::ResourceError>() {
         return match kind {
             gst::ResourceError::NotFound => {
@@ -222,7 +250,7 @@ impl Run {
         self.delivery.close();
         // Refusals to go down are not interesting any more.
         let _ = self.pipeline.set_state(gst::State::Null);
-        if let Plan::Play(Some(round)) = &self.plan {
+        if let Plan::Play { round: Some(round), .. } = &self.plan {
             round.forget();
         }
     }
@@ -231,8 +259,8 @@ impl Run {
     fn mind(&self) -> Result<(), MediaError> {
         let began = self.delivery.clock.now();
         let first = match self.plan {
-            Plan::Live { .. } => gst::State::Playing,
-            Plan::Play(_) | Plan::Still(_) => gst::State::Paused,
+            Plan::Live { .. } | Plan::Apart { .. } => gst::State::Playing,
+            Plan::Play { .. } | Plan::Still(_) => gst::State::Paused,
         };
         if self.pipeline.set_state(first).is_err() {
             // Why is on the bus.
@@ -249,19 +277,30 @@ impl Run {
                 return Ok(());
             }
             match (note, &self.plan) {
-                (Some(Note::Broke(reason, kind)), _) => {
+                (Some(Note::Broke(reason, kind)), plan) => {
+                    // The cause before its consequence.
+                    let (reason, kind) = match plan {
+                        Plan::Apart { child, .. } => child.why().unwrap_or((reason, kind)),
+                        _ => (reason, kind),
+                    };
                     return Err(MediaError::Broken { reason, kind });
                 }
-                (Some(Note::Ready), Plan::Play(_)) if !plays => {
+                (Some(Note::End), Plan::Apart { child, .. }) => {
+                    let (reason, kind) = child.why().unwrap_or_else(|| {
+                        ("the capture process stopped giving".to_owned(), FailureKind::Passing)
+                    });
+                    return Err(MediaError::Broken { reason, kind });
+                }
+                (Some(Note::Ready), Plan::Play { .. }) if !plays => {
                     plays = true;
                     self.play()?;
                 }
                 (Some(Note::Ready), Plan::Still(still)) => {
                     return self.hold(&still.frame()?);
                 }
-                (Some(Note::Round), Plan::Play(Some(round))) => round.again()?,
+                (Some(Note::Round), Plan::Play { round: Some(round), .. }) => round.again()?,
                 (Some(Note::End), Plan::Still(_)) => {}
-                (Some(Note::End), Plan::Play(_)) => {
+                (Some(Note::End), Plan::Play { .. }) => {
                     self.delivery.end();
                     return Ok(());
                 }
@@ -292,7 +331,7 @@ impl Run {
         self.pipeline.set_state(gst::State::Playing).map(|_| ()).map_err(|_| self.why())
     }
 
-    /// A still picture is given again five times a second, so that it never looks stale.
+    /// A still picture is given again ten times a second, so that it never looks stale.
     fn hold(&self, still: &RawFrame) -> Result<(), MediaError> {
         // The decoder has done its work.
         self.pipeline
@@ -310,8 +349,8 @@ impl Run {
         let now = self.delivery.clock.now();
         let (frame, sound) = self.delivery.newest();
         let patience = match self.plan {
-            Plan::Live { patience } => patience,
-            _ => START,
+            Plan::Live { patience } | Plan::Play { patience, .. } => patience,
+            Plan::Apart { .. } | Plan::Still(_) => START,
         };
         if !self.delivery.is_up() {
             return if now.saturating_sub(began) > patience {
@@ -325,10 +364,20 @@ impl Run {
         }
         // A file may have a cover picture and an hour of sound.
         let (newest, what) = match self.plan {
-            Plan::Play(_) => (frame.max(sound), "picture or sound"),
+            Plan::Play { .. } => (frame.max(sound), "picture or sound"),
             _ if self.delivery.has_picture() => (frame, "frame"),
             _ => (sound, "sound"),
         };
+        // What is alive, and for how long a picture that none follows is still the right one.
+        let (alive, stands) = match self.plan {
+            Plan::Play { .. } if self.delivery.has_sound() => (sound, SILENT),
+            Plan::Play { .. } => (frame, SILENT),
+            Plan::Apart { stands, .. } => (frame, stands),
+            Plan::Live { .. } | Plan::Still(_) => (frame, gst::ClockTime::ZERO),
+        };
+        if now.saturating_sub(frame) > STANDS && now.saturating_sub(alive) < stands {
+            self.delivery.again();
+        }
         if now.saturating_sub(newest) > SILENT {
             return Err(MediaError::passing(format!(
                 "no {what} for {} s: it froze or was unplugged",

@@ -19,7 +19,9 @@ const JITTER_MS: u32 = 60;
 /// A connection that stands still for this long is given up, in microseconds.
 const TIMEOUT_US: u64 = 3_000_000;
 /// How long a connection may take to give its first frame.
-const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(5);
+const PATIENCE: gst::ClockTime = gst::ClockTime::from_mseconds(4500);
+/// The same where a playlist is read first.
+const PLAYLIST_PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(8);
 
 pub fn build(build: &Build<'_>, uri: &Url) -> Result<Plan, MediaError> {
     let paced = matches!(uri.scheme(), "http" | "https");
@@ -36,7 +38,9 @@ pub fn build(build: &Build<'_>, uri: &Url) -> Result<Plan, MediaError> {
         }
         None
     });
-    Ok(if paced { Plan::Play(None) } else { Plan::Live { patience: PATIENCE } })
+    // A playlist is several requests before the first frame.
+    let patience = if uri.path().ends_with(".m3u8") { PLAYLIST_PATIENCE } else { PATIENCE };
+    Ok(if paced { Plan::Play { round: None, patience } } else { Plan::Live { patience } })
 }
 
 /// Short buffers and short patience, where the source knows them.
@@ -51,7 +55,11 @@ fn set_up(source: &gst::Element) {
             source.set_property("drop-on-latency", true);
         }
         "srtsrc" => source.set_property("latency", JITTER_MS as i32),
-        "souphttpsrc" => source.set_property("timeout", (TIMEOUT_US / 1_000_000) as u32),
+        "souphttpsrc" => {
+            source.set_property("timeout", (TIMEOUT_US / 1_000_000) as u32);
+            // The show tries again, with a back-off, and says so meanwhile.
+            source.set_property("retries", 0_i32);
+        }
         _ => {}
     }
 }

@@ -1,13 +1,19 @@
 //! The screen input. Capture time: when the frame was due, which is when it was grabbed.
 
+use std::sync::{Arc, Mutex, atomic::AtomicU64};
+
 use gst::prelude::*;
 
 use super::{
     Build, Plan,
-    deliver::{self, Pace},
+    child::Child,
+    deliver::{self, Arrival, Pace, Timing},
     test::link,
 };
-use crate::media::error::{MediaError, element};
+use crate::{
+    base::Canvas,
+    media::error::{MediaError, element},
+};
 
 /// What of the screen is wanted; see [`crate::show::InputKind::Screen`].
 pub struct Wish<'a> {
@@ -18,26 +24,29 @@ pub struct Wish<'a> {
 }
 
 pub fn build(build: &Build<'_>, wish: &Wish<'_>) -> Result<Plan, MediaError> {
-    let source = if cfg!(target_os = "macos") {
-        whole("avfvideosrc", wish, "capture-screen-cursor")?
+    let fps = wish.fps.unwrap_or(build.canvas.fps);
+    let (factory, pointer) = if cfg!(target_os = "macos") {
+        ("avfvideosrc", "capture-screen-cursor")
     } else if cfg!(target_os = "windows") {
-        whole("d3d11screencapturesrc", wish, "show-cursor")?
+        ("d3d11screencapturesrc", "show-cursor")
     } else {
-        x11(wish)?
+        return x11(build, wish, fps);
     };
     let rate = element("capsfilter")?;
-    let fps = wish.fps.unwrap_or(build.canvas.fps);
     rate.set_property(
         "caps",
         gst::Caps::builder("video/x-raw")
             .field("framerate", gst::Fraction::new(fps as i32, 1))
             .build(),
     );
+    let source = whole(factory, wish, pointer)?;
     link(build, &[source, rate], &deliver::picture(build, Pace::AsItComes)?)?;
     Ok(Plan::live())
 }
 
-fn x11(wish: &Wish<'_>) -> Result<gst::Element, MediaError> {
+/// Xlib ends its process when the X server goes, so it runs in a child. The child also converts and
+/// scales: what goes through the pipe is no larger than the canvas.
+fn x11(build: &Build<'_>, wish: &Wish<'_>, fps: u32) -> Result<Plan, MediaError> {
     let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
     if wish.display.is_none() && !set("DISPLAY") {
         return Err(MediaError::lasting(if set("WAYLAND_DISPLAY") {
@@ -48,20 +57,50 @@ fn x11(wish: &Wish<'_>) -> Result<gst::Element, MediaError> {
              name a display (display = \":0\")"
         }));
     }
-    let source = element("ximagesrc")?;
-    source.set_property("use-damage", false);
-    source.set_property("show-pointer", wish.pointer);
+    // Says which package is missing before a child says it less well.
+    element("ximagesrc")?;
+    let base = Arc::new(AtomicU64::new(0));
+    let (child, source) = Child::start(&capture(wish, fps, build.canvas)?, &base)?;
+    let timing = Timing::Child { base, arrival: Mutex::new(Arrival::default()) };
+    build.delivery.set_timing(timing);
+    let unpack = element("gdpdepay")?;
+    link(build, &[source, unpack], &deliver::picture(build, Pace::AsItComes)?)?;
+    Ok(Plan::Apart { child, stands: gst::ClockTime::SECOND * 3 / (2 * u64::from(fps.max(1))) })
+}
+
+/// The child's pipeline.
+fn capture(wish: &Wish<'_>, fps: u32, canvas: Canvas) -> Result<Vec<String>, MediaError> {
+    let mut line: Vec<String> = Vec::new();
+    let mut say = |words: &[&str]| line.extend(words.iter().map(|w| (*w).to_owned()));
+    say(&["ximagesrc", "use-damage=false"]);
+    say(&[&format!("show-pointer={}", wish.pointer)]);
     if let Some(display) = wish.display {
-        source.set_property("display-name", display);
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '.' | '-' | '/' | '_');
+        if !display.chars().all(plain) {
+            return Err(MediaError::lasting(format!(
+                "'{display}' is not an X display: give one like \":0\""
+            )));
+        }
+        say(&[&format!("display-name={display}")]);
     }
     if let Some([x, y, width, height]) = wish.region {
         let (right, bottom) = far_corner(x, y, width, height)?;
-        source.set_property("startx", x);
-        source.set_property("starty", y);
-        source.set_property("endx", right);
-        source.set_property("endy", bottom);
+        say(&[&format!("startx={x}"), &format!("starty={y}")]);
+        say(&[&format!("endx={right}"), &format!("endy={bottom}")]);
     }
-    Ok(source)
+    say(&["!", &format!("video/x-raw,framerate={fps}/1")]);
+    say(&["!", "videoconvertscale", &format!("n-threads={}", deliver::threads())]);
+    // Ranges: the scaler keeps the shape and takes the nearest size within them.
+    let (width, height) = (canvas.width & !1, canvas.height & !1);
+    say(&[
+        "!",
+        &format!(
+            "video/x-raw,format=I420,width=[2,{width},2],height=[2,{height},2],\
+             pixel-aspect-ratio=1/1,colorimetry={}",
+            deliver::colours(canvas)
+        ),
+    ]);
+    Ok(line)
 }
 
 /// The last pixel of a region: GStreamer counts it in.
