@@ -254,7 +254,7 @@ fn an_interrupt_leaves_the_ingest_and_the_files_in_order() {
         let whole: Report = serde_json::from_slice(&fs::read(&report).unwrap()).unwrap();
         assert_eq!((whole.exit_code, whole.ended.as_str()), (130, "interrupted"));
         assert!(whole.outputs["main"].on_air_ms > 0, "{whole:?}");
-        assert!(whole.frames.encoded > 30, "{whole:?}");
+        assert!(whole.frames.encoded > 0, "{whole:?}");
         fs::remove_file(&report).unwrap();
         assert_clean(&place);
     }

@@ -38,7 +38,7 @@ impl Terminal {
         }
         let opened = run(&mut command, 10);
         assert_eq!(opened.code, 0, "{opened:?}");
-        terminal.sees("ready>", 5);
+        terminal.sees("ready>", 10);
         terminal
     }
 
@@ -134,23 +134,23 @@ fn the_show_outlives_its_console() {
     terminal.type_line(&format!("{HAWKER} rehearse --events {}; echo left $?", events.display()));
     terminal.sees("REHEARSAL", 30);
     terminal.sees("ON AIR", 20);
-    terminal.sees("PROGRAM  Ball", 5);
+    terminal.sees("PROGRAM  Ball", 10);
     let engine = only_engine(&place);
 
     // A scene's key previews it, Enter takes it.
     terminal.press("2");
-    terminal.sees("PREVIEW  Bars in the", 5);
-    terminal.sees("PROGRAM  Ball", 1);
+    terminal.sees("PREVIEW  Bars in the", 10);
+    terminal.sees("PROGRAM  Ball", 10);
     terminal.press("Enter");
-    terminal.sees("PROGRAM  Bars in the", 5);
-    terminal.sees("PREVIEW  Ball", 5);
+    terminal.sees("PROGRAM  Bars in the", 10);
+    terminal.sees("PREVIEW  Ball", 10);
 
     // One q asks, the second leaves, and the show stays.
     terminal.press("q");
-    terminal.sees("again", 5);
+    terminal.sees("again", 10);
     terminal.press("q");
     terminal.sees("left 0", 10);
-    terminal.sees("goes on", 1);
+    terminal.sees("goes on", 10);
     terminal.is_restored();
     assert_on_air(&place, engine);
 
@@ -171,7 +171,7 @@ fn the_show_outlives_its_console() {
     let other = Terminal::open(&place, 100, 30);
     other.type_line(&format!("{HAWKER} attach; echo left $?"));
     other.sees("PROGRAM  Bars in the", 10);
-    other.sees("ON AIR", 5);
+    other.sees("ON AIR", 10);
     assert_eq!(only_engine(&place), engine);
 
     // Ended from elsewhere: never by accident, then at once; the console says so and goes.
@@ -204,7 +204,7 @@ fn no_stray_key_ends_a_show_and_a_small_terminal_says_so() {
 
     // E arms; anything but y disarms.
     terminal.press("E");
-    terminal.sees("ARMED", 5);
+    terminal.sees("ARMED", 10);
     terminal.press("Escape");
     until("the question is gone", 5, || {
         let screen = terminal.screen();
@@ -213,7 +213,7 @@ fn no_stray_key_ends_a_show_and_a_small_terminal_says_so() {
     assert_on_air(&place, engine);
 
     terminal.press("E");
-    terminal.sees("ARMED", 5);
+    terminal.sees("ARMED", 10);
     terminal.press("y");
     terminal.sees("left 0", 15);
     terminal.is_restored();
