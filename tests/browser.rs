@@ -138,7 +138,6 @@ fn a_window_that_moves_on_a_screen_moves_in_the_browser() {
 }
 
 #[test]
-#[ignore = "Xlib ends the whole process when its server goes away: the capture needs a process of its own"]
 fn a_screen_that_dies_is_a_slate_and_comes_back() {
     let place = Place::new();
     let mut chromium = Chromium::start();

@@ -32,7 +32,10 @@ fn main() {
         .enable_all()
         .build()
         .expect("a runtime");
-    println!("{:<58} {:<34} {:<22}", "720p30, noise that fills 2.5 Mb/s, loopback", "measured", "bar");
+    println!(
+        "{:<58} {:<34} {:<22}",
+        "720p30, noise that fills 2.5 Mb/s, loopback", "measured", "bar"
+    );
     runtime.block_on(async {
         if wants("connect") {
             sections::connect(30).await;

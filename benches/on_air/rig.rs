@@ -124,9 +124,7 @@ pub async fn watch(stage: &Stage) -> Watch {
         if let WhipEvent::Answer(sdp) = event {
             watch.answer(&sdp).expect("an answer");
             // The conversation lives as long as the process: dropping it would end the session.
-            tokio::spawn(async move {
-                while talk.events.recv().await.is_some() {}
-            });
+            tokio::spawn(async move { while talk.events.recv().await.is_some() {} });
             return watch;
         }
     }

@@ -263,8 +263,18 @@ pub async fn processor(seconds: u64) {
     let (bare, outside, inside, second) =
         (mean(&bare), mean(&outside), mean(&inside), mean(&second));
     let share = |v: f64| format!("{:.1} % : {:.1} % = x{:.2}", v * 100.0, bare * 100.0, v / bare);
-    row("3. processor, ingest elsewhere : bare", &share(outside), "<= x1.25", outside / bare <= 1.25);
-    row("3. processor, stage and monitor inside : bare", &share(inside), "<= x1.60", inside / bare <= 1.6);
+    row(
+        "3. processor, ingest elsewhere : bare",
+        &share(outside),
+        "<= x1.25",
+        outside / bare <= 1.25,
+    );
+    row(
+        "3. processor, stage and monitor inside : bare",
+        &share(inside),
+        "<= x1.60",
+        inside / bare <= 1.6,
+    );
     let more = (second - outside) * 100.0;
     row("3. a second WHIP output, % of a core", &format!("{more:.1}"), "<= 5", more <= 5.0);
     near.stop().await;
@@ -328,7 +338,12 @@ pub async fn skew(seconds: u64) {
         tokio::time::sleep(Duration::from_millis(100)).await;
         worst = worst.max(monitor.figures(Instant::now()).av_skew_ms.unwrap_or(0.0).abs());
     }
-    row("4. sound against picture by sender reports, worst, ms", &format!("{worst:.1}"), "<= 15", worst <= 15.0 && worst > 0.0);
+    row(
+        "4. sound against picture by sender reports, worst, ms",
+        &format!("{worst:.1}"),
+        "<= 15",
+        worst <= 15.0 && worst > 0.0,
+    );
     monitor.stop().await;
     drop(hawker);
     far.stop().await;

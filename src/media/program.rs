@@ -253,9 +253,7 @@ struct Newest<'a> {
 impl Pictures for Newest<'_> {
     fn picture(&mut self, input: &InputId) -> Option<RawFrame> {
         let feed = self.feeds.get(input)?;
-        let newest = feed.newest(self.now_ns);
-        feed.on_slate.store(newest.is_none(), Ordering::Relaxed);
-        newest.map(|s| s.frame).or_else(|| feed.slate())
+        feed.newest(self.now_ns).map(|s| s.frame).or_else(|| feed.slate())
     }
 }
 
@@ -408,9 +406,6 @@ impl Shared {
         let captured_ns = main_frame.map_or(pts_ns, |m| m.captured_ns);
         let buffer = match main {
             Some((id, s)) => {
-                if let Some(feed) = feeds.get(id) {
-                    feed.on_slate.store(false, Ordering::Relaxed);
-                }
                 composer.draw(step, &mut Frozen { newest, main: Some((id, s.frame)) })?
             }
             None => composer.draw(step, &mut newest)?,
