@@ -208,6 +208,14 @@ fn explain(error: &gst::message::Error) -> (String, FailureKind) {
             gst::ResourceError::Busy => {
                 (format!("{said}: another program uses it; close that program"), Passing)
             }
+            gst::ResourceError::Seek => {
+                (format!("the sender stopped and cannot go on from there ({said})"), Passing)
+            }
+            gst::ResourceError::OpenRead
+            | gst::ResourceError::OpenReadWrite
+            | gst::ResourceError::Read => {
+                (format!("{said}: check the address, and that it is there and sends"), Passing)
+            }
             _ => (said.to_owned(), Passing),
         };
     }
@@ -225,7 +233,9 @@ fn explain(error: &gst::message::Error) -> (String, FailureKind) {
             gst::StreamError::Demux | gst::StreamError::Decode | gst::StreamError::Format => {
                 (format!("{said}: the data is damaged or cut short"), Passing)
             }
-            _ => (format!("{said}: the stream broke"), Passing),
+            _ => {
+                (format!("the stream broke ({said}): check the source and its connection"), Passing)
+            }
         };
     }
     if e.kind::<gst::CoreError>() == Some(gst::CoreError::MissingPlugin) {

@@ -39,7 +39,8 @@ pub fn build(build: &Build<'_>, uri: &Url) -> Result<Plan, MediaError> {
         None
     });
     // A playlist is several requests before the first frame.
-    let patience = if uri.path().ends_with(".m3u8") { PLAYLIST_PATIENCE } else { PATIENCE };
+    let playlist = uri.path().to_ascii_lowercase().ends_with(".m3u8");
+    let patience = if playlist { PLAYLIST_PATIENCE } else { PATIENCE };
     Ok(if paced { Plan::Play { round: None, patience } } else { Plan::Live { patience } })
 }
 
@@ -57,8 +58,9 @@ fn set_up(source: &gst::Element) {
         "srtsrc" => source.set_property("latency", JITTER_MS as i32),
         "souphttpsrc" => {
             source.set_property("timeout", (TIMEOUT_US / 1_000_000) as u32);
-            // The show tries again, with a back-off, and says so meanwhile.
-            source.set_property("retries", 0_i32);
+            // The show tries again, with a back-off, and says so meanwhile. Without any retry of its own
+            // the element does not say what went wrong.
+            source.set_property("retries", 1_i32);
         }
         _ => {}
     }
