@@ -1,6 +1,8 @@
 //! The stage and the monitor over real sockets on loopback: a publisher made with str0m, HTTP by reqwest.
 //! Nothing of hawker is replaced.
 
+#![allow(clippy::unwrap_used, missing_docs)]
+
 #[path = "stage/publisher.rs"]
 mod publisher;
 
@@ -214,5 +216,35 @@ async fn candidates_trickle_and_restarts_are_declined() {
     let restart = "a=ice-ufrag:other\r\na=ice-pwd:0123456789012345678901\r\n";
     assert_eq!(patch(restart, kind).await.unwrap().status(), 422);
     assert_eq!(patch(candidate, "text/plain").await.unwrap().status(), 415);
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium"]
+async fn a_browser_connects_by_the_page() {
+    let stage = stage().await;
+    let publisher = Publisher::start(&stage.whip_url(), None).await;
+    let profile = tempfile::tempdir().unwrap();
+    let mut browser = std::process::Command::new("chromium")
+        .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .arg(stage.viewer_url())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let receives = |stage: &Stage| {
+        stage.viewers().iter().any(|v| v.state == "connected" && v.kbps > Some(50.0))
+    };
+    let begun = Instant::now();
+    while !receives(&stage) && begun.elapsed() < Duration::from_secs(30) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let seen = stage.viewers();
+    let ok = receives(&stage);
+    let _ = browser.kill();
+    let _ = browser.wait();
+    assert!(ok, "{seen:?}");
+    publisher.stop();
     stage.stop().await;
 }

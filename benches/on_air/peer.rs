@@ -33,9 +33,10 @@ impl Peer {
         sink.connect("encoder-setup", false, move |values| {
             let encoder = values[3].get::<gst::Element>().expect("an encoder");
             let weak = weak.clone();
-            if let Some(pad) = encoder.static_pad("src").filter(|_| {
-                encoder.factory().is_some_and(|f| f.name() == "x264enc")
-            }) {
+            if let Some(pad) = encoder
+                .static_pad("src")
+                .filter(|_| encoder.factory().is_some_and(|f| f.name() == "x264enc"))
+            {
                 pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
                     if let (Some(pipeline), Some(buffer)) = (weak.upgrade(), info.buffer_mut()) {
                         stamp(&pipeline, pad, buffer, boot_id);

@@ -233,7 +233,9 @@ impl Adapters for StudioAdapters {
                     self.tell(Fact::InputFailed { input, reason, kind: FailureKind::Passing });
                 }
             }
-            Effect::Take { to, transition } => self.studio.take(to, transition),
+            Effect::Take { to, transition } => {
+                self.studio.take(to, transition);
+            }
             // The preview's picture is drawn only where somebody can see it; today's console names it.
             Effect::Preview(_) => {}
             Effect::Slate(on) => self.studio.slate(on),

@@ -447,16 +447,14 @@ fn watch(pipeline: &gst::Pipeline, shared: &Arc<Shared>) {
     });
 }
 
-/// The running sound encoder: Opus, 20 ms a packet, with in-band FEC.
+/// The running sound encoder: Opus with in-band FEC, a packet for each block of the mixer: ten milliseconds,
+/// so that sound is no later than the picture.
 pub struct AudioEncoder {
     pipeline: gst::Pipeline,
     source: gst_app::AppSrc,
 }
 
 impl AudioEncoder {
-    /// Frames in a packet.
-    pub const FRAMES: usize = RATE as usize / 50;
-
     /// Starts it; packets go to `fanout`.
     pub fn start(rate: Kbps, clock: &MediaClock, fanout: &Arc<Fanout>) -> Result<Self, MediaError> {
         let setup = |e: gst::glib::BoolError| MediaError::lasting(format!("opusenc: {e}"));
@@ -478,7 +476,7 @@ impl AudioEncoder {
             .property("bitrate", rate.bits_per_second() as i32)
             .property("inband-fec", true)
             .property("perfect-timestamp", false)
-            .property_from_str("frame-size", "20")
+            .property_from_str("frame-size", "10")
             .build()
             .map_err(setup)?;
         let fanout = Arc::clone(fanout);
@@ -510,7 +508,7 @@ impl AudioEncoder {
     /// Encodes interleaved stereo whose first frame belongs at `pts_ns`. Beyond a second of backlog sound is
     /// dropped rather than piled up.
     pub fn push(&self, samples: &[f32], pts_ns: u64) {
-        if self.source.current_level_buffers() > 50 {
+        if self.source.current_level_buffers() > 100 {
             return;
         }
         let bytes: Vec<u8> = samples

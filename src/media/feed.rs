@@ -3,7 +3,7 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+    atomic::{AtomicU64, Ordering},
 };
 
 use tokio::sync::mpsc;
@@ -45,8 +45,7 @@ pub struct Feed {
     sound: Mutex<(Db, bool)>,
     frames: AtomicU64,
     arrivals: Mutex<Ring<u64>>,
-    /// Set while the slate stands in.
-    pub on_slate: AtomicBool,
+    has_picture: bool,
     facts: mpsc::Sender<Fact>,
     /// Counts the starts of this input: what an older start still says is not heard.
     generation: AtomicU64,
@@ -59,7 +58,12 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Feed {
     /// An empty place.
-    pub fn new(id: InputId, clock: MediaClock, facts: mpsc::Sender<Fact>) -> Self {
+    pub fn new(
+        id: InputId,
+        has_picture: bool,
+        clock: MediaClock,
+        facts: mpsc::Sender<Fact>,
+    ) -> Self {
         Self {
             id,
             clock,
@@ -69,7 +73,7 @@ impl Feed {
             sound: Mutex::new((Db(0.0), false)),
             frames: AtomicU64::new(0),
             arrivals: Mutex::new(Ring::new(61)),
-            on_slate: AtomicBool::new(true),
+            has_picture,
             facts,
             generation: AtomicU64::new(0),
         }
@@ -84,6 +88,11 @@ impl Feed {
     /// The newest picture while it is not stale.
     pub fn newest(&self, now_ns: u64) -> Option<Shown> {
         lock(&self.newest).clone().filter(|s| now_ns.saturating_sub(s.arrived_ns) < STALE_NS)
+    }
+
+    /// Whether its slate stands in for its picture, on program or not.
+    pub fn on_slate(&self) -> bool {
+        self.has_picture && self.newest(self.clock.now().nseconds()).is_none()
     }
 
     /// The slate, once it is drawn.

@@ -24,7 +24,7 @@ use super::{
     fanout::Fanout,
     feed::{Feed, Shown, lock},
     input::RawFrame,
-    mixer::{BLOCK, BLOCK_NS, CHANNELS, Mixer, RATE, Track, frame_at},
+    mixer::{BLOCK_NS, CHANNELS, Mixer, RATE, Track, frame_at},
 };
 use crate::{
     base::{InputId, Kbps},
@@ -33,8 +33,11 @@ use crate::{
     stats::{FrameCounts, Level, Loudness},
 };
 
-/// Sound is mixed this long after it was captured, at least: an input's buffers come in pieces.
-const LEAST_HOLD_NS: u64 = 20_000_000;
+/// Sound is mixed this long after it was captured, at first: enough for sound that is made here. An input
+/// whose buffers come later makes it grow by as much again.
+const LEAST_HOLD_NS: u64 = 4_000_000;
+/// How much it grows at a time.
+const HOLD_STEP_NS: u64 = 4_000_000;
 /// And this long at most, however late an input's sound comes.
 const MOST_HOLD_NS: u64 = 120_000_000;
 
@@ -86,6 +89,9 @@ struct Shared {
     sound: Mutex<SoundFigures>,
     rate: AtomicU32,
     glimpse_every_ns: AtomicU64,
+    /// Counts orders to show something else, and which of them the encoder has been given.
+    ordered: AtomicU64,
+    reached: AtomicU64,
     stop: AtomicBool,
     boot_id: u64,
 }
@@ -135,6 +141,8 @@ impl Program {
             counts: Counts::default(),
             sound: Mutex::new(SoundFigures::default()),
             glimpse_every_ns: AtomicU64::new(0),
+            ordered: AtomicU64::new(0),
+            reached: AtomicU64::new(0),
             stop: AtomicBool::new(false),
             boot_id,
         });
@@ -157,12 +165,19 @@ impl Program {
         Ok(program)
     }
 
-    /// Shows `to` from the next frame on, by that transition.
-    pub fn take(&self, to: Arc<Composition>, transition: Transition) {
+    /// Shows `to` from the next frame on, by that transition. Returns the number of the order, which
+    /// `reached` gives back once the encoder has been given its first frame.
+    pub fn take(&self, to: Arc<Composition>, transition: Transition) -> u64 {
         let mut bus = lock(&self.shared.bus);
         let from = Arc::clone(bus.plan.to());
         bus.plan = plan(from, to, transition, self.shared.profile.canvas);
         bus.frame = 0;
+        self.shared.ordered.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// The newest order of which the encoder has been given a frame.
+    pub fn reached(&self) -> u64 {
+        self.shared.reached.load(Ordering::Acquire)
     }
 
     /// Slate and silence from the next frame on, or back.
@@ -238,10 +253,19 @@ struct Newest<'a> {
 impl Pictures for Newest<'_> {
     fn picture(&mut self, input: &InputId) -> Option<RawFrame> {
         let feed = self.feeds.get(input)?;
-        let newest = feed.newest(self.now_ns);
-        feed.on_slate.store(newest.is_none(), Ordering::Relaxed);
-        newest.map(|s| s.frame).or_else(|| feed.slate())
+        feed.newest(self.now_ns).map(|s| s.frame).or_else(|| feed.slate())
     }
+}
+
+/// A frame of the program.
+struct Drawn {
+    buffer: gst::Buffer,
+    /// The time it carries.
+    pts_ns: u64,
+    /// When its main layer was captured.
+    captured_ns: u64,
+    /// The newest order it follows.
+    order: u64,
 }
 
 /// A composition's main frame, frozen for the tick so that what is drawn is what is stamped.
@@ -293,7 +317,7 @@ impl Shared {
                 std::thread::sleep(Duration::from_nanos(wait));
             }
             let frame = self.compose(&mut composer, &mut cadence, &mut shown, &mut prepared);
-            let (buffer, pts_ns, captured_ns) = match frame {
+            let Drawn { buffer, pts_ns, captured_ns, order } = match frame {
                 Ok(frame) => frame,
                 Err(e) => {
                     tracing::error!("a frame could not be drawn: {e}");
@@ -322,25 +346,27 @@ impl Shared {
                 encoder.set_rate(Kbps(wanted));
                 rate = wanted;
             }
-            if !encoder.push(buffer, pts_ns, captured_ns) {
+            if encoder.push(buffer, pts_ns, captured_ns) {
+                self.reached.store(order, Ordering::Release);
+            } else {
                 self.counts.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
 
-    /// Draws the frame of this tick. Returns it, the time it carries, and the capture time of its main layer.
+    /// Draws the frame of this tick.
     fn compose(
         &self,
         composer: &mut Composer,
         cadence: &mut Cadence,
         shown: &mut Option<(InputId, u64)>,
         prepared: &mut Arc<Composition>,
-    ) -> Result<(gst::Buffer, u64, u64), MediaError> {
-        let (plan, frame, slate) = {
+    ) -> Result<Drawn, MediaError> {
+        let (plan, frame, slate, order) = {
             let mut bus = lock(&self.bus);
             let frame = bus.frame;
             bus.frame = bus.frame.saturating_add(1);
-            (bus.plan.clone(), frame, bus.slate)
+            (bus.plan.clone(), frame, bus.slate, self.ordered.load(Ordering::Acquire))
         };
         if *plan.to() != *prepared {
             composer.forget();
@@ -354,7 +380,7 @@ impl Shared {
             *shown = None;
             let house = lock(&self.house_slate).clone();
             let buffer = composer.house(house.as_ref())?;
-            return Ok((buffer, pts_ns, pts_ns));
+            return Ok(Drawn { buffer, pts_ns, captured_ns: pts_ns, order });
         }
         let step = plan.step(frame);
         let main_input = match step {
@@ -380,14 +406,11 @@ impl Shared {
         let captured_ns = main_frame.map_or(pts_ns, |m| m.captured_ns);
         let buffer = match main {
             Some((id, s)) => {
-                if let Some(feed) = feeds.get(id) {
-                    feed.on_slate.store(false, Ordering::Relaxed);
-                }
                 composer.draw(step, &mut Frozen { newest, main: Some((id, s.frame)) })?
             }
             None => composer.draw(step, &mut newest)?,
         };
-        Ok((buffer, pts_ns, captured_ns))
+        Ok(Drawn { buffer, pts_ns, captured_ns, order })
     }
 
     fn run_sound(&self, encoder: &AudioEncoder) {
@@ -401,8 +424,6 @@ impl Shared {
         .ok();
         let mut hold_ns = LEAST_HOLD_NS;
         let mut block_number = now() / BLOCK_NS;
-        let mut packet: Vec<f32> = Vec::with_capacity(AudioEncoder::FRAMES * CHANNELS);
-        let mut packet_ns = 0;
         let mut late = 0_u32;
         while !self.stop.load(Ordering::Acquire) {
             let due = (block_number + 1) * BLOCK_NS + hold_ns;
@@ -435,17 +456,10 @@ impl Shared {
             // Sound that keeps coming too late for its block is waited for longer.
             late = if missing > 0 { late + 1 } else { late.saturating_sub(1) };
             if late > 8 {
-                hold_ns = (hold_ns + BLOCK_NS).min(MOST_HOLD_NS);
+                hold_ns = (hold_ns + HOLD_STEP_NS).min(MOST_HOLD_NS);
                 late = 0;
             }
-            if packet.is_empty() {
-                packet_ns = (block_number * BLOCK_NS).saturating_sub(Mixer::DELAY_NS);
-            }
-            packet.extend_from_slice(&block);
-            if packet.len() >= AudioEncoder::FRAMES * CHANNELS {
-                encoder.push(&packet, packet_ns);
-                packet.clear();
-            }
+            encoder.push(&block, (block_number * BLOCK_NS).saturating_sub(Mixer::DELAY_NS));
             if let Some(meter) = &mut loudness {
                 let _ = meter.add_frames_f32(&block);
             }
@@ -458,7 +472,6 @@ impl Shared {
                 };
             }
         }
-        debug_assert_eq!(BLOCK * CHANNELS * 2, AudioEncoder::FRAMES * CHANNELS);
     }
 }
 

@@ -166,6 +166,11 @@ impl Publisher {
         let pipeline = gst::Pipeline::with_name("output");
         let webrtc = element("webrtcbin")?;
         webrtc.set_property_from_str("bundle-policy", "max-bundle");
+        // Sender reports speak of capture, not of sending: what a frame waits in the pacer must not look
+        // like a change of its time.
+        if let Some(rtp) = webrtc.downcast_ref::<gst::Bin>().and_then(|b| b.by_name("rtpbin")) {
+            rtp.set_property("rtcp-sync-send-time", false);
+        }
         let video_pay = match profile.codec {
             VideoCodec::H264 => {
                 let pay = element("rtph264pay")?;

@@ -66,7 +66,8 @@ impl Studio {
             .inputs
             .iter()
             .map(|i| {
-                let feed = Feed::new(i.id.clone(), clock.clone(), facts.clone());
+                let feed =
+                    Feed::new(i.id.clone(), i.kind.has_picture(), clock.clone(), facts.clone());
                 feed.set_sound(i.gain, i.muted);
                 (i.id.clone(), Arc::new(feed))
             })
@@ -161,9 +162,14 @@ impl Studio {
         }
     }
 
-    /// Shows a composition from the next frame on.
-    pub fn take(&self, to: Arc<Composition>, transition: Transition) {
-        self.program.take(to, transition);
+    /// Shows a composition from the next frame on. Returns the number of the order; see `reached`.
+    pub fn take(&self, to: Arc<Composition>, transition: Transition) -> u64 {
+        self.program.take(to, transition)
+    }
+
+    /// The newest order of which the encoder has been given a frame.
+    pub fn reached(&self) -> u64 {
+        self.program.reached()
     }
 
     /// Slate and silence from the next frame on, or back.
@@ -224,7 +230,6 @@ impl Studio {
 
     /// Fills in what media knows of the meters.
     pub fn read_meters(&self, meters: &mut Meters) {
-        use std::sync::atomic::Ordering;
         let sound = self.program.sound();
         meters.program = sound.level;
         meters.limiter_db = sound.limiter_db;
@@ -237,7 +242,7 @@ impl Studio {
                 let figures = InputFigures {
                     level: lock(&feed.track).take_level(),
                     fps: feed.fps(),
-                    slate: feed.on_slate.load(Ordering::Relaxed),
+                    slate: feed.on_slate(),
                 };
                 (id.clone(), figures)
             })

@@ -32,28 +32,24 @@ pub enum BadSdp {
 #[derive(Debug)]
 pub struct Accepted {
     /// The session.
-    pub rtc: Rtc,
+    pub rtc: Box<Rtc>,
     /// The answer, as SDP.
     pub answer: String,
     /// The other side's ICE user name; another one means an ICE restart.
     pub ufrag: Option<String>,
 }
 
-/// H.264: payload type, its RTX, profile and level. Constrained Baseline first; level 3.1 for 720p, 4.0 for
-/// 1080p.
-const H264: [(u8, u8, u32); 8] = [
-    (108, 109, 0x42_e01f),
-    (110, 112, 0x42_e028),
-    (127, 121, 0x42_001f),
-    (113, 116, 0x42_0028),
-    (123, 119, 0x4d_001f),
-    (117, 118, 0x4d_0028),
-    (114, 115, 0x64_001f),
-    (102, 103, 0x64_0028),
-];
+/// H.264: payload type, its RTX, profile. Constrained Baseline first. One line a profile: two of the same
+/// would both claim the peer's payload type.
+const H264: [(u8, u8, u32); 4] =
+    [(108, 109, 0x42_e000), (127, 121, 0x42_0000), (123, 119, 0x4d_0000), (114, 115, 0x64_0000)];
 
-/// What every session of ours is made with: RTP mode, sender reports each second.
-pub fn config() -> RtcConfig {
+/// Level 3.1 (720p30), for who names none. With level asymmetry allowed, what is sent may be higher.
+const LEVEL: u32 = 0x1f;
+
+/// What every session of ours is made with: RTP mode, sender reports each second. The H.264 levels are the
+/// highest of `offer`, so that a 1080p publisher is answered as it asked.
+pub fn config(offer: &str) -> RtcConfig {
     let mut config = RtcConfig::new()
         .clear_codecs()
         .enable_opus(true, false)
@@ -62,18 +58,33 @@ pub fn config() -> RtcConfig {
         .set_rtcp_report_interval_video(Duration::from_secs(1));
     let codecs = config.codec_config();
     for (pt, rtx, profile) in H264 {
-        codecs.add_h264(pt.into(), Some(rtx.into()), true, profile);
+        let level = level(offer, profile).unwrap_or(LEVEL);
+        codecs.add_h264(pt.into(), Some(rtx.into()), true, profile | level);
     }
     config.enable_vp8(true)
+}
+
+/// The highest level the offer names for a profile.
+fn level(offer: &str, profile: u32) -> Option<u32> {
+    // Constraint set 1 makes Baseline the constrained one, whatever the other flags say.
+    let family = |id: u32| (id >> 16, id >> 16 == 0x42 && id & 0x4000 != 0);
+    offer
+        .match_indices("profile-level-id=")
+        .filter_map(|(at, name)| offer.get(at + name.len()..)?.get(..6))
+        .filter_map(|id| u32::from_str_radix(id, 16).ok())
+        .filter(|id| family(*id) == family(profile))
+        .map(|id| id & 0xff)
+        .max()
 }
 
 /// Takes an offer and answers it. `candidates` are the addresses the stage can be reached at.
 pub fn accept(role: Role, offer: &str, candidates: &[SocketAddr]) -> Result<Accepted, BadSdp> {
     let broken = |error: &dyn std::fmt::Display| BadSdp::Broken(short(&error.to_string()));
     if !offers(role, offer) {
-        return Err(match offer.trim_start().starts_with("v=") {
-            true => BadSdp::NothingInCommon,
-            false => BadSdp::Broken("it does not begin with v=0".into()),
+        return Err(if offer.trim_start().starts_with("v=") {
+            BadSdp::NothingInCommon
+        } else {
+            BadSdp::Broken("it does not begin with v=0".into())
         });
     }
     // Host names (mDNS) are of no use to us: the peer's own checks tell us where it is.
@@ -84,7 +95,7 @@ pub fn accept(role: Role, offer: &str, candidates: &[SocketAddr]) -> Result<Acce
         .collect();
     let ufrag = attribute(&offer, "ice-ufrag").map(str::to_owned);
     let parsed = SdpOffer::from_sdp_string(&offer).map_err(|e| broken(&e))?;
-    let mut rtc = config().build(Instant::now());
+    let mut rtc = config(&offer).build(Instant::now());
     for address in candidates {
         if let Ok(candidate) = Candidate::host(*address, "udp") {
             rtc.add_local_candidate(candidate);
@@ -98,7 +109,7 @@ pub fn accept(role: Role, offer: &str, candidates: &[SocketAddr]) -> Result<Acce
     if !useful || !speaks(&answer) {
         return Err(BadSdp::NothingInCommon);
     }
-    Ok(Accepted { rtc, answer, ufrag })
+    Ok(Accepted { rtc: Box::new(rtc), answer, ufrag })
 }
 
 /// Whether a codec of ours came out of the negotiation.
@@ -198,6 +209,28 @@ mod tests {
         assert!(!offers(Role::Publisher, data) && !offers(Role::Viewer, data));
         assert_eq!(accept(Role::Viewer, data, &[]).unwrap_err(), BadSdp::NothingInCommon);
         assert!(matches!(accept(Role::Viewer, "hello", &[]), Err(BadSdp::Broken(_))));
+    }
+
+    #[test]
+    fn an_offer_with_every_profile_and_mode_is_answered() {
+        // As browsers do it: several payload types a codec.
+        let mut rtc = Rtc::builder().build(Instant::now());
+        let mut api = rtc.sdp_api();
+        let (video, recvonly) = (str0m::media::MediaKind::Video, str0m::media::Direction::RecvOnly);
+        api.add_media(video, recvonly, None, None, None);
+        let offer = api.apply().unwrap().0.to_sdp_string();
+        assert!(offer.matches("profile-level-id").count() > 4);
+        let accepted = accept(Role::Viewer, &offer, &[]).unwrap();
+        assert!(accepted.answer.contains("profile-level-id=42e01f"), "{}", accepted.answer);
+    }
+
+    #[test]
+    fn levels_are_those_of_the_offer() {
+        let offer = "a=fmtp:96 profile-level-id=42e01f\r\na=fmtp:98 profile-level-id=42c028;x=1\r\n\
+                     a=fmtp:99 profile-level-id=42001e\r\na=fmtp:100 profile-level-id=6400";
+        assert_eq!(level(offer, 0x42_e000), Some(0x28));
+        assert_eq!(level(offer, 0x42_0000), Some(0x1e));
+        assert_eq!((level(offer, 0x4d_0000), level(offer, 0x64_0000)), (None, None));
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub struct NewSession {
     /// Which way media go.
     pub role: Role,
     /// The session itself, offer accepted.
-    pub rtc: Rtc,
+    pub rtc: Box<Rtc>,
     /// The peer's ICE user name.
     pub ufrag: Option<String>,
     /// When its offer came.
@@ -241,7 +241,7 @@ const ASK_EVERY: Duration = Duration::from_millis(500);
 
 struct Session {
     role: Role,
-    rtc: Rtc,
+    rtc: Box<Rtc>,
     ufrag: Option<String>,
     posted: Instant,
     heard: Instant,

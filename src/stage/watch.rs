@@ -162,7 +162,7 @@ impl Watch {
         let address = socket.local_addr().map_err(broken)?;
         let waker = landing::waker(&socket).map_err(broken)?;
         landing::roomy(&socket);
-        let mut rtc = session::config().build(Instant::now());
+        let mut rtc = session::config("").build(Instant::now());
         let candidate = Candidate::host(address, "udp").map_err(|error| {
             broken(std::io::Error::new(std::io::ErrorKind::AddrNotAvailable, error.to_string()))
         })?;

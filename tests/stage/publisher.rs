@@ -24,13 +24,13 @@ use str0m::{
 };
 
 /// Baseline, level 3.1, 1280x720.
-const SPS: [u8; 10] = sps();
+const SPS: [u8; 9] = sps();
 
-const fn sps() -> [u8; 10] {
+const fn sps() -> [u8; 9] {
     // seq id 0, frame number 4 bits, order type 2, one reference, no gaps, 80 x 45 macroblocks, frames
     // only, 8x8 inference, no cropping, no VUI, stop bit; in Exp-Golomb.
-    let bits = b"1101101000000010100000000010110111001";
-    let mut nal = [0x67, 0x42, 0xc0, 0x1f, 0, 0, 0, 0, 0, 0];
+    let bits = b"11011010000000010100000000010110111001";
+    let mut nal = [0x67, 0x42, 0xc0, 0x1f, 0, 0, 0, 0, 0];
     let mut i = 0;
     while i < bits.len() {
         nal[4 + i / 8] |= (bits[i] - b'0') << (7 - i % 8);

@@ -59,7 +59,7 @@ pub async fn host(State(door): State<Arc<Door>>, request: Request, next: Next) -
     let named = request
         .uri()
         .authority()
-        .map(|authority| authority.as_str())
+        .map(axum::http::uri::Authority::as_str)
         .or_else(|| request.headers().get(header::HOST)?.to_str().ok());
     if door.local && !named.is_some_and(is_own_name) {
         return Problem::new(

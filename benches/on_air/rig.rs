@@ -1,0 +1,160 @@
+//! What every section stands on: the real binary as a process of its own, a stage as the far end, a monitor
+//! that measures, and the processor time the system booked on a process.
+
+use std::{
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use hawker::{
+    engine::Handle,
+    link::whip::{Link, LinkOptions, WhipEvent, open},
+    remote,
+    stage::{Stage, StageOptions, Watch, WatchOptions},
+    whip::Role,
+};
+
+/// A hawker of its own, with its own state, ended with the value.
+pub struct Hawker {
+    child: Child,
+    home: PathBuf,
+}
+
+impl Hawker {
+    /// Starts `hawker ARGS --headless` with nobody else's settings.
+    pub fn start(args: &[&str]) -> Self {
+        let home = std::env::temp_dir().join(format!("hawker-bench-{}", rand()));
+        std::fs::create_dir_all(home.join("config")).expect("a folder");
+        std::fs::write(home.join("config/config.toml"), "[stage]\nlisten = \"127.0.0.1:0\"\n")
+            .expect("settings");
+        let child = Command::new(env!("CARGO_BIN_EXE_hawker"))
+            .args(args)
+            .args(["--headless", "--quiet"])
+            .env("HAWKER_STATE_DIR", home.join("state"))
+            .env("HAWKER_CONFIG_DIR", home.join("config"))
+            .env("HAWKER_CACHE_DIR", home.join("cache"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("hawker starts");
+        Self { child, home }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Attaches to it.
+    pub async fn attach(&self) -> Handle {
+        let socket = self.home.join(format!("state/run/{}.sock", self.child.id()));
+        let until = Instant::now() + Duration::from_secs(15);
+        loop {
+            if let Ok(handle) = remote::attach(&socket).await {
+                return handle;
+            }
+            assert!(Instant::now() < until, "no socket at {}", socket.display());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Hawker {
+    fn drop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.home);
+    }
+}
+
+fn rand() -> u64 {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).expect("chance");
+    u64::from_le_bytes(bytes)
+}
+
+/// A show on disk whose outputs go to `ingests`.
+pub struct Show(PathBuf);
+
+impl Show {
+    pub fn new(scene: &str, ingests: &[String]) -> Self {
+        let mut text = format!(
+            "title = \"bench\"\nprofile = \"lively\"\n\
+             [[input]]\nid = \"noise\"\nkind = \"test\"\npattern = \"noise\"\ntone-hz = 440\n\
+             [[input]]\nid = \"second\"\nkind = \"test\"\npattern = \"bars\"\n{scene}"
+        );
+        for (n, url) in ingests.iter().enumerate() {
+            text += &format!("[[output]]\nid = \"out-{n}\"\nto = \"{url}\"\n");
+        }
+        let path = std::env::temp_dir().join(format!("hawker-bench-{}.toml", rand()));
+        std::fs::write(&path, text).expect("a show file");
+        Self(path)
+    }
+
+    pub fn path(&self) -> &str {
+        self.0.to_str().expect("a plain path")
+    }
+}
+
+impl Drop for Show {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// One input alone, full.
+pub const ONE: &str = "[[scene]]\nid = \"one\"\nlayers = [\"noise\"]\n";
+/// Two inputs, one in the other.
+pub const TWO: &str =
+    "[[scene]]\nid = \"two\"\nlayout = \"picture-in-picture\"\nlayers = [\"noise\", \"second\"]\n";
+
+pub async fn stage() -> Stage {
+    Stage::start(StageOptions::default()).await.expect("a stage")
+}
+
+/// Watches a stage, with every frame handed over.
+pub async fn watch(stage: &Stage) -> Watch {
+    let link = Link::new(&LinkOptions::default()).expect("a link");
+    let options = WatchOptions { frames: 256, ..WatchOptions::default() };
+    let (mut watch, offer) = Watch::new(&options).expect("a monitor");
+    let url = stage.whep_url().parse().expect("an address");
+    let mut talk = open(&link, url, None, offer, Role::Whep);
+    while let Some(event) = talk.events.recv().await {
+        if let WhipEvent::Answer(sdp) = event {
+            watch.answer(&sdp).expect("an answer");
+            // The conversation lives as long as the process: dropping it would end the session.
+            tokio::spawn(async move { while talk.events.recv().await.is_some() {} });
+            return watch;
+        }
+    }
+    panic!("the stage gave no answer");
+}
+
+/// Processor time of a process so far.
+pub fn cpu(pid: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks: u64 =
+        after.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
+}
+
+/// Processor time of a process over `seconds`, as a share of one core.
+pub fn cpu_share(pid: u32, seconds: u64) -> f64 {
+    let (before, begin) = (cpu(pid), Instant::now());
+    std::thread::sleep(Duration::from_secs(seconds));
+    (cpu(pid) - before).as_secs_f64() / begin.elapsed().as_secs_f64()
+}
+
+/// The value below which that share of the sorted values lies.
+pub fn at(values: &mut [f64], quantile: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let index = ((values.len() as f64 - 1.0) * quantile).round() as usize;
+    values.get(index).copied().unwrap_or(f64::NAN)
+}
+
+/// One line of the result.
+pub fn row(what: &str, got: &str, bar: &str, met: bool) {
+    println!("{:<58} {:<34} {:<22} {}", what, got, bar, if met { "met" } else { "NOT MET" });
+}

@@ -1,0 +1,350 @@
+//! The sections: each measures one bar and prints it with what it is compared with.
+
+use std::{
+    collections::HashMap,
+    process::{Command, Stdio},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use gst::prelude::*;
+use hawker::{
+    base::Canvas,
+    config,
+    media::{self, Studio},
+    scene::Transition,
+    show::Command as Order,
+    stage::{Stage, Watch, clock},
+};
+
+use crate::{
+    peer::{CONTENT, Peer},
+    rig::{Hawker, ONE, Show, TWO, at, cpu_share, row, stage, watch},
+};
+
+/// From the order to go live until the first whole key frame is at the stage.
+pub async fn connect(rounds: usize) {
+    let far = stage().await;
+    let show = Show::new(ONE, &[far.whip_url()]);
+    let hawker = Hawker::start(&["live", show.path(), "--standby"]);
+    let handle = hawker.attach().await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let mut took = Vec::new();
+    for _ in 0..rounds {
+        let began = Instant::now();
+        handle.command(Order::GoLive { output: None }, true).await.expect("goes live");
+        took.push(first_frame(&far, began).await);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        handle.command(Order::StopOutput { output: None }, true).await.expect("stops");
+        let mut truth = handle.show.clone();
+        let idle = |s: &Arc<hawker::show::Show>| {
+            s.outputs.iter().all(|o| o.status == hawker::show::OutputStatus::Idle)
+        };
+        truth.wait_for(idle).await.expect("the engine lives");
+        // Not in step with the key frames of the encoder.
+        tokio::time::sleep(Duration::from_millis(137)).await;
+    }
+    drop(hawker);
+    let mut peer = Vec::new();
+    for _ in 0..rounds.min(8) {
+        let began = Instant::now();
+        let publisher = Peer::start(&far.whip_url(), clock::this_boot());
+        peer.push(first_frame(&far, began).await);
+        drop(publisher);
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    }
+    let (p50, p95) = (at(&mut took, 0.5), at(&mut took, 0.95));
+    let theirs = at(&mut peer, 0.5);
+    row(
+        "1. go-live to first decodable frame, ms (p50, p95)",
+        &format!("{p50:.0}, {p95:.0}   (peer {theirs:.0}, x{:.2})", p50 / theirs),
+        "<= 180, <= 300",
+        p50 <= 180.0 && p95 <= 300.0,
+    );
+    far.stop().await;
+}
+
+async fn first_frame(far: &Stage, began: Instant) -> f64 {
+    let mut figures = far.watch();
+    let whole = |f: &hawker::stage::StageFigures| f.first_frame_at.is_some_and(|at| at >= began);
+    let limit = Duration::from_secs(10);
+    let seen = tokio::time::timeout(limit, figures.wait_for(whole)).await;
+    let seen = seen.expect("a frame within 10 s").expect("the stage lives");
+    seen.first_frame_at.expect("just seen").duration_since(began).as_secs_f64() * 1000.0
+}
+
+/// Capture to arrival, and to the decoded picture, in ms.
+struct Delays {
+    arrival: Vec<f64>,
+    decoded: Vec<f64>,
+}
+
+async fn delays(watch: &mut Watch, seconds: u64) -> Delays {
+    let mut frames = watch.frames().expect("frames");
+    let known: Arc<Mutex<HashMap<u64, u64>>> = Arc::default();
+    let decoded: Arc<Mutex<Vec<f64>>> = Arc::default();
+    let pipeline = gst::parse::launch(
+        "appsrc name=in is-live=true format=time caps=video/x-h264,stream-format=byte-stream,alignment=au \
+         ! avdec_h264 max-threads=1 ! appsink name=out sync=false",
+    )
+    .expect("a decoder")
+    .downcast::<gst::Pipeline>()
+    .expect("a pipeline");
+    let into = pipeline.by_name("in").and_downcast::<gst_app::AppSrc>().expect("a source");
+    let out = pipeline.by_name("out").and_downcast::<gst_app::AppSink>().expect("a sink");
+    let (lookup, results) = (Arc::clone(&known), Arc::clone(&decoded));
+    out.set_callbacks(
+        gst_app::AppSinkCallbacks::builder()
+            .new_sample(move |sink| {
+                let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                let pts = sample.buffer().and_then(gst::BufferRef::pts).map(|p| p.nseconds());
+                if let Some(captured) = pts.and_then(|p| lookup.lock().expect("a map").remove(&p)) {
+                    let ms = (clock::mono_ns() - captured) as f64 / 1e6;
+                    results.lock().expect("a list").push(ms);
+                }
+                Ok(gst::FlowSuccess::Ok)
+            })
+            .build(),
+    );
+    pipeline.set_state(gst::State::Playing).expect("the decoder plays");
+    let mut arrival = Vec::new();
+    let begin = Instant::now();
+    // The first seconds fill the encoder's rate control and the estimate.
+    let settled = begin + Duration::from_secs(4);
+    let end = settled + Duration::from_secs(seconds);
+    let mut started = false;
+    let mut number = 0_u64;
+    while Instant::now() < end {
+        let next = tokio::time::timeout(Duration::from_secs(5), frames.recv()).await;
+        let unit = next.expect("frames keep coming").expect("the monitor lives");
+        started |= unit.key;
+        let Some(captured) = unit.capture_ns.filter(|_| started) else { continue };
+        let arrived_ns = clock::mono_ns() - unit.arrived.elapsed().as_nanos() as u64;
+        if Instant::now() > settled {
+            arrival.push((arrived_ns - captured) as f64 / 1e6);
+        }
+        number += 1;
+        let pts = number * 33_333_333;
+        if Instant::now() > settled {
+            known.lock().expect("a map").insert(pts, captured);
+        }
+        let mut buffer = gst::Buffer::from_slice(unit.data);
+        buffer.get_mut().expect("ours alone").set_pts(gst::ClockTime::from_nseconds(pts));
+        into.push_buffer(buffer).expect("the decoder takes it");
+    }
+    pipeline.set_state(gst::State::Null).expect("the decoder stops");
+    let decoded = std::mem::take(&mut *decoded.lock().expect("a list"));
+    Delays { arrival, decoded }
+}
+
+async fn ours(scene: &str, seconds: u64) -> Delays {
+    let far = stage().await;
+    let show = Show::new(scene, &[far.whip_url()]);
+    let hawker = Hawker::start(&["live", show.path()]);
+    let mut monitor = watch(&far).await;
+    let delays = delays(&mut monitor, seconds).await;
+    monitor.stop().await;
+    drop(hawker);
+    far.stop().await;
+    delays
+}
+
+async fn theirs(seconds: u64) -> Delays {
+    let far = stage().await;
+    // In a process of its own, as ours is.
+    let mut child = Command::new(std::env::current_exe().expect("this bench"))
+        .env("HAWKER_BENCH_PEER", far.whip_url())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the peer starts");
+    let mut monitor = watch(&far).await;
+    let delays = delays(&mut monitor, seconds).await;
+    monitor.stop().await;
+    let _ = child.kill();
+    let _ = child.wait();
+    far.stop().await;
+    delays
+}
+
+/// Latency against the peer, in turns.
+pub async fn latency(rounds: usize, seconds: u64) {
+    let (mut us, mut them) =
+        (Delays { arrival: vec![], decoded: vec![] }, Delays { arrival: vec![], decoded: vec![] });
+    for _ in 0..rounds {
+        let round = ours(ONE, seconds).await;
+        us.arrival.extend(round.arrival);
+        us.decoded.extend(round.decoded);
+        let round = theirs(seconds).await;
+        them.arrival.extend(round.arrival);
+        them.decoded.extend(round.decoded);
+    }
+    let (p50, p95) = (at(&mut us.arrival, 0.5), at(&mut us.arrival, 0.95));
+    row(
+        "2. capture to arrival, one input, ms (p50, p95)",
+        &format!("{p50:.1}, {p95:.1}"),
+        "<= 14, <= 20",
+        p50 <= 14.0 && p95 <= 20.0,
+    );
+    let (a50, a95) = (at(&mut them.arrival, 0.5), at(&mut them.arrival, 0.95));
+    println!("   the peer's arrival, no compositor: {a50:.1}, {a95:.1}");
+    let (d50, d95) = (at(&mut us.decoded, 0.5), at(&mut us.decoded, 0.95));
+    let (t50, t95) = (at(&mut them.decoded, 0.5), at(&mut them.decoded, 0.95));
+    row(
+        "2. capture to decoded, against whipclientsink gcc",
+        &format!("{d50:.1}, {d95:.1} : {t50:.1}, {t95:.1} = x{:.2}", d50 / t50),
+        "<= x1.10 (aim x1.00)",
+        d50 / t50 <= 1.10,
+    );
+    let mut two = ours(TWO, seconds).await;
+    let t50 = at(&mut two.arrival, 0.5);
+    row(
+        "2. capture to arrival, two inputs, ms (p50)",
+        &format!("{t50:.1}, {:+.1}", t50 - p50),
+        "<= one frame more",
+        t50 - p50 <= 33.4,
+    );
+}
+
+/// The bare pipeline: same content, same compositor's work, same encoder settings, nothing published.
+pub fn bare() -> ! {
+    media::init().expect("GStreamer");
+    let pipeline = gst::parse::launch(&format!(
+        "{CONTENT} ! compositor latency=0 ! video/x-raw,format=I420,width=1280,height=720,framerate=30/1 \
+         ! x264enc tune=zerolatency bframes=0 byte-stream=true speed-preset=superfast bitrate=2500 \
+           key-int-max=60 vbv-buf-capacity=400 \
+         ! video/x-h264,profile=constrained-baseline ! fakesink async=false sync=false \
+         audiotestsrc is-live=true wave=sine volume=0.1 ! audio/x-raw,rate=48000,channels=2 \
+         ! audiomixer ! audioconvert ! opusenc bitrate=64000 ! fakesink async=false sync=false"
+    ))
+    .expect("the bare pipeline");
+    pipeline.set_state(gst::State::Playing).expect("it plays");
+    std::thread::sleep(Duration::from_secs(3600));
+    std::process::exit(0)
+}
+
+fn bare_share(seconds: u64) -> f64 {
+    let mut child = Command::new(std::env::current_exe().expect("this bench"))
+        .env("HAWKER_BENCH_BARE", "1")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the bare pipeline starts");
+    std::thread::sleep(Duration::from_secs(5));
+    let share = cpu_share(child.id(), seconds);
+    let _ = child.kill();
+    let _ = child.wait();
+    share
+}
+
+async fn our_share(args: &[&str], seconds: u64) -> f64 {
+    let hawker = Hawker::start(args);
+    // The estimate climbs at 8 %/s: past that the rate is at its top.
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let pid = hawker.pid();
+    tokio::task::spawn_blocking(move || cpu_share(pid, seconds)).await.expect("measured")
+}
+
+/// Processor time against the bare pipeline.
+pub async fn processor(seconds: u64) {
+    let (near, far) = (stage().await, stage().await);
+    let alone = Show::new(ONE, &[near.whip_url()]);
+    let twice = Show::new(ONE, &[near.whip_url(), far.whip_url()]);
+    let mut bare = Vec::new();
+    let (mut outside, mut inside, mut second) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..2 {
+        bare.push(bare_share(seconds));
+        outside.push(our_share(&["live", alone.path()], seconds).await);
+        inside.push(our_share(&["rehearse", alone.path()], seconds).await);
+        second.push(our_share(&["live", twice.path()], seconds).await);
+    }
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+    let (bare, outside, inside, second) =
+        (mean(&bare), mean(&outside), mean(&inside), mean(&second));
+    let share = |v: f64| format!("{:.1} % : {:.1} % = x{:.2}", v * 100.0, bare * 100.0, v / bare);
+    row(
+        "3. processor, ingest elsewhere : bare",
+        &share(outside),
+        "<= x1.25",
+        outside / bare <= 1.25,
+    );
+    row(
+        "3. processor, stage and monitor inside : bare",
+        &share(inside),
+        "<= x1.60",
+        inside / bare <= 1.6,
+    );
+    let more = (second - outside) * 100.0;
+    row("3. a second WHIP output, % of a core", &format!("{more:.1}"), "<= 5", more <= 5.0);
+    near.stop().await;
+    far.stop().await;
+}
+
+/// From an order to the frame that follows it.
+pub async fn cuts(count: usize) {
+    let mut spec = config::builtin_show();
+    spec.profile.canvas = Canvas { width: 1280, height: 720, fps: 30 };
+    media::init().expect("GStreamer");
+    let (facts, mut reports) = tokio::sync::mpsc::channel(256);
+    tokio::spawn(async move { while reports.recv().await.is_some() {} });
+    let studio = Studio::start(&spec, &facts, 1).expect("a studio");
+    for input in &spec.inputs {
+        studio.start_input(input);
+    }
+    let scenes: Vec<_> = spec.scenes.iter().map(|s| spec.compose(s)).collect();
+    for scene in &scenes {
+        studio.take(Arc::clone(scene), Transition::CUT);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    let before = studio.frames();
+    let mut lags = Vec::new();
+    for n in 0..count {
+        let began = Instant::now();
+        let order = studio.take(Arc::clone(&scenes[n % scenes.len()]), Transition::CUT);
+        while studio.reached() < order {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        lags.push(began.elapsed().as_secs_f64() * 1000.0);
+        std::thread::sleep(Duration::from_micros(7919 * (n as u64 % 5)));
+    }
+    let after = studio.frames();
+    let (p50, worst) = (at(&mut lags, 0.5), at(&mut lags, 1.0));
+    row(
+        "4. order to the encoder, ms (p50, worst)",
+        &format!("{p50:.1}, {worst:.1}"),
+        "<= 33.3 + 5",
+        worst <= 38.4,
+    );
+    let (lost, again) = (after.skipped - before.skipped, after.repeated - before.repeated);
+    row(
+        &format!("4. frames lost, repeated, dropped in {count} cuts"),
+        &format!("{lost}, {again}, {}", after.dropped - before.dropped),
+        "0, 0, 0",
+        lost + again + (after.dropped - before.dropped) == 0,
+    );
+    tokio::task::spawn_blocking(move || studio.stop()).await.expect("stopped");
+}
+
+/// Sound against picture as the monitor has them.
+pub async fn skew(seconds: u64) {
+    let far = stage().await;
+    let show = Show::new(ONE, &[far.whip_url()]);
+    let hawker = Hawker::start(&["live", show.path()]);
+    let monitor = watch(&far).await;
+    let mut worst: f64 = 0.0;
+    let end = Instant::now() + Duration::from_secs(seconds);
+    while Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        worst = worst.max(monitor.figures(Instant::now()).av_skew_ms.unwrap_or(0.0).abs());
+    }
+    row(
+        "4. sound against picture by sender reports, worst, ms",
+        &format!("{worst:.1}"),
+        "<= 15",
+        worst <= 15.0 && worst > 0.0,
+    );
+    monitor.stop().await;
+    drop(hawker);
+    far.stop().await;
+}

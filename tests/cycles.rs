@@ -1,0 +1,148 @@
+//! Going live and ending, again and again: nothing is left in the engine. The engine is the real binary, the
+//! ingest a stage in this process. The long forms are `script/soak`'s.
+
+#[allow(dead_code, reason = "shared by several sets of tests")]
+#[path = "real/hawker.rs"]
+mod hawker_process;
+#[allow(dead_code, reason = "shared by several sets of tests")]
+#[path = "real/process.rs"]
+mod process;
+
+use std::time::{Duration, Instant};
+
+use hawker::{
+    engine::Handle,
+    remote,
+    show::{Command, OutputStatus, Show},
+    stage::{Stage, StageOptions},
+};
+use hawker_process::Place;
+
+/// What an engine holds of the system.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    descriptors: usize,
+    threads: usize,
+    resident_kib: u64,
+}
+
+fn held(pid: u32) -> Held {
+    let count =
+        |what: &str| std::fs::read_dir(format!("/proc/{pid}/{what}")).map_or(0, Iterator::count);
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let resident_kib = status
+        .lines()
+        .find_map(|l| l.strip_prefix("VmRSS:"))
+        .and_then(|v| v.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0);
+    Held { descriptors: count("fd"), threads: count("task"), resident_kib }
+}
+
+async fn until(handle: &Handle, what: &str, is: impl Fn(&Show) -> bool) {
+    let mut show = handle.show.clone();
+    let seen = tokio::time::timeout(Duration::from_secs(20), show.wait_for(|s| is(s))).await;
+    assert!(
+        matches!(seen, Ok(Ok(_))),
+        "waited in vain for {what}: {:?}",
+        handle.show.borrow().outputs
+    );
+}
+
+async fn cycle(handle: &Handle) {
+    handle.command(Command::GoLive { output: None }, true).await.unwrap();
+    until(handle, "all on air", |s| s.outputs.iter().all(|o| o.is_live())).await;
+    handle.command(Command::StopOutput { output: None }, true).await.unwrap();
+    let idle = |s: &Show| s.outputs.iter().all(|o| o.status == OutputStatus::Idle);
+    until(handle, "all off the air", idle).await;
+}
+
+fn cycles(count: usize, most_kib: u64) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let stage = Stage::start(StageOptions::default()).await.unwrap();
+        let place = Place::new();
+        let text = format!(
+            "title = \"cycles\"\n[[input]]\nid = \"ball\"\nkind = \"test\"\ntone-hz = 440\n\
+             [[scene]]\nid = \"one\"\nlayers = [\"ball\"]\n\
+             [[output]]\nid = \"far\"\nto = \"{}\"\n",
+            stage.whip_url()
+        );
+        let file = place.file("show.toml", &text);
+        let mut show = place.start(&["live", &file, "--standby"]);
+        show.event("show-started", 20);
+        let engine = place.engines()[0].unsigned_abs();
+        let handle = attach(&place).await;
+        // The first rounds fill caches, pools and the allocator.
+        for _ in 0..5.max(count / 10) {
+            cycle(&handle).await;
+        }
+        settle().await;
+        let before = held(engine);
+        for _ in 0..count {
+            cycle(&handle).await;
+        }
+        settle().await;
+        let after = held(engine);
+        assert_eq!(stage.figures().publishers, 0, "a session is left at the stage");
+        assert!(after.threads <= before.threads + 1, "threads: {before:?} {after:?}");
+        assert!(after.descriptors <= before.descriptors + 2, "descriptors: {before:?} {after:?}");
+        assert!(
+            after.resident_kib <= before.resident_kib + most_kib,
+            "memory: {before:?} {after:?}"
+        );
+        println!("{count} cycles: {before:?} -> {after:?}");
+        handle.command(Command::EndShow, true).await.unwrap();
+        assert_eq!(show.ended(20), 0);
+        stage.stop().await;
+    });
+}
+
+async fn attach(place: &Place) -> Handle {
+    let dirs: Vec<_> = place.folders().into_iter().map(|(_, dir)| dir.join("run")).collect();
+    let began = Instant::now();
+    loop {
+        if let Some(show) = remote::running(&dirs).first()
+            && let Ok(handle) = remote::attach(&show.socket).await
+        {
+            return handle;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "no show is running");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// What ends behind a session (sockets, threads of GStreamer) has ended after this.
+async fn settle() {
+    tokio::time::sleep(Duration::from_secs(2)).await;
+}
+
+#[test]
+fn going_live_and_ending_leaves_nothing_behind() {
+    cycles(12, 8 * 1024);
+}
+
+#[test]
+#[ignore = "minutes: script/soak"]
+fn soak_two_hundred_cycles_leak_nothing() {
+    cycles(200, 5 * 1024);
+}
+
+#[test]
+#[ignore = "minutes: script/soak"]
+fn soak_memory_stays_flat() {
+    let minutes: u64 =
+        std::env::var("HAWKER_SOAK_MINUTES").ok().and_then(|m| m.parse().ok()).unwrap_or(10);
+    let place = Place::new();
+    let time = format!("{}s", minutes * 60 + 90);
+    let mut show = place.start(&["rehearse", "--for", &time]);
+    show.event("output-live", 20);
+    let engine = place.engines()[0].unsigned_abs();
+    std::thread::sleep(Duration::from_mins(1));
+    let early = held(engine);
+    std::thread::sleep(Duration::from_secs(minutes * 60));
+    let late = held(engine);
+    println!("after 1 min {early:?}, after {} min {late:?}", minutes + 1);
+    assert!(late.resident_kib <= 150 * 1024, "{late:?}");
+    assert!(late.resident_kib <= early.resident_kib + 4 * 1024, "not flat: {early:?} {late:?}");
+    assert_eq!(show.ended(120), 0);
+}

@@ -1,0 +1,222 @@
+//! The console in a real terminal (tmux's), as an operator meets it: it comes, it goes, it is killed, and the
+//! show stays on air until somebody ends it.
+
+#[allow(dead_code, reason = "shared by three sets of tests")]
+#[path = "real/hawker.rs"]
+mod hawker_process;
+#[allow(dead_code, reason = "shared by three sets of tests")]
+#[path = "real/process.rs"]
+mod process;
+
+use std::{fs, path::PathBuf};
+
+use hawker_process::Place;
+use process::{run, tool, until};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+/// A terminal of 80x24 with a shell.
+struct Terminal {
+    socket: PathBuf,
+}
+
+impl Terminal {
+    fn open(place: &Place, columns: u32, rows: u32) -> Self {
+        let terminal = Self { socket: place.path(&format!("tmux-{columns}x{rows}")) };
+        let mut command = tool("tmux");
+        command.arg("-u").args(["-f", "/dev/null"]).arg("-S").arg(&terminal.socket);
+        command.args(["new-session", "-d", "-s", "desk"]);
+        command.args(["-x", &columns.to_string(), "-y", &rows.to_string()]);
+        command.args(["env", "-u", "ENV", "PS1=ready> ", "/bin/sh"]);
+        for (name, folder) in place.folders() {
+            command.env(name, folder);
+        }
+        command.env("LANG", "C.UTF-8").env("LC_ALL", "C.UTF-8");
+        command.env_remove("TMUX").env_remove("NO_COLOR").env_remove("HAWKER_LOG");
+        // hawker, and only hawker, is to fall over a GLib warning.
+        if let Some(fatal) = std::env::var_os("G_DEBUG") {
+            command.env("G_DEBUG", fatal);
+        }
+        let opened = run(&mut command, 10);
+        assert_eq!(opened.code, 0, "{opened:?}");
+        terminal.sees("ready>", 10);
+        terminal
+    }
+
+    fn tmux(&self, args: &[&str]) -> String {
+        let said = run(tool("tmux").arg("-u").arg("-S").arg(&self.socket).args(args), 10);
+        assert_eq!(said.code, 0, "{args:?}: {said:?}");
+        said.out
+    }
+
+    fn screen(&self) -> String {
+        self.tmux(&["capture-pane", "-p", "-t", "desk"])
+    }
+
+    fn ask(&self, what: &str) -> String {
+        let format = format!("#{{{what}}}");
+        self.tmux(&["display-message", "-p", "-t", "desk", &format]).trim().to_owned()
+    }
+
+    /// Presses a key.
+    fn press(&self, key: &str) {
+        self.tmux(&["send-keys", "-t", "desk", key]);
+    }
+
+    /// Types a command line.
+    fn type_line(&self, line: &str) {
+        self.tmux(&["send-keys", "-t", "desk", "-l", line]);
+        self.press("Enter");
+    }
+
+    /// Waits until a text is on the screen.
+    #[track_caller]
+    fn sees(&self, text: &str, seconds: u64) {
+        until(&format!("'{text}' on the screen"), seconds, || {
+            let screen = self.screen();
+            if screen.contains(text) { Ok(()) } else { Err(format!("The screen:\n{screen}")) }
+        });
+    }
+
+    /// The process that runs in the shell.
+    fn in_front(&self) -> Pid {
+        let shell = self.ask("pane_pid");
+        until("a process in the shell", 5, || {
+            let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
+            let children = children.map_err(|e| e.to_string())?;
+            let first = children.split_whitespace().next().and_then(|pid| pid.parse().ok());
+            first.and_then(Pid::from_raw).ok_or(children)
+        })
+    }
+
+    /// The terminal is as it was: no other screen, a cursor, no mouse, lines and echo.
+    #[track_caller]
+    fn is_restored(&self) {
+        for (what, wanted) in [("alternate_on", "0"), ("cursor_flag", "1"), ("mouse_any_flag", "0")]
+        {
+            assert_eq!(self.ask(what), wanted, "{what}\n{}", self.screen());
+        }
+        self.type_line("clear; stty -a | tr ';' '\\n'; echo that is all");
+        self.sees("that is all", 5);
+        let modes = self.screen();
+        let has = |word: &str| modes.split_whitespace().any(|w| w == word);
+        assert!(has("icanon") && has("echo") && has("isig") && has("icrnl"), "{modes}");
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = run(tool("tmux").arg("-S").arg(&self.socket).arg("kill-server"), 5);
+    }
+}
+
+const HAWKER: &str = env!("CARGO_BIN_EXE_hawker");
+
+#[track_caller]
+fn only_engine(place: &Place) -> i32 {
+    let engines = place.engines();
+    assert_eq!(engines.len(), 1, "{engines:?}");
+    engines[0]
+}
+
+#[track_caller]
+fn assert_on_air(place: &Place, engine: i32) {
+    let shows = place.run(&["shows"], 10);
+    assert_eq!(shows.code, 0, "{shows:?}");
+    assert!(shows.out.contains(&engine.to_string()), "{shows:?}");
+    assert!(shows.out.contains("Built-in show"), "{shows:?}");
+}
+
+#[test]
+fn the_show_outlives_its_console() {
+    let place = Place::new();
+    let terminal = Terminal::open(&place, 80, 24);
+    let events = place.path("events.jsonl");
+    terminal.type_line(&format!("{HAWKER} rehearse --events {}; echo left $?", events.display()));
+    terminal.sees("REHEARSAL", 30);
+    terminal.sees("ON AIR", 20);
+    terminal.sees("PROGRAM  Ball", 10);
+    let engine = only_engine(&place);
+
+    // A scene's key previews it, Enter takes it.
+    terminal.press("2");
+    terminal.sees("PREVIEW  Bars in the", 10);
+    terminal.sees("PROGRAM  Ball", 10);
+    terminal.press("Enter");
+    terminal.sees("PROGRAM  Bars in the", 10);
+    terminal.sees("PREVIEW  Ball", 10);
+
+    // One q asks, the second leaves, and the show stays.
+    terminal.press("q");
+    terminal.sees("again", 10);
+    terminal.press("q");
+    terminal.sees("left 0", 10);
+    terminal.sees("goes on", 10);
+    terminal.is_restored();
+    assert_on_air(&place, engine);
+
+    // A console that is killed cannot say goodbye; the show does not mind.
+    terminal.type_line(&format!("clear; {HAWKER} attach"));
+    terminal.sees("PROGRAM  Bars in the", 10);
+    kill_process(terminal.in_front(), Signal::KILL).unwrap();
+    until("the console is missed", 10, || {
+        let told = fs::read_to_string(&events).map_err(|e| e.to_string())?;
+        let last = told.lines().rev().find(|l| l.contains("consoles-changed")).unwrap_or("");
+        if last.contains("\"attached\":0") { Ok(()) } else { Err(told) }
+    });
+    assert_on_air(&place, engine);
+    let told = fs::read_to_string(&events).unwrap();
+    assert!(!told.contains("output-failed") && !told.contains("program-failed"), "{told}");
+
+    // Taken up again in another terminal, as it was left.
+    let other = Terminal::open(&place, 100, 30);
+    other.type_line(&format!("{HAWKER} attach; echo left $?"));
+    other.sees("PROGRAM  Bars in the", 10);
+    other.sees("ON AIR", 10);
+    assert_eq!(only_engine(&place), engine);
+
+    // Ended from elsewhere: never by accident, then at once; the console says so and goes.
+    let unsure = place.run(&["end"], 10);
+    assert_eq!(unsure.code, 2, "{unsure:?}");
+    assert!(unsure.err.contains("--yes"), "{unsure:?}");
+    assert_on_air(&place, engine);
+    let ended = place.run(&["end", "--yes"], 20);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    other.sees("left 0", 10);
+    other.is_restored();
+    until("the engine is gone", 5, || {
+        let alive = Pid::from_raw(engine).is_some_and(|pid| test_kill_process(pid).is_ok());
+        if alive { Err(format!("process {engine}")) } else { Ok(()) }
+    });
+    let shows = place.run(&["shows"], 10);
+    assert_eq!((shows.code, shows.out.as_str()), (0, ""), "{shows:?}");
+    assert_eq!(place.left_behind(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn no_stray_key_ends_a_show_and_a_small_terminal_says_so() {
+    let place = Place::new();
+    let terminal = Terminal::open(&place, 50, 15);
+    terminal.type_line(&format!("{HAWKER}; echo left $?"));
+    terminal.sees("too small", 30);
+    terminal.tmux(&["resize-window", "-t", "desk", "-x", "80", "-y", "24"]);
+    terminal.sees("ON AIR", 20);
+    let engine = only_engine(&place);
+
+    // E arms; anything but y disarms.
+    terminal.press("E");
+    terminal.sees("ARMED", 10);
+    terminal.press("Escape");
+    until("the question is gone", 5, || {
+        let screen = terminal.screen();
+        if screen.contains("ARMED") { Err(screen) } else { Ok(()) }
+    });
+    assert_on_air(&place, engine);
+
+    terminal.press("E");
+    terminal.sees("ARMED", 10);
+    terminal.press("y");
+    terminal.sees("left 0", 15);
+    terminal.is_restored();
+    assert_eq!(place.engines(), Vec::<i32>::new());
+    assert_eq!(place.left_behind(), Vec::<PathBuf>::new());
+}
