@@ -58,9 +58,8 @@ fn set_up(source: &gst::Element) {
         "srtsrc" => source.set_property("latency", JITTER_MS as i32),
         "souphttpsrc" => {
             source.set_property("timeout", (TIMEOUT_US / 1_000_000) as u32);
-            // The show tries again, with a back-off, and says so meanwhile. Without any retry of its own
-            // the element does not say what went wrong.
-            source.set_property("retries", 1_i32);
+            // The show tries again, with a back-off, and says so meanwhile.
+            source.set_property("retries", 0_i32);
         }
         _ => {}
     }
