@@ -1,5 +1,13 @@
 //! Inputs for real: each kind delivers, at its rate, with true times, and leaves nothing behind.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a test says what it saw, and ends when something is not there"
+)]
+
 #[path = "inputs/files.rs"]
 mod files;
 #[path = "inputs/network.rs"]
@@ -198,4 +206,18 @@ fn starting_and_stopping_leaves_nothing_behind() {
     // Other tests of this binary have descriptors of their own: 50 leaks would show all the same.
     let grown = count("fd").saturating_sub(descriptors);
     assert!(grown < 40, "{grown} descriptors more after 50 rounds");
+}
+
+#[test]
+fn a_camera_that_is_not_there_is_refused_in_words() {
+    let watcher = Watcher::new();
+    let device = Some("no such camera".to_owned());
+    let error = watcher.try_start(InputKind::Camera { device }).unwrap_err();
+    // It may be plugged in later.
+    assert_eq!(error.kind(), FailureKind::Passing);
+    let said = error.to_string();
+    assert!(
+        said.contains("no camera 'no such camera'") && said.contains("hawker devices"),
+        "{said}"
+    );
 }

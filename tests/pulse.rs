@@ -1,6 +1,14 @@
 //! A real sound server: speech goes in, a microphone input hears it, and the server's death is survived.
 //! The server and all that talk to it are child processes; this process's environment stays as it is.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a test says what it saw, and ends when something is not there"
+)]
+
 #[path = "inputs/watcher.rs"]
 mod watcher;
 

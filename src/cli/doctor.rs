@@ -35,34 +35,32 @@ fn table(findings: &[Finding]) -> String {
         findings.iter().map(|f| of(f).chars().count()).max().unwrap_or_default()
     };
     let (what, detail) = (wide(|f| &f.what), wide(|f| &f.detail));
-    let mut text = String::new();
+    let mut lines: Vec<String> = Vec::new();
     let mut group = None;
     for finding in findings {
         if group.replace(finding.group) != Some(finding.group) {
-            let gap = if text.is_empty() { "" } else { "\n" };
-            text.push_str(&format!("{gap}{}\n", finding.group.name()));
+            lines.extend((!lines.is_empty()).then(String::new));
+            lines.push(finding.group.name().to_owned());
         }
         let mark = match finding.severity {
             Severity::Ok => "ok",
             Severity::Optional => "optional",
             Severity::Missing => "MISSING",
         };
-        text.push_str(&format!(
-            "  {mark:<8}  {:<what$}  {:<detail$}  {}\n",
+        lines.push(format!(
+            "  {mark:<8}  {:<what$}  {:<detail$}  {}",
             finding.what, finding.detail, finding.found
         ));
-        if let Some(fix) = &finding.fix {
-            text.push_str(&format!("            -> {fix}\n"));
-        }
+        lines.extend(finding.fix.as_ref().map(|fix| format!("            -> {fix}")));
     }
-    let optional = findings.iter().filter(|f| f.severity == Severity::Optional).count();
-    let missing = findings.iter().filter(|f| f.severity == Severity::Missing).count();
-    text.push_str(&match (missing, optional) {
-        (0, 0) => "\nNothing is missing.\n".to_owned(),
-        (0, n) => format!("\nEvery show can run; {n} optional thing(s) above are not there.\n"),
-        (m, _) => format!("\nNo show can run before {m} thing(s) marked MISSING are there.\n"),
+    let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
+    lines.push(String::new());
+    lines.push(match (count(Severity::Missing), count(Severity::Optional)) {
+        (0, 0) => "Nothing is missing.".to_owned(),
+        (0, n) => format!("Every show can run; of what only some shows need, {n} not there."),
+        (m, _) => format!("No show can run before what is marked MISSING ({m}) is there."),
     });
-    text
+    lines.join("\n")
 }
 
 #[cfg(test)]
@@ -88,7 +86,7 @@ mod tests {
             text,
             "program\n  ok        a       for it  found\n\n\
              inputs\n  MISSING   longer  for it  found\n            -> install it\n\n\
-             No show can run before 1 thing(s) marked MISSING are there.\n"
+             No show can run before what is marked MISSING (1) is there."
         );
     }
 }

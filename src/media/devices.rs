@@ -72,7 +72,7 @@ pub fn list() -> Result<Vec<Device>, MediaError> {
     super::init()?;
     let mut found: Vec<Device> = Vec::new();
     for class in [Class::Camera, Class::Microphone] {
-        found.extend(seen(class)?.iter().map(|device| describe(device, class)));
+        found.extend(seen(class).iter().map(|device| describe(device, class)));
     }
     if let Ok(display) = std::env::var("DISPLAY")
         && !display.is_empty()
@@ -98,7 +98,7 @@ pub fn open(class: Class, wanted: &str) -> Result<gst::Element, MediaError> {
 
 /// The device called `wanted`, or the first.
 pub fn find(class: Class, wanted: Option<&str>) -> Result<gst::Device, MediaError> {
-    let all = seen(class)?;
+    let all = seen(class);
     let names: Vec<String> = all.iter().map(|d| format!("'{}'", d.display_name())).collect();
     all.into_iter().find(|d| wanted.is_none_or(|w| d.display_name() == w || id(d) == w)).ok_or_else(
         || {
@@ -112,16 +112,16 @@ pub fn find(class: Class, wanted: Option<&str>) -> Result<gst::Device, MediaErro
     )
 }
 
-fn seen(class: Class) -> Result<Vec<gst::Device>, MediaError> {
+fn seen(class: Class) -> Vec<gst::Device> {
     let monitor = gst::DeviceMonitor::new();
     let filter = if class == Class::Camera { "Video/Source" } else { "Audio/Source" };
     if monitor.add_filter(Some(filter), None).is_none() || monitor.start().is_err() {
         // No provider for this class is installed, or none runs: then there is no device.
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let devices = monitor.devices().into_iter().collect();
     monitor.stop();
-    Ok(devices)
+    devices
 }
 
 fn property(device: &gst::Device, names: &[&str]) -> Option<String> {

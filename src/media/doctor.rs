@@ -200,7 +200,8 @@ const fn grade(there: bool, needed: bool) -> Severity {
 }
 
 fn encoders() -> Vec<Finding> {
-    let tried: Vec<(&str, bool, Option<Result<(), String>>)> = ENCODERS
+    type Tried = (&'static str, bool, Option<Result<(), String>>);
+    let tried: Vec<Tried> = ENCODERS
         .iter()
         .map(|(name, hard)| {
             (*name, *hard, gst::ElementFactory::find(name).is_some().then(|| try_encoder(name)))

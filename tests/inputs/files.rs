@@ -114,3 +114,18 @@ fn a_cover_stands_as_long_as_its_sound_plays() {
         }
     }
 }
+
+#[test]
+fn a_file_may_be_stopped_at_any_moment() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("film.mkv");
+    super::watcher::film(&path, 1);
+    for round in 0..60_u64 {
+        let watcher = Watcher::new();
+        let source = watcher.start(InputKind::File { path: path.clone(), repeat: true });
+        // The moment is what is tried, not a condition: from before the first frame to after the first round.
+        std::thread::sleep(std::time::Duration::from_millis(round * round / 3));
+        gone(source);
+        assert!(watcher.seen.lock().unwrap().failed.is_empty(), "round {round}");
+    }
+}

@@ -49,7 +49,7 @@ fn answer(mut stream: TcpStream, serve: &Serve) -> Option<()> {
             Serve::Files(dir) => (dir.join(name), usize::MAX),
             Serve::Stall(file, at_most) => (file.clone(), *at_most),
             Serve::Silence => {
-                std::thread::sleep(Duration::from_secs(60));
+                std::thread::sleep(Duration::from_mins(1));
                 return None;
             }
         };
@@ -60,7 +60,7 @@ fn answer(mut stream: TcpStream, serve: &Serve) -> Option<()> {
         write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", bytes.len()).ok()?;
         stream.write_all(&bytes[..bytes.len().min(at_most)]).ok()?;
         if at_most < bytes.len() {
-            std::thread::sleep(Duration::from_secs(60));
+            std::thread::sleep(Duration::from_mins(1));
         }
     }
 }

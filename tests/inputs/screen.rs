@@ -117,7 +117,7 @@ fn a_process_with_a_screen() {
     let _source = watcher.start(screen(&display, None));
     watcher.until(20, |s| (!s.frames.is_empty()).then_some(()));
     println!("@up");
-    std::thread::sleep(Duration::from_secs(60));
+    std::thread::sleep(Duration::from_mins(1));
 }
 
 #[test]

@@ -70,7 +70,7 @@ impl Arrival {
         let (running, now_i) = (running as i64, now as i64);
         let shift = self.shift.get_or_insert(now_i - running);
         let late = now_i - running - *shift;
-        if late < 0 || late > Self::JUMP {
+        if !(0..=Self::JUMP).contains(&late) {
             *shift += late;
             self.least_late = 0;
             self.since = now;

@@ -102,7 +102,13 @@ struct Parts {
     pace: Pace,
     round: Option<Arc<Loop>>,
     /// Where picture and sound go.
-    ends: Mutex<(Option<gst::glib::WeakRef<gst::Pad>>, Option<gst::glib::WeakRef<gst::Pad>>)>,
+    ends: Mutex<Ends>,
+}
+
+#[derive(Default)]
+struct Ends {
+    picture: Option<gst::glib::WeakRef<gst::Pad>>,
+    sound: Option<gst::glib::WeakRef<gst::Pad>>,
 }
 
 impl Parts {
@@ -114,8 +120,8 @@ impl Parts {
         let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         let video = name.starts_with("video/");
         let end = match (video, name.starts_with("audio/")) {
-            (true, _) => &mut ends.0,
-            (_, true) => &mut ends.1,
+            (true, _) => &mut ends.picture,
+            (_, true) => &mut ends.sound,
             // Subtitles are not wanted, and left alone.
             _ => return true,
         };

@@ -188,13 +188,15 @@ fn explain(error: &gst::message::Error) -> (String, FailureKind) {
     let said = without_secrets(&e.to_string());
     let said = said.trim_end_matches('.');
     let from = error.src().and_then(|src| src.downcast_ref::<gst::Element>()?.factory());
-    if from.is_some_and(|factory| factory.name() == "pulsesrc") {
-        return (
-            format!(
-                "the sound server went away or refused ({said}): check that PulseAudio or PipeWire runs"
-            ),
-            Passing,
-        );
+    let from = from.map(|factory| factory.name().to_string()).unwrap_or_default();
+    if from == "pulsesrc" {
+        let check = "check that PulseAudio or PipeWire runs";
+        return (format!("the sound server went away or refused ({said}): {check}"), Passing);
+    }
+    // All it says of a connection that does not come about.
+    if from == "souphttpsrc" && e.kind::<gst::StreamError>() == Some(gst::StreamError::Failed) {
+        let check = "check the address, and that the server runs";
+        return (format!("the server does not answer, or broke off: {check}"), Passing);
     }
     if let Some(kind) = e.kind::<gst::ResourceError>() {
         return match kind {
@@ -207,6 +209,14 @@ fn explain(error: &gst::message::Error) -> (String, FailureKind) {
             ),
             gst::ResourceError::Busy => {
                 (format!("{said}: another program uses it; close that program"), Passing)
+            }
+            gst::ResourceError::Seek => {
+                (format!("the sender stopped and cannot go on from there ({said})"), Passing)
+            }
+            gst::ResourceError::OpenRead
+            | gst::ResourceError::OpenReadWrite
+            | gst::ResourceError::Read => {
+                (format!("{said}: check the address, and that it is there and sends"), Passing)
             }
             _ => (said.to_owned(), Passing),
         };
@@ -225,7 +235,9 @@ fn explain(error: &gst::message::Error) -> (String, FailureKind) {
             gst::StreamError::Demux | gst::StreamError::Decode | gst::StreamError::Format => {
                 (format!("{said}: the data is damaged or cut short"), Passing)
             }
-            _ => (format!("{said}: the stream broke"), Passing),
+            _ => {
+                (format!("the stream broke ({said}): check the source and its connection"), Passing)
+            }
         };
     }
     if e.kind::<gst::CoreError>() == Some(gst::CoreError::MissingPlugin) {

@@ -39,7 +39,8 @@ pub fn build(build: &Build<'_>, uri: &Url) -> Result<Plan, MediaError> {
         None
     });
     // A playlist is several requests before the first frame.
-    let patience = if uri.path().ends_with(".m3u8") { PLAYLIST_PATIENCE } else { PATIENCE };
+    let playlist = uri.path().to_ascii_lowercase().ends_with(".m3u8");
+    let patience = if playlist { PLAYLIST_PATIENCE } else { PATIENCE };
     Ok(if paced { Plan::Play { round: None, patience } } else { Plan::Live { patience } })
 }
 
