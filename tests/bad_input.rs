@@ -1,6 +1,13 @@
 //! What goes wrong before and during a show: each time a clear message, the right exit code, and nothing left
 //! behind. The real program, on loopback.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says it by failing"
+)]
+
 #[allow(dead_code, reason = "shared by three sets of tests")]
 #[path = "real/hawker.rs"]
 mod hawker_process;

@@ -1,6 +1,13 @@
 //! The main job, end to end: the real program, real inputs, and a real browser that says what it sees and
 //! hears. Nothing here is believed that the browser does not confirm.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says it by failing"
+)]
+
 #[allow(dead_code, reason = "shared by three sets of tests")]
 #[path = "real/hawker.rs"]
 mod hawker_process;

@@ -1,6 +1,13 @@
 //! Going live and ending, again and again: nothing is left in the engine. The engine is the real binary, the
 //! ingest a stage in this process. The long forms are `script/soak`'s.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says it by failing"
+)]
+
 #[allow(dead_code, reason = "shared by several sets of tests")]
 #[path = "real/hawker.rs"]
 mod hawker_process;

@@ -5,6 +5,13 @@
 //! marks, and every path is spelt out in full, braces and all. The tests at the end show that it can
 //! fail.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says it by failing"
+)]
+
 use std::{fs, path::Path};
 
 /// The floors from the ground up. A room imports from lower rows only.

@@ -1,6 +1,13 @@
 //! A WHIP server that is not ours takes the publish: GStreamer's `whipserversrc`, which answers, receives and
 //! decodes by itself.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says it by failing"
+)]
+
 #[allow(dead_code, reason = "shared by several sets of tests")]
 #[path = "real/hawker.rs"]
 mod hawker_process;

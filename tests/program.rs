@@ -1,6 +1,13 @@
 //! The program with real GStreamer: it ticks whatever its inputs do, and a cut neither loses nor repeats a
 //! frame.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says it by failing"
+)]
+
 use std::{
     collections::BTreeSet,
     sync::Arc,

@@ -1,6 +1,13 @@
 //! The console in a real terminal (tmux's), as an operator meets it: it comes, it goes, it is killed, and the
 //! show stays on air until somebody ends it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says it by failing"
+)]
+
 #[allow(dead_code, reason = "shared by three sets of tests")]
 #[path = "real/hawker.rs"]
 mod hawker_process;

@@ -1,5 +1,12 @@
 //! The corpus: every good show loads, and what is said of every bad one is written down, word for word.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says it by failing"
+)]
+
 use std::{
     fs,
     path::{Path, PathBuf},

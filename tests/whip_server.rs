@@ -1,6 +1,13 @@
 //! WHIP over real sockets against a scripted server: what is sent, and what the operator reads. Loopback only;
 //! every wait is for a condition, and bounded.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says it by failing"
+)]
+
 #[path = "whip_server/fake.rs"]
 mod fake;
 

@@ -21,7 +21,7 @@ fn main() {
     if let Ok(url) = std::env::var("HAWKER_BENCH_PEER") {
         hawker::media::init().expect("GStreamer");
         let _peer = peer::Peer::start(&url, hawker::stage::clock::this_boot());
-        std::thread::sleep(std::time::Duration::from_secs(3600));
+        std::thread::sleep(std::time::Duration::from_hours(1));
         return;
     }
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();

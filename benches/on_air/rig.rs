@@ -2,6 +2,7 @@
 //! that measures, and the processor time the system booked on a process.
 
 use std::{
+    fmt::Write,
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -85,7 +86,7 @@ impl Show {
              [[input]]\nid = \"second\"\nkind = \"test\"\npattern = \"bars\"\n{scene}"
         );
         for (n, url) in ingests.iter().enumerate() {
-            text += &format!("[[output]]\nid = \"out-{n}\"\nto = \"{url}\"\n");
+            let _ = write!(text, "[[output]]\nid = \"out-{n}\"\nto = \"{url}\"\n");
         }
         let path = std::env::temp_dir().join(format!("hawker-bench-{}.toml", rand()));
         std::fs::write(&path, text).expect("a show file");
@@ -144,7 +145,7 @@ pub fn cpu(pid: u32) -> Duration {
 pub fn cpu_share(pid: u32, seconds: u64) -> f64 {
     let (before, begin) = (cpu(pid), Instant::now());
     std::thread::sleep(Duration::from_secs(seconds));
-    (cpu(pid) - before).as_secs_f64() / begin.elapsed().as_secs_f64()
+    cpu(pid).saturating_sub(before).as_secs_f64() / begin.elapsed().as_secs_f64()
 }
 
 /// The value below which that share of the sorted values lies.

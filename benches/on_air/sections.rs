@@ -97,7 +97,7 @@ async fn delays(watch: &mut Watch, seconds: u64) -> Delays {
         gst_app::AppSinkCallbacks::builder()
             .new_sample(move |sink| {
                 let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-                let pts = sample.buffer().and_then(gst::BufferRef::pts).map(|p| p.nseconds());
+                let pts = sample.buffer().and_then(|b| b.pts()).map(|p| p.nseconds());
                 if let Some(captured) = pts.and_then(|p| lookup.lock().expect("a map").remove(&p)) {
                     let ms = (clock::mono_ns() - captured) as f64 / 1e6;
                     results.lock().expect("a list").push(ms);
@@ -220,7 +220,7 @@ pub fn bare() -> ! {
     ))
     .expect("the bare pipeline");
     pipeline.set_state(gst::State::Playing).expect("it plays");
-    std::thread::sleep(Duration::from_secs(3600));
+    std::thread::sleep(Duration::from_hours(1));
     std::process::exit(0)
 }
 

@@ -464,7 +464,7 @@ impl Shared {
                 let _ = meter.add_frames_f32(&block);
             }
             block_number += 1;
-            if block_number % 10 == 0 {
+            if block_number.is_multiple_of(10) {
                 *lock(&self.sound) = SoundFigures {
                     level: mixer.take_level(),
                     limiter_db: mixer.take_reduction(),

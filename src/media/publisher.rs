@@ -371,7 +371,7 @@ impl Drop for Publisher {
 fn read_stats(reply: &gst::StructureRef, ssrcs: (u32, u32), now_ns: u64, sample: &mut StatsSample) {
     let mut bytes = 0;
     let (mut rtt, mut loss) = (None, None);
-    for (_, value) in reply.iter() {
+    for (_, value) in reply {
         let Ok(entry) = value.get::<gst::Structure>() else { continue };
         let Ok(ssrc) = entry.get::<u32>("ssrc") else { continue };
         if ssrc != ssrcs.0 && ssrc != ssrcs.1 {

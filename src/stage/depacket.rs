@@ -297,7 +297,9 @@ mod tests {
     fn behind_a_gap_nothing_is_shown_before_a_key_frame() {
         let at = Instant::now();
         let mut depacket = Depacket::default();
-        key(10, 0, at).into_iter().for_each(|p| depacket.push(p));
+        for packet in key(10, 0, at) {
+            depacket.push(packet);
+        }
         depacket.push(packet(14, 6000, true, &[0x41, 7], at));
         assert_eq!(depacket.frames().len(), 1);
         depacket.expire(at + PATIENCE / 2);
@@ -305,7 +307,9 @@ mod tests {
         depacket.expire(at + PATIENCE);
         assert!(depacket.wants_key());
         assert!(depacket.frames().is_empty());
-        key(15, 9000, at).into_iter().for_each(|p| depacket.push(p));
+        for packet in key(15, 9000, at) {
+            depacket.push(packet);
+        }
         assert_eq!(depacket.frames().len(), 1);
         assert!(!depacket.wants_key());
     }
@@ -317,7 +321,9 @@ mod tests {
         let [a, b, _] = key(10, 0, at);
         depacket.push(a);
         depacket.push(b);
-        key(12, 90_000, at).into_iter().for_each(|p| depacket.push(p));
+        for packet in key(12, 90_000, at) {
+            depacket.push(packet);
+        }
         let frames = depacket.frames();
         assert_eq!(frames.iter().map(|f| f.rtp).collect::<Vec<_>>(), [90_000]);
     }

@@ -96,7 +96,7 @@ pub struct Vp8<'a> {
 /// Reads a VP8 payload; `None` when it is broken.
 pub fn vp8(payload: &[u8]) -> Option<Vp8<'_>> {
     let (head, mut rest) = payload.split_first()?;
-    let first = head & 0x10 != 0 && head & 0x0f == 0;
+    let first = head & 0x10 != 0 && head.trailing_zeros() >= 4;
     if head & 0x80 != 0 {
         let (extended, tail) = rest.split_first()?;
         rest = tail;

@@ -496,7 +496,7 @@ impl Loop {
                     },
                     Event::KeyframeRequest(_) if session.role == Role::Viewer => key_wanted = true,
                     Event::RtpPacket(packet) if session.role == Role::Publisher => {
-                        packets.push(packet)
+                        packets.push(packet);
                     }
                     _ => {}
                 },
