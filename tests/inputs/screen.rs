@@ -32,6 +32,25 @@ fn a_screen_is_seen_at_its_rate() {
     }
 }
 
+#[test]
+fn a_screen_at_one_frame_a_second_does_not_look_stale() {
+    let (_server, display) = x_server("640x360");
+    let watcher = Watcher::new();
+    let source = watcher.start(InputKind::Screen {
+        display: Some(display),
+        region: None,
+        pointer: true,
+        fps: Some(1),
+    });
+    watcher.until(20, |s| (s.frames.last()?.1 - s.frames[0].1 > 4_000_000_000).then_some(()));
+    gone(source);
+    let seen = watcher.seen.lock().unwrap();
+    assert!(seen.failed.is_empty(), "{:?}", seen.failed);
+    for pair in seen.frames.windows(2) {
+        assert!(pair[1].1 - pair[0].1 < 320_000_000, "the slate would show between two frames");
+    }
+}
+
 fn median(mut of: Vec<i64>) -> f64 {
     of.sort_unstable();
     of[of.len() / 2] as f64 / 1e6

@@ -311,7 +311,6 @@ impl Run {
                     return self.hold(&still.frame()?);
                 }
                 (Some(Note::Round), Plan::Play { round: Some(round), .. }) => round.again()?,
-                (Some(Note::End), Plan::Still(_)) => {}
                 (Some(Note::End), Plan::Play { .. }) => {
                     self.delivery.end();
                     return Ok(());
