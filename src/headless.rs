@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
-    sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel},
+    sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     time::Duration,
 };
 
@@ -117,7 +117,7 @@ struct Writer {
 impl Writer {
     fn start(to: Box<dyn Write + Send>) -> io::Result<Self> {
         let (lines, queue) = sync_channel(QUEUE);
-        let (tell, done) = channel();
+        let (tell, done) = sync_channel(1);
         std::thread::Builder::new()
             .name("events".into())
             .spawn(move || write_all(to, &queue, &tell))?;
@@ -147,7 +147,7 @@ impl Writer {
     }
 }
 
-fn write_all(to: Box<dyn Write + Send>, queue: &Receiver<Vec<u8>>, tell: &Sender<()>) {
+fn write_all(to: Box<dyn Write + Send>, queue: &Receiver<Vec<u8>>, tell: &SyncSender<()>) {
     let mut to = BufWriter::new(to);
     let written = (|| -> io::Result<()> {
         while let Ok(line) = queue.recv() {

@@ -6,7 +6,7 @@ use std::{
     io::{self, BufWriter, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
-    sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel},
+    sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     time::Duration,
 };
 
@@ -30,7 +30,7 @@ impl Journal {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         write_line(&mut file, opening)?;
         let (lines, queue) = sync_channel(QUEUE);
-        let (tell, done) = channel();
+        let (tell, done) = sync_channel(1);
         std::thread::Builder::new()
             .name("journal".into())
             .spawn(move || write_all(file, &queue, &tell))?;
@@ -65,7 +65,7 @@ impl Journal {
     }
 }
 
-fn write_all(file: File, queue: &Receiver<Vec<u8>>, tell: &Sender<()>) {
+fn write_all(file: File, queue: &Receiver<Vec<u8>>, tell: &SyncSender<()>) {
     let mut to = BufWriter::new(file);
     let written = (|| -> io::Result<()> {
         while let Ok(line) = queue.recv() {

@@ -1,3 +1,5 @@
+//! Tests of the show file: good ones, bad ones, and whatever chance makes of them.
+
 use std::{collections::BTreeSet, path::PathBuf};
 
 use proptest::prelude::*;
