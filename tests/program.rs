@@ -149,6 +149,57 @@ fn a_missing_input_does_not_stop_the_program() {
 }
 
 #[test]
+fn the_console_gets_its_picture() {
+    let spec = spec();
+    let (studio, _reports) = started(&spec);
+    studio.look(Some((64, 36)));
+    let picture = studio.picture();
+    wait("a picture that is not one colour", || {
+        picture.borrow().as_ref().is_some_and(|p| {
+            assert_eq!((p.width, p.height, p.rgb.len()), (64, 36, 64 * 36 * 3));
+            p.rgb.iter().any(|v| v.abs_diff(p.rgb[0]) > 40)
+        })
+    });
+    studio.look(None);
+    wait("no picture", || picture.borrow().is_none());
+    studio.stop();
+}
+
+#[test]
+fn an_input_of_another_rate_and_size_is_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let film = folder.path().join("film.mkv");
+    media::init().unwrap();
+    let make = format!(
+        "videotestsrc num-buffers=50 pattern=white ! video/x-raw,width=320,height=240,framerate=25/1 \
+         ! vp8enc deadline=1 ! matroskamux ! filesink location={}",
+        film.display()
+    );
+    let pipeline = gst::parse::launch(&make).unwrap();
+    gst::prelude::ElementExt::set_state(&pipeline, gst::State::Playing).unwrap();
+    let bus = gst::prelude::ElementExt::bus(&pipeline).unwrap();
+    bus.timed_pop_filtered(gst::ClockTime::from_seconds(20), &[gst::MessageType::Eos]).unwrap();
+    gst::prelude::ElementExt::set_state(&pipeline, gst::State::Null).unwrap();
+    let mut spec = spec();
+    spec.inputs[1].kind = InputKind::File { path: film, repeat: true };
+    let (studio, _reports) = started(&spec);
+    studio.take(spec.compose(&spec.scenes[2]), Transition::CUT);
+    studio.look(Some((64, 36)));
+    let picture = studio.picture();
+    wait("the white of the film in the right half", || {
+        let shown = picture.borrow().clone();
+        shown.is_some_and(|p| {
+            let at = |x: usize, y: usize| p.rgb[(y * 64 + x) * 3];
+            at(48, 18) > 200
+        })
+    });
+    let at = studio.frames();
+    wait("frames", || studio.frames().composed > at.composed + 60);
+    assert_eq!(studio.frames().dropped, at.dropped, "no frame was lost for want of a conversion");
+    studio.stop();
+}
+
+#[test]
 fn what_is_heard_is_metered_and_panic_is_silent() {
     let spec = spec();
     let (studio, _reports) = started(&spec);

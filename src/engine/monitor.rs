@@ -22,7 +22,34 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(300), Duration::from_
 /// From the offer until media may flow.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
-type Current = Arc<Mutex<Option<Arc<Watch>>>>;
+/// The session that watches now, and what those before it saw.
+#[derive(Default)]
+struct Kept {
+    now: Option<Arc<Watch>>,
+    before: Option<MonitorReport>,
+}
+
+type Current = Arc<Mutex<Kept>>;
+
+fn kept(current: &Current) -> std::sync::MutexGuard<'_, Kept> {
+    current.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Kept {
+    fn report(&self) -> Option<MonitorReport> {
+        let now = self.now.as_ref().filter(|w| w.has_frames()).map(|w| w.report());
+        match (self.before.clone(), now) {
+            (Some(before), Some(now)) => Some(before.followed_by(now)),
+            (before, now) => before.or(now),
+        }
+    }
+
+    /// Another session takes the place of the one that watched.
+    fn change(&mut self, to: Option<Arc<Watch>>) -> Option<Arc<Watch>> {
+        self.before = self.report();
+        std::mem::replace(&mut self.now, to)
+    }
+}
 
 /// A monitor that keeps itself going.
 pub struct Monitor {
@@ -40,18 +67,15 @@ impl Monitor {
         Self { current, stop, task }
     }
 
-    fn watch(&self) -> Option<Arc<Watch>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// What it sees now; `None` until it has seen a frame.
     pub fn figures(&self) -> Option<WatchFigures> {
-        self.watch().filter(|w| w.has_frames()).map(|w| w.figures(Instant::now()))
+        let watch = kept(&self.current).now.clone();
+        watch.filter(|w| w.has_frames()).map(|w| w.figures(Instant::now()))
     }
 
-    /// What its session has seen so far.
+    /// What it has seen so far, over all its sessions.
     pub fn report(&self) -> Option<MonitorReport> {
-        self.watch().filter(|w| w.has_frames()).map(|w| w.report())
+        kept(&self.current).report()
     }
 
     /// Ends it: DELETE, then its thread.
@@ -79,7 +103,7 @@ async fn keep(
         // Cut short by the order to stop.
         let _ = timeout(wait, stopped.wait_for(|stop| *stop)).await;
     }
-    let last = current.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let last = kept(&current).change(None);
     if let Some(watch) = last.and_then(Arc::into_inner) {
         watch.stop().await;
     }
@@ -96,7 +120,11 @@ async fn session(
     let mut state = watch.state();
     let mut talk = open(link, url.clone(), token, offer, Role::Whep);
     let answer = loop {
-        match timeout(CONNECT_DEADLINE, talk.events.recv()).await {
+        let news = tokio::select! {
+            news = timeout(CONNECT_DEADLINE, talk.events.recv()) => news,
+            _ = stopped.wait_for(|stop| *stop) => return Ok(()),
+        };
+        match news {
             Ok(Some(WhipEvent::Answer(sdp))) => break sdp,
             Ok(Some(WhipEvent::Established)) => {}
             Ok(Some(WhipEvent::Failed { sentence, .. })) => return Err(sentence),
@@ -105,7 +133,10 @@ async fn session(
         }
     };
     watch.answer(&answer).map_err(|e| e.to_string())?;
-    *current.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(watch));
+    let old = kept(current).change(Some(Arc::new(watch)));
+    if let Some(old) = old.and_then(Arc::into_inner) {
+        old.stop().await;
+    }
     let ended = async {
         // A sender that is gone has ended too.
         let _ = state.wait_for(|s| *s == WatchState::Ended).await;

@@ -25,6 +25,8 @@ use crate::{
 
 /// From the answer until ICE and DTLS are done.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+/// Making an offer and taking an answer is work of milliseconds.
+const SDP_DEADLINE: Duration = Duration::from_secs(5);
 /// Feedback that stays out this long, or three times its usual interval, is silence.
 const SILENCE: Duration = Duration::from_millis(500);
 /// Silence that lasts this long ends the session; a new one takes its place.
@@ -40,8 +42,8 @@ pub struct Destination {
     pub url: Url,
     /// The bearer token.
     pub token: Option<Secret>,
-    /// Whether its congestion control drives the encoder.
-    pub leads: bool,
+    /// Its place among the show's outputs: the first that is open drives the encoder.
+    pub order: u32,
 }
 
 /// Figures over the whole life of an output, across sessions.
@@ -174,18 +176,22 @@ impl Run {
     async fn session(&self) -> End {
         let began = Instant::now();
         let studio = Arc::clone(&self.studio);
-        let (only_address, leads) = (only_address(&self.to.url), self.to.leads);
-        let made = tokio::task::spawn_blocking(move || studio.publisher(only_address, leads)).await;
+        let (only_address, order) = (only_address(&self.to.url), self.to.order);
+        let made = tokio::task::spawn_blocking(move || studio.publisher(only_address, order)).await;
         let (publisher, mut events) = match made {
             Ok(Ok(made)) => made,
             Ok(Err(e)) => return End::Failed(e.to_string(), e.kind()),
             Err(e) => return End::Failed(e.to_string(), FailureKind::Passing),
         };
-        let offer = match publisher.offer().await {
-            Ok(offer) => offer,
-            Err(e) => {
+        let offer = match timeout(SDP_DEADLINE, publisher.offer()).await {
+            Ok(Ok(offer)) => offer,
+            Ok(Err(e)) => {
                 retire(publisher).await;
                 return End::Failed(e.to_string(), e.kind());
+            }
+            Err(_) => {
+                retire(publisher).await;
+                return End::Failed("no offer could be made in time".into(), FailureKind::Passing);
             }
         };
         let mut talk =
@@ -250,8 +256,13 @@ impl Run {
                 },
                 event = talk.events.recv() => match event {
                     Some(WhipEvent::Answer(sdp)) => {
-                        if let Err(e) = publisher.answer(&sdp).await {
-                            return End::Failed(e.to_string(), e.kind());
+                        match timeout(SDP_DEADLINE, publisher.answer(&sdp)).await {
+                            Ok(Ok(())) => {}
+                            Ok(Err(e)) => return End::Failed(e.to_string(), e.kind()),
+                            Err(_) => {
+                                let reason = "the ingest's answer could not be taken in time".into();
+                                return End::Failed(reason, FailureKind::Passing);
+                            }
                         }
                         answered = Some(Instant::now());
                     }

@@ -97,7 +97,7 @@ impl Engine {
         let journal = match &plan.journal {
             None => None,
             Some(path) => {
-                let (spec, mode) = (plan.spec.clone(), plan.mode);
+                let (spec, mode) = (plan.spec.clone().without_secrets(), plan.mode);
                 let opening = Opening { journal: 1, spec, mode };
                 Some(Journal::create(path, &opening).map_err(|e| StartError {
                     text: format!(
@@ -117,7 +117,7 @@ impl Engine {
             mode: plan.mode,
         })?;
         let (asks_in, asks) = mpsc::channel(ASKS);
-        let show = Show::new(plan.spec, plan.mode);
+        let show = Show::new(plan.spec.without_secrets(), plan.mode);
         let faces = Faces {
             asks: asks_in,
             events: broadcast::Sender::new(EVENTS),

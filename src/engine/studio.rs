@@ -65,7 +65,7 @@ struct Published {
     output: Option<Output>,
     tally: SharedTally,
     to: String,
-    leads: bool,
+    order: u32,
 }
 
 struct StudioAdapters {
@@ -130,7 +130,7 @@ impl StudioAdapters {
         });
     }
 
-    fn destination(&self, spec: &OutputSpec, leads: bool) -> Result<Destination, String> {
+    fn destination(&self, spec: &OutputSpec, order: u32) -> Result<Destination, String> {
         let (url, token) = match &spec.target {
             Target::Stage => {
                 let stage = self.stage.as_ref().ok_or("the stage is not running")?;
@@ -142,19 +142,19 @@ impl StudioAdapters {
                 (url.clone(), secret.map_err(|e| e.to_string())?)
             }
         };
-        Ok(Destination { id: spec.id.clone(), url, token, leads })
+        Ok(Destination { id: spec.id.clone(), url, token, order })
     }
 
     fn publish(&mut self, spec: &OutputSpec) {
-        let first = self.outputs.is_empty();
+        let order = self.outputs.len() as u32;
         let published = self.outputs.entry(spec.id.clone()).or_insert_with(|| Published {
             output: None,
             tally: SharedTally::default(),
             to: spec.target.shown(),
-            leads: first,
+            order,
         });
-        let (leads, shared) = (published.leads, Arc::clone(&published.tally));
-        match self.destination(spec, leads) {
+        let (order, shared) = (published.order, Arc::clone(&published.tally));
+        match self.destination(spec, order) {
             Ok(to) => {
                 let output =
                     Output::start(&self.studio, &self.link, to, self.facts.clone(), shared);
@@ -226,7 +226,9 @@ fn start_inputs(studio: &Arc<Studio>) -> Result<SyncSender<StartInput>, StartErr
 impl Adapters for StudioAdapters {
     fn order(&mut self, effect: Effect) {
         match effect {
-            Effect::StartInput(spec) => {
+            Effect::StartInput(shown) => {
+                // The core knows no secrets: addresses in full are in the show file's spec.
+                let spec = self.spec.input(&shown.id).cloned().unwrap_or(shown);
                 let input = spec.id.clone();
                 if self.inputs.try_send(spec).is_err() {
                     let reason = "too many inputs are being started at once".to_owned();
@@ -241,7 +243,11 @@ impl Adapters for StudioAdapters {
             Effect::Slate(on) => self.studio.slate(on),
             Effect::Sound { input, gain, muted } => self.studio.set_sound(&input, gain, muted),
             Effect::StartStage => self.stage_up(),
-            Effect::Publish(spec) => self.publish(&spec),
+            Effect::Publish(shown) => {
+                let full = self.spec.outputs.iter().find(|o| o.id == shown.id).cloned();
+                let staged = shown.target == Target::Stage;
+                self.publish(&full.filter(|_| !staged).unwrap_or(shown));
+            }
             Effect::Unpublish(id) => self.unpublish(&id),
             // The loop itself ends the engine, and calls `finish`.
             Effect::Finish { .. } => {}

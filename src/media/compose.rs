@@ -6,7 +6,10 @@ use std::collections::HashMap;
 
 use gst_video::prelude::*;
 
-use super::{MediaError, input::RawFrame};
+use super::{
+    MediaError,
+    input::{self, RawFrame},
+};
 use crate::{
     base::{Canvas, InputId},
     scene::{
@@ -16,7 +19,7 @@ use crate::{
 };
 
 /// How many finished frames may be under way to the encoder and the picture at once.
-const POOL: u32 = 8;
+const POOL: u32 = 24;
 
 /// Where a layer's newest picture comes from. `None` draws nothing in its place.
 pub trait Pictures {
@@ -26,7 +29,7 @@ pub trait Pictures {
 
 #[derive(PartialEq, Eq, Hash, Clone)]
 struct Recipe {
-    from: (gst_video::VideoFormat, u32, u32),
+    from: (gst_video::VideoFormat, u32, u32, String),
     draw: [u32; 8],
 }
 
@@ -41,8 +44,12 @@ pub struct Composer {
 
 /// The format of the program's picture.
 pub fn canvas_info(canvas: Canvas) -> Result<gst_video::VideoInfo, MediaError> {
+    let colours: gst_video::VideoColorimetry = input::colours(canvas)
+        .parse()
+        .map_err(|_| MediaError::lasting("the canvas's colours have no name"))?;
     gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, canvas.width, canvas.height)
         .fps(gst::Fraction::new(canvas.fps as i32, 1))
+        .colorimetry(&colours)
         .build()
         .map_err(|e| MediaError::lasting(format!("a canvas of {canvas} cannot be made: {e}")))
 }
@@ -108,7 +115,9 @@ impl Composer {
             for layer in &composition.layers {
                 if let Some(frame) = pictures.picture(&layer.input) {
                     let draw = fit(frame.info.width(), frame.info.height(), layer.place, layer.fit);
-                    this.layer(&frame, draw, dest)?;
+                    if let Err(e) = this.layer(&frame, draw, dest) {
+                        tracing::warn!(input = %layer.input, "not drawn: {e}");
+                    }
                 }
             }
             Ok(())
@@ -142,10 +151,7 @@ impl Composer {
             &mut gst_video::VideoFrame<gst_video::video_frame::Writable>,
         ) -> Result<(), MediaError>,
     ) -> Result<gst::Buffer, MediaError> {
-        let buffer = self
-            .pool
-            .acquire_buffer(None)
-            .map_err(|e| MediaError::passing(format!("no free frame: {e}")))?;
+        let buffer = self.free_frame()?;
         let mut dest = gst_video::VideoFrame::from_buffer_writable(buffer, &self.info)
             .map_err(|_| MediaError::passing("a program frame cannot be written"))?;
         for (plane, black) in [(0, 16_u8), (1, 128), (2, 128)] {
@@ -157,6 +163,15 @@ impl Composer {
         Ok(dest.into_buffer())
     }
 
+    /// A frame to draw on. Never waits: with none free this frame of the program is lost, and counted.
+    fn free_frame(&self) -> Result<gst::Buffer, MediaError> {
+        let at_once =
+            gst::BufferPoolAcquireParams::with_flags(gst::BufferPoolAcquireFlags::DONTWAIT);
+        self.pool
+            .acquire_buffer(Some(&at_once))
+            .map_err(|e| MediaError::passing(format!("no free frame: {e}")))
+    }
+
     fn layer(
         &mut self,
         frame: &RawFrame,
@@ -165,7 +180,12 @@ impl Composer {
     ) -> Result<(), MediaError> {
         let broken = |what: &str| MediaError::passing(what);
         let recipe = Recipe {
-            from: (frame.info.format(), frame.info.width(), frame.info.height()),
+            from: (
+                frame.info.format(),
+                frame.info.width(),
+                frame.info.height(),
+                frame.info.colorimetry().to_string(),
+            ),
             draw: [
                 draw.from.x,
                 draw.from.y,
@@ -191,8 +211,12 @@ impl Composer {
                 config.set_dest_width(Some(draw.to.w as i32));
                 config.set_dest_height(Some(draw.to.h as i32));
                 new.insert(
-                    gst_video::VideoConverter::new(&frame.info, &self.info, Some(config))
-                        .map_err(|e| MediaError::passing(format!("no conversion: {e}")))?,
+                    gst_video::VideoConverter::new(
+                        &timeless(&frame.info, &self.info)?,
+                        &self.info,
+                        Some(config),
+                    )
+                    .map_err(|e| MediaError::passing(format!("no conversion: {e}")))?,
                 )
             }
         };
@@ -213,6 +237,8 @@ impl Composer {
         if self.overlays.get(&recipe).is_none_or(|(of, _)| *of != identity) {
             let info =
                 gst_video::VideoInfo::builder(gst_video::VideoFormat::A420, draw.to.w, draw.to.h)
+                    .colorimetry(&self.info.colorimetry())
+                    .fps(self.info.fps())
                     .build()
                     .map_err(|e| MediaError::passing(format!("no overlay: {e}")))?;
             let source =
@@ -222,9 +248,13 @@ impl Composer {
                 .map_err(|_| broken("no memory for an overlay"))?;
             let mut scaled = gst_video::VideoFrame::from_buffer_writable(buffer, &info)
                 .map_err(|_| broken("an overlay cannot be written"))?;
-            gst_video::VideoConverter::new(&frame.info, &info, Some(crop(draw.from)))
-                .map_err(|e| MediaError::passing(format!("no conversion: {e}")))?
-                .frame(&source, &mut scaled);
+            gst_video::VideoConverter::new(
+                &timeless(&frame.info, &self.info)?,
+                &info,
+                Some(crop(draw.from)),
+            )
+            .map_err(|e| MediaError::passing(format!("no conversion: {e}")))?
+            .frame(&source, &mut scaled);
             let scaled = gst_video::VideoFrame::from_buffer_readable(scaled.into_buffer(), &info)
                 .map_err(|_| broken("an overlay cannot be read"))?;
             self.overlays.insert(recipe.clone(), (identity, scaled));
@@ -246,7 +276,7 @@ impl Composer {
             .map_err(|_| broken())?;
         let source = gst_video::VideoFrameRef::from_buffer_ref_readable(&under, &self.info)
             .map_err(|_| broken())?;
-        let mixed = self.pool.acquire_buffer(None).map_err(|_| broken())?;
+        let mixed = self.free_frame()?;
         let mut dest =
             gst_video::VideoFrame::from_buffer_writable(mixed, &self.info).map_err(|_| broken())?;
         for plane in 0..3_usize {
@@ -277,6 +307,19 @@ impl Drop for Composer {
         // An active pool keeps its buffers for ever.
         let _ = self.pool.set_active(false);
     }
+}
+
+/// The same picture at the program's rate: a converter asks for one rate on both sides, and how often an
+/// input gives frames is none of its business.
+fn timeless(
+    info: &gst_video::VideoInfo,
+    canvas: &gst_video::VideoInfo,
+) -> Result<gst_video::VideoInfo, MediaError> {
+    gst_video::VideoInfo::builder(info.format(), info.width(), info.height())
+        .colorimetry(&info.colorimetry())
+        .fps(canvas.fps())
+        .build()
+        .map_err(|e| MediaError::passing(format!("a picture of no known form: {e}")))
 }
 
 fn crop(from: Rect) -> gst_video::VideoConverterConfig {

@@ -137,19 +137,28 @@ pub const KINDS: &[Kind] = &[
     },
 ];
 
+/// Sets a property by its text; an element that does not know the value is an error, not a panic.
+fn set(element: &gst::Element, name: &str, value: &str) -> Result<(), gst::glib::BoolError> {
+    let unknown = || gst::glib::bool_error!("{name}={value} is not known to {}", element.name());
+    let pspec = element.find_property(name).ok_or_else(unknown)?;
+    let value = gst::glib::Value::deserialize_with_pspec(value, &pspec).map_err(|_| unknown())?;
+    element.set_property_from_value(name, &value);
+    Ok(())
+}
+
 impl Kind {
     fn make(&self, profile: &Profile) -> Result<gst::Element, gst::glib::BoolError> {
         let element = gst::ElementFactory::make(self.element).build()?;
         let settable = |name: &str| element.find_property(name).is_some();
         for (name, value) in self.live.iter().filter(|(name, _)| settable(name)) {
-            element.set_property_from_str(name, value);
+            set(&element, name, value)?;
         }
         if self.element == "x264enc" {
-            element.set_property_from_str("speed-preset", &profile.effort);
+            set(&element, "speed-preset", &profile.effort)?;
         }
         if settable(self.key_distance) {
             let frames = profile.canvas.frames_in(profile.keyframe_ms);
-            element.set_property_from_str(self.key_distance, &frames.to_string());
+            set(&element, self.key_distance, &frames.to_string())?;
         }
         self.set_rate(&element, profile.start_kbps);
         Ok(element)
@@ -157,8 +166,11 @@ impl Kind {
 
     fn set_rate(&self, element: &gst::Element, rate: Kbps) {
         let (name, units) = self.rate;
-        if element.find_property(name).is_some() {
-            element.set_property_from_str(name, &(rate.0.max(1) * units).to_string());
+        // A rate beyond what the element takes leaves it at the last one.
+        if element.find_property(name).is_some()
+            && let Err(e) = set(element, name, &(rate.0.max(1) * units).to_string())
+        {
+            tracing::warn!(encoder = self.element, "{e}");
         }
     }
 
@@ -190,8 +202,14 @@ pub fn level(canvas: Canvas) -> &'static str {
 
 /// Finds an encoder that really encodes: each is tried on five frames before it is trusted with a show.
 pub fn choose(profile: &Profile) -> Result<Kind, MediaError> {
+    choose_but(profile, None)
+}
+
+/// The same, but not `never`, which has just broken.
+pub fn choose_but(profile: &Profile, never: Option<&str>) -> Result<Kind, MediaError> {
     let mut tried = Vec::new();
-    for kind in KINDS.iter().filter(|k| k.codec == profile.codec) {
+    let of_codec = KINDS.iter().filter(|k| k.codec == profile.codec);
+    for kind in of_codec.filter(|k| never != Some(k.element)) {
         if gst::ElementFactory::find(kind.element).is_none() {
             continue;
         }
@@ -256,8 +274,34 @@ struct Shared {
     boot_id: u64,
     stamps: bool,
     pending: Mutex<VecDeque<Pending>>,
+}
+
+/// Whether a pipeline still works, as its bus has it.
+#[derive(Default)]
+struct Health {
     broken: AtomicBool,
     reason: Mutex<String>,
+}
+
+impl Health {
+    fn watch(pipeline: &gst::Pipeline) -> Arc<Self> {
+        let health = Arc::new(Self::default());
+        let told = Arc::clone(&health);
+        if let Some(bus) = pipeline.bus() {
+            bus.set_sync_handler(move |_, message| {
+                if let gst::MessageView::Error(error) = message.view() {
+                    *lock(&told.reason) = error.error().to_string();
+                    told.broken.store(true, Ordering::Release);
+                }
+                gst::BusSyncReply::Drop
+            });
+        }
+        health
+    }
+
+    fn broken(&self) -> Option<String> {
+        self.broken.load(Ordering::Acquire).then(|| lock(&self.reason).clone())
+    }
 }
 
 /// The running picture encoder.
@@ -267,6 +311,7 @@ pub struct VideoEncoder {
     source: gst_app::AppSrc,
     encoder: gst::Element,
     shared: Arc<Shared>,
+    health: Arc<Health>,
     next: AtomicU64,
 }
 
@@ -297,8 +342,6 @@ impl VideoEncoder {
             boot_id,
             stamps: profile.codec == VideoCodec::H264,
             pending: Mutex::new(VecDeque::new()),
-            broken: AtomicBool::new(false),
-            reason: Mutex::new(String::new()),
         });
         let callback = Arc::clone(&shared);
         let sink = gst_app::AppSink::builder()
@@ -324,12 +367,12 @@ impl VideoEncoder {
         chain.push(sink.upcast());
         pipeline.add_many(&chain).map_err(setup)?;
         gst::Element::link_many(&chain).map_err(setup)?;
-        watch(&pipeline, &shared);
+        let health = Health::watch(&pipeline);
         clock.adopt(&pipeline);
         pipeline
             .set_state(gst::State::Playing)
             .map_err(|e| MediaError::lasting(format!("{} does not start: {e}", kind.element)))?;
-        Ok(Self { kind, pipeline, source, encoder, shared, next: AtomicU64::new(first) })
+        Ok(Self { kind, pipeline, source, encoder, shared, health, next: AtomicU64::new(first) })
     }
 
     /// Encodes a frame. `false` if it was dropped because the encoder is behind.
@@ -375,7 +418,7 @@ impl VideoEncoder {
 
     /// Why it broke, if it broke.
     pub fn broken(&self) -> Option<String> {
-        self.shared.broken.load(Ordering::Acquire).then(|| lock(&self.shared.reason).clone())
+        self.health.broken()
     }
 }
 
@@ -433,25 +476,12 @@ impl Shared {
     }
 }
 
-fn watch(pipeline: &gst::Pipeline, shared: &Arc<Shared>) {
-    let Some(bus) = pipeline.bus() else { return };
-    let shared = Arc::downgrade(shared);
-    bus.set_sync_handler(move |_, message| {
-        if let gst::MessageView::Error(error) = message.view()
-            && let Some(shared) = shared.upgrade()
-        {
-            *lock(&shared.reason) = error.error().to_string();
-            shared.broken.store(true, Ordering::Release);
-        }
-        gst::BusSyncReply::Drop
-    });
-}
-
 /// The running sound encoder: Opus with in-band FEC, a packet for each block of the mixer: ten milliseconds,
 /// so that sound is no later than the picture.
 pub struct AudioEncoder {
     pipeline: gst::Pipeline,
     source: gst_app::AppSrc,
+    health: Arc<Health>,
 }
 
 impl AudioEncoder {
@@ -498,11 +528,17 @@ impl AudioEncoder {
         let chain = [source.upcast_ref(), &encoder, sink.upcast_ref()];
         pipeline.add_many(chain).map_err(setup)?;
         gst::Element::link_many(chain).map_err(setup)?;
+        let health = Health::watch(&pipeline);
         clock.adopt(&pipeline);
         pipeline
             .set_state(gst::State::Playing)
             .map_err(|e| MediaError::lasting(format!("opusenc does not start: {e}")))?;
-        Ok(Self { pipeline, source })
+        Ok(Self { pipeline, source, health })
+    }
+
+    /// Why it broke, if it broke.
+    pub fn broken(&self) -> Option<String> {
+        self.health.broken()
     }
 
     /// Encodes interleaved stereo whose first frame belongs at `pts_ns`. Beyond a second of backlog sound is

@@ -162,9 +162,11 @@ impl Sink for FeedSink {
         }
         let feed = &self.feed;
         let arrived_ns = feed.clock.now().nseconds();
-        let number = feed.frames.fetch_add(1, Ordering::Relaxed) + 1;
         lock(&feed.arrivals).push(arrived_ns);
-        *lock(&feed.newest) = Some(Shown { frame, number, arrived_ns });
+        // Counted under the lock: a later number is never overwritten by an earlier one.
+        let mut newest = lock(&feed.newest);
+        let number = feed.frames.fetch_add(1, Ordering::Relaxed) + 1;
+        *newest = Some(Shown { frame, number, arrived_ns });
     }
 
     fn sound(&self, sound: RawSound) {

@@ -15,32 +15,38 @@ use crate::{base::Canvas, stats::Picture};
 /// Makes pictures from glimpses.
 pub struct Glimpses {
     size: Arc<Mutex<Option<(u16, u16)>>>,
-    picture: watch::Receiver<Option<Arc<Picture>>>,
+    publish: watch::Sender<Option<Arc<Picture>>>,
 }
 
 impl Glimpses {
     /// Starts the thread. It ends when the returned sender is dropped.
     pub fn start(canvas: Canvas) -> Result<(Self, SyncSender<Glimpse>), MediaError> {
         let (sender, receiver) = sync_channel(1);
-        let (publish, picture) = watch::channel(None);
+        let (publish, _) = watch::channel(None);
+        let publish: watch::Sender<Option<Arc<Picture>>> = publish;
+        let pictures = publish.clone();
         let size = Arc::new(Mutex::new(None));
         let wanted = Arc::clone(&size);
         let info = canvas_info(canvas)?;
         std::thread::Builder::new()
             .name("glimpse".into())
-            .spawn(move || run(&info, &receiver, &wanted, &publish))
+            .spawn(move || run(&info, &receiver, &wanted, &pictures))
             .map_err(|e| MediaError::lasting(format!("no thread for the picture: {e}")))?;
-        Ok((Self { size, picture }, sender))
+        Ok((Self { size, publish }, sender))
     }
 
     /// Pictures of that size from now on, in pixels; `None` for none.
     pub fn look(&self, size: Option<(u16, u16)>) {
         *lock(&self.size) = size.map(|(w, h)| (w.clamp(16, 640), h.clamp(16, 640)));
+        if size.is_none() {
+            // Whoever looks next must not be shown an old picture.
+            self.publish.send_replace(None);
+        }
     }
 
     /// The newest picture.
     pub fn picture(&self) -> watch::Receiver<Option<Arc<Picture>>> {
-        self.picture.clone()
+        self.publish.subscribe()
     }
 }
 
@@ -73,11 +79,16 @@ fn prepare(
     (width, height): (u16, u16),
 ) -> Option<(gst_video::VideoConverter, gst_video::VideoInfo)> {
     let format = gst_video::VideoFormat::Rgb;
-    let info = gst_video::VideoInfo::builder(format, width.into(), height.into()).build().ok()?;
+    let info = gst_video::VideoInfo::builder(format, width.into(), height.into())
+        .fps(canvas.fps())
+        .build()
+        .ok()?;
     let mut config = gst_video::VideoConverterConfig::new();
     config.set_resampler_method(gst_video::VideoResamplerMethod::Linear);
     config.set_threads(1);
-    let converter = gst_video::VideoConverter::new(canvas, &info, Some(config)).ok()?;
+    let converter = gst_video::VideoConverter::new(canvas, &info, Some(config))
+        .inspect_err(|e| tracing::warn!("no picture for the console: {e}"))
+        .ok()?;
     Some((converter, info))
 }
 

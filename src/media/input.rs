@@ -16,6 +16,8 @@ mod test;
 
 use std::sync::Arc;
 
+pub use deliver::colours;
+
 use deliver::Delivery;
 use minder::{Minder, Note, Plan};
 

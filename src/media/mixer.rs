@@ -21,7 +21,7 @@ const MOST: usize = RATE as usize * 2;
 
 /// The frame at that running time.
 pub const fn frame_at(ns: u64) -> i64 {
-    (ns as u128 * RATE as u128 / 1_000_000_000) as i64
+    ((ns as u128 * RATE as u128 + 500_000_000) / 1_000_000_000) as i64
 }
 
 /// What one input has given and the mix has not used yet.
@@ -54,7 +54,8 @@ impl Track {
             }
         }
         for sample in samples {
-            let sample = if sample.is_finite() { sample } else { 0.0 };
+            // Twenty decibels over full scale is noise, or a broken file.
+            let sample = if sample.is_finite() { sample.clamp(-8.0, 8.0) } else { 0.0 };
             self.peak = self.peak.max(sample.abs());
             self.squares += f64::from(sample * sample);
             self.metered += 1;
@@ -84,7 +85,8 @@ impl Track {
         self.samples.drain(..have * CHANNELS);
         self.first += have as i64;
         self.gain = gain;
-        BLOCK - have
+        // Sound that had to be thrown away as too old was there, only late.
+        if old > BLOCK as i64 / 10 { (BLOCK - have).clamp(1, BLOCK - 1) } else { BLOCK - have }
     }
 
     /// How far beyond `place` this track has sound, in frames; `None` when it has none at all.
@@ -154,7 +156,12 @@ impl Limiter {
                 }
             }
             let target = self.needs.front().copied().unwrap_or(1.0);
-            self.gain = if target < self.gain { target } else { (self.gain * RELEASE).min(target) };
+            self.gain = if target < self.gain {
+                target
+            } else {
+                // From silence, too, there is a way back.
+                (self.gain.max(1e-3) * RELEASE).min(target)
+            };
             self.least = self.least.min(self.gain);
             for sample in frame {
                 self.delay.push_back(*sample);
@@ -294,6 +301,35 @@ mod tests {
             );
         }
         assert!(limiter.take_reduction() > 12.0);
+    }
+
+    #[test]
+    fn sound_that_comes_late_is_told_from_sound_that_is_not_there() {
+        let mut mixer = Mixer::default();
+        let mut track = Track { gain: 1.0, ..Track::default() };
+        let missing = |mixer: &mut Mixer, track: &mut Track, place| {
+            mixer.block(place, std::iter::once((track, 1.0))).1
+        };
+        assert_eq!(missing(&mut mixer, &mut track, 0), 0, "absent: nobody waits");
+        for block in 1..5_u64 {
+            track.push((block - 1) * BLOCK_NS, tone(BLOCK, 0.5).into_iter());
+            assert!(missing(&mut mixer, &mut track, (block as usize * BLOCK) as i64) > 0, "late");
+        }
+    }
+
+    #[test]
+    fn a_wild_sample_does_not_silence_what_follows() {
+        let mut mixer = Mixer::default();
+        let mut track = Track { gain: 10.0, ..Track::default() };
+        track.push(0, std::iter::repeat_n(f32::MAX, BLOCK * CHANNELS));
+        for block in 0..200_u64 {
+            track.push((block + 1) * BLOCK_NS, tone(BLOCK, 0.5).into_iter());
+            mixer.block((block as usize * BLOCK) as i64, std::iter::once((&mut track, 1.0)));
+        }
+        mixer.take_level();
+        track.push(201 * BLOCK_NS, tone(BLOCK, 0.5).into_iter());
+        mixer.block((200 * BLOCK) as i64, std::iter::once((&mut track, 1.0)));
+        assert!(mixer.take_level().rms > -20.0);
     }
 
     #[test]

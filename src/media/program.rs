@@ -20,7 +20,7 @@ use super::{
     cadence::{Cadence, MainFrame},
     clock::MediaClock,
     compose::{Composer, Pictures},
-    encoder::{AudioEncoder, Kind, VideoEncoder},
+    encoder::{AudioEncoder, Kind, VideoEncoder, choose_but},
     fanout::Fanout,
     feed::{Feed, Shown, lock},
     input::RawFrame,
@@ -147,7 +147,7 @@ impl Program {
             boot_id,
         });
         let encoder = shared.encoder(kind, 0)?;
-        let audio = AudioEncoder::start(shared.profile.audio_kbps, &shared.clock, &shared.fanout)?;
+        let audio = shared.audio_encoder()?;
         let composer = Composer::new(shared.profile.canvas)?;
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new()
@@ -157,11 +157,33 @@ impl Program {
         };
         let mut program = Self { shared: Arc::clone(&shared), threads: Vec::new() };
         let picture = Arc::clone(&shared);
+        let mut first = Some((Encoding::new(kind, encoder), composer));
         program.threads.push(spawn(
             "program-picture",
-            Box::new(move || picture.run_picture(kind, encoder, composer, &glimpses)),
+            Box::new(move || {
+                picture.keep_running(|| {
+                    let (encoding, composer) = match first.take() {
+                        Some(parts) => parts,
+                        None => (Encoding::broken(kind), Composer::new(picture.profile.canvas)?),
+                    };
+                    picture.run_picture(encoding, composer, &glimpses);
+                    Ok(())
+                });
+            }),
         )?);
-        program.threads.push(spawn("program-sound", Box::new(move || shared.run_sound(&audio)))?);
+        let mut first = Some(audio);
+        program.threads.push(spawn(
+            "program-sound",
+            Box::new(move || {
+                shared.keep_running(|| {
+                    let encoder = match first.take() {
+                        Some(encoder) => encoder,
+                        None => shared.audio_encoder()?,
+                    };
+                    shared.run_sound(encoder)
+                });
+            }),
+        )?);
         Ok(program)
     }
 
@@ -283,7 +305,95 @@ impl Pictures for Frozen<'_> {
     }
 }
 
+/// Between two tries to build what broke.
+const REBUILD: Duration = Duration::from_millis(500);
+/// An encoder that refuses frames for this many seconds hangs.
+const HANGS_AFTER_S: u32 = 2;
+
+/// The picture encoder, and how it fares.
+struct Encoding {
+    kind: Kind,
+    encoder: Option<VideoEncoder>,
+    /// Number of the next frame, across encoders.
+    number: u64,
+    rate: u32,
+    refused: u32,
+    failures: u32,
+    retry_at_ns: u64,
+}
+
+impl Encoding {
+    fn new(kind: Kind, encoder: VideoEncoder) -> Self {
+        Self { encoder: Some(encoder), ..Self::broken(kind) }
+    }
+
+    const fn broken(kind: Kind) -> Self {
+        Self { kind, encoder: None, number: 0, rate: 0, refused: 0, failures: 0, retry_at_ns: 0 }
+    }
+}
+
 impl Shared {
+    fn audio_encoder(&self) -> Result<AudioEncoder, MediaError> {
+        AudioEncoder::start(self.profile.audio_kbps, &self.clock, &self.fanout)
+    }
+
+    /// Runs a thread's work until the program stops: what fails or panics is reported and begun anew.
+    fn keep_running(&self, mut work: impl FnMut() -> Result<(), MediaError>) {
+        while !self.stop.load(Ordering::Acquire) {
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(&mut work));
+            let reason = match done {
+                Ok(Ok(())) => continue,
+                Ok(Err(e)) => e.to_string(),
+                Err(_) => "a defect in hawker; its log has the place".to_owned(),
+            };
+            self.report(Fact::ProgramFailed { reason });
+            std::thread::sleep(REBUILD);
+        }
+    }
+
+    /// Sees to it that there is an encoder that works: a broken one is replaced, after two failures by
+    /// another kind.
+    fn mend(&self, encoding: &mut Encoding) {
+        let now_ns = self.clock.now().nseconds();
+        let hangs = encoding.refused > HANGS_AFTER_S * self.profile.canvas.fps;
+        let broken = encoding.encoder.as_ref().and_then(VideoEncoder::broken);
+        let broken = broken.or_else(|| hangs.then(|| "the encoder hangs".to_owned()));
+        if let Some(reason) = broken {
+            self.report(Fact::ProgramFailed { reason });
+            encoding.failures += 1;
+            encoding.refused = 0;
+            encoding.retry_at_ns = now_ns;
+            if let Some(old) = encoding.encoder.take() {
+                encoding.number = old.next_number();
+                // Taking a hanging pipeline down may wait: not here.
+                let _ = std::thread::Builder::new().name("old-encoder".into()).spawn(|| drop(old));
+            }
+        }
+        if encoding.encoder.is_some() || now_ns < encoding.retry_at_ns {
+            return;
+        }
+        if encoding.failures >= 2
+            && let Ok(other) = choose_but(&self.profile, Some(encoding.kind.element))
+        {
+            encoding.kind = other;
+            encoding.failures = 0;
+        }
+        match self.encoder(encoding.kind, encoding.number) {
+            Ok(encoder) => {
+                encoding.encoder = Some(encoder);
+                encoding.rate = 0;
+                self.fanout.want_key(true);
+                let Kind { element, hardware, .. } = encoding.kind;
+                self.report(Fact::EncoderUp { encoder: element.into(), hardware });
+            }
+            Err(e) => {
+                encoding.failures += 1;
+                encoding.retry_at_ns = now_ns + REBUILD.as_nanos() as u64;
+                self.report(Fact::ProgramFailed { reason: e.to_string() });
+            }
+        }
+    }
+
     fn encoder(&self, kind: Kind, first: u64) -> Result<VideoEncoder, MediaError> {
         VideoEncoder::start(kind, &self.profile, &self.clock, &self.fanout, self.boot_id, first)
     }
@@ -296,20 +406,19 @@ impl Shared {
 
     fn run_picture(
         &self,
-        kind: Kind,
-        encoder: VideoEncoder,
+        mut encoding: Encoding,
         mut composer: Composer,
         glimpses: &mpsc::SyncSender<Glimpse>,
     ) {
         let now = || self.clock.now().nseconds();
-        let mut encoder = Some(encoder);
-        let mut number = 0;
-        let mut rate = 0;
         let mut cadence = Cadence::new(self.profile.canvas.frame_ns(), now() + 20_000_000);
         let mut shown: Option<(InputId, u64)> = None;
         let mut last_glimpse_ns = 0;
         let mut prepared = Arc::new(Composition::default());
-        self.report(Fact::EncoderUp { encoder: kind.element.into(), hardware: kind.hardware });
+        if encoding.encoder.is_some() {
+            let Kind { element, hardware, .. } = encoding.kind;
+            self.report(Fact::EncoderUp { encoder: element.into(), hardware });
+        }
         while !self.stop.load(Ordering::Acquire) {
             cadence.resume(now());
             let wait = cadence.next().saturating_sub(now());
@@ -321,34 +430,31 @@ impl Shared {
                 Ok(frame) => frame,
                 Err(e) => {
                     tracing::error!("a frame could not be drawn: {e}");
+                    self.counts.dropped.fetch_add(1, Ordering::Relaxed);
                     continue;
                 }
             };
             self.counts.composed.fetch_add(1, Ordering::Relaxed);
             let every = self.glimpse_every_ns.load(Ordering::Relaxed);
-            let pts_is_due = pts_ns.saturating_sub(last_glimpse_ns) + 5_000_000 >= every;
-            if every > 0 && pts_is_due {
+            if every > 0 && pts_ns.saturating_sub(last_glimpse_ns) + 5_000_000 >= every {
                 last_glimpse_ns = pts_ns;
                 // The picture is a courtesy: if its thread is behind, it misses one.
                 let _ = glimpses.try_send(Glimpse { buffer: buffer.clone() });
             }
-            if let Some(reason) = encoder.as_ref().and_then(VideoEncoder::broken) {
-                self.report(Fact::ProgramFailed { reason });
-                number = encoder.take().map_or(number, |e| e.next_number());
-            }
-            if encoder.is_none() {
-                encoder = self.encoder(kind, number).ok();
-                rate = 0;
-            }
-            let Some(encoder) = &encoder else { continue };
+            self.mend(&mut encoding);
+            let Encoding { encoder: Some(encoder), rate, refused, .. } = &mut encoding else {
+                continue;
+            };
             let wanted = self.rate.load(Ordering::Relaxed);
-            if wanted != rate {
+            if wanted != *rate {
                 encoder.set_rate(Kbps(wanted));
-                rate = wanted;
+                *rate = wanted;
             }
             if encoder.push(buffer, pts_ns, captured_ns) {
+                *refused = 0;
                 self.reached.store(order, Ordering::Release);
             } else {
+                *refused += 1;
                 self.counts.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -395,7 +501,7 @@ impl Shared {
                 if s.number == *n {
                     self.counts.repeated.fetch_add(1, Ordering::Relaxed);
                 } else {
-                    let skipped = (s.number - n).saturating_sub(1);
+                    let skipped = s.number.saturating_sub(*n).saturating_sub(1);
                     self.counts.skipped.fetch_add(skipped, Ordering::Relaxed);
                 }
             }
@@ -413,13 +519,17 @@ impl Shared {
         Ok(Drawn { buffer, pts_ns, captured_ns, order })
     }
 
-    fn run_sound(&self, encoder: &AudioEncoder) {
+    fn run_sound(&self, encoder: AudioEncoder) -> Result<(), MediaError> {
         let now = || self.clock.now().nseconds();
         let mut mixer = Mixer::default();
         let mut loudness = ebur128::EbuR128::new(
             CHANNELS as u32,
             RATE,
-            ebur128::Mode::M | ebur128::Mode::S | ebur128::Mode::I,
+            ebur128::Mode::M
+                | ebur128::Mode::S
+                | ebur128::Mode::I
+                // Bounded memory, however long the show.
+                | ebur128::Mode::HISTOGRAM,
         )
         .ok();
         let mut hold_ns = LEAST_HOLD_NS;
@@ -440,7 +550,8 @@ impl Shared {
                 let bus = lock(&self.bus);
                 (bus.plan.heard(bus.frame.saturating_sub(1)), bus.slate)
             };
-            let Ok(feeds) = self.feeds.read() else { return };
+            let feeds =
+                self.feeds.read().map_err(|_| MediaError::lasting("the inputs are lost"))?;
             let mut tracks: Vec<_> = feeds
                 .iter()
                 .map(|(id, feed)| {
@@ -463,6 +574,9 @@ impl Shared {
             if let Some(meter) = &mut loudness {
                 let _ = meter.add_frames_f32(&block);
             }
+            if let Some(reason) = encoder.broken() {
+                return Err(MediaError::passing(format!("the sound encoder broke: {reason}")));
+            }
             block_number += 1;
             if block_number.is_multiple_of(10) {
                 *lock(&self.sound) = SoundFigures {
@@ -472,6 +586,7 @@ impl Shared {
                 };
             }
         }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 //! answer and the candidates pass through here as text.
 
 use std::{
+    collections::BTreeSet,
     net::IpAddr,
     sync::{
         Arc, Mutex,
@@ -61,7 +62,31 @@ pub struct Publisher {
     feedback_ns: Arc<AtomicU64>,
     stats: Arc<Mutex<StatsSample>>,
     asked: AtomicBool,
+    /// The answer promised transport-wide feedback.
+    reports: AtomicBool,
+    order: u32,
+    leading: Arc<Leading>,
     ssrcs: (u32, u32),
+}
+
+/// Which sessions are open. The one with the lowest order drives the shared encoder, so that there is always
+/// one that does.
+#[derive(Debug, Default)]
+pub struct Leading(Mutex<BTreeSet<u32>>);
+
+impl Leading {
+    fn join(&self, order: u32) {
+        lock(&self.0).insert(order);
+    }
+
+    fn leave(&self, order: u32) {
+        lock(&self.0).remove(&order);
+    }
+
+    /// Whether that session leads.
+    pub fn is(&self, order: u32) -> bool {
+        lock(&self.0).first() == Some(&order)
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -154,6 +179,10 @@ pub struct Session<'a> {
     pub fanout: &'a Arc<Fanout>,
     /// Use this address of ours only: for an ingest on loopback, which ICE leaves out by itself.
     pub only_address: Option<IpAddr>,
+    /// Its place among the outputs of the show: the lowest that is open leads.
+    pub order: u32,
+    /// Who is open.
+    pub leading: &'a Arc<Leading>,
     /// Told the rate the path carries, as congestion control sees it.
     pub on_rate: Box<dyn Fn(Kbps) + Send + Sync>,
 }
@@ -161,7 +190,7 @@ pub struct Session<'a> {
 impl Publisher {
     /// Builds a session and starts it. It sends nothing before its answer is set and it has connected.
     pub fn start(session: Session<'_>) -> Result<(Self, mpsc::Receiver<SessionEvent>), MediaError> {
-        let Session { profile, clock, fanout, only_address, on_rate } = session;
+        let Session { profile, clock, fanout, only_address, order, leading, on_rate } = session;
         let ssrcs = fresh_ssrcs();
         let pipeline = gst::Pipeline::with_name("output");
         let webrtc = element("webrtcbin")?;
@@ -257,6 +286,9 @@ impl Publisher {
             feedback_ns,
             stats: Arc::new(Mutex::new(StatsSample::default())),
             asked: AtomicBool::new(false),
+            reports: AtomicBool::new(false),
+            order,
+            leading: Arc::clone(leading),
             ssrcs,
         };
         publisher
@@ -286,6 +318,7 @@ impl Publisher {
 
     /// Sets the ingest's answer.
     pub async fn answer(&self, sdp: &str) -> Result<(), MediaError> {
+        self.reports.store(sdp.contains("transport-cc"), Ordering::Relaxed);
         let bad =
             |why: &str| MediaError::passing(format!("the ingest's answer is of no use: {why}"));
         let sdp =
@@ -309,6 +342,11 @@ impl Publisher {
 
     /// The session is connected: frames flow from the next key frame on.
     pub fn open(&self) {
+        self.leading.join(self.order);
+        if self.reports.load(Ordering::Relaxed) {
+            // The ingest promised feedback: from here on its absence is silence.
+            self.feedback_ns.store(self.clock.now().nseconds(), Ordering::Relaxed);
+        }
         self.fanout.open(&self.consumer);
     }
 
@@ -359,6 +397,7 @@ impl Publisher {
 impl Drop for Publisher {
     fn drop(&mut self) {
         self.fanout.leave(&self.consumer);
+        self.leading.leave(self.order);
         lock(&self.estimate).take();
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();
@@ -429,6 +468,7 @@ fn congestion_control(
             .property("min-bitrate", least)
             .property("max-bitrate", most)
             .build()
+            .inspect_err(|e| tracing::error!("no congestion control: {e}"))
             .ok()?;
         let on_rate = Arc::clone(&on_rate);
         control.connect_notify(Some("estimated-bitrate"), move |control, _| {

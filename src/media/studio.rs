@@ -18,7 +18,7 @@ use super::{
     glimpse::Glimpses,
     input::{Sink, Source},
     program::{Feeds, Parts, Program},
-    publisher::{Session, WarmCertificate},
+    publisher::{Leading, Session, WarmCertificate},
     slate,
 };
 use crate::{
@@ -40,6 +40,7 @@ pub struct Studio {
     sources: Arc<Mutex<BTreeMap<InputId, Source>>>,
     fanout: Arc<Fanout>,
     glimpses: Glimpses,
+    leading: Arc<Leading>,
     _certificate: WarmCertificate,
 }
 
@@ -95,6 +96,7 @@ impl Studio {
             sources: Arc::default(),
             fanout,
             glimpses,
+            leading: Arc::default(),
             _certificate: WarmCertificate::make(),
         };
         studio.draw_slates(spec)?;
@@ -188,20 +190,24 @@ impl Studio {
         self.glimpses.picture()
     }
 
-    /// A new session for an output. If `leads`, its congestion control drives the shared encoder.
+    /// A new session for the output with that place in the show. The first one that is open drives the
+    /// shared encoder by its congestion control.
     pub fn publisher(
         &self,
         only_address: Option<IpAddr>,
-        leads: bool,
+        order: u32,
     ) -> Result<(Publisher, mpsc::Receiver<SessionEvent>), MediaError> {
         let program = Arc::downgrade(&self.program);
+        let leading = Arc::clone(&self.leading);
         Publisher::start(Session {
             profile: &self.profile,
             clock: &self.clock,
             fanout: &self.fanout,
             only_address,
+            order,
+            leading: &self.leading,
             on_rate: Box::new(move |rate| {
-                if let Some(program) = program.upgrade().filter(|_| leads) {
+                if let Some(program) = program.upgrade().filter(|_| leading.is(order)) {
                     program.set_rate(rate);
                 }
             }),

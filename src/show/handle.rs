@@ -532,6 +532,8 @@ impl Turn<'_> {
                 }
                 output.down_since = Some(now);
             }
+            // It broke while it was being stopped: it is off the air all the same.
+            OutputStatus::Stopping => return self.fact(Fact::OutputStopped { output: id }),
             _ => return,
         }
         output.last_failure = Some(reason.clone());

@@ -27,6 +27,23 @@ pub struct ShowSpec {
 }
 
 impl ShowSpec {
+    /// The same show for eyes that may not see secrets (a journal, a console): addresses end at host and
+    /// port, since user, password, path and query may each be the key to a stream.
+    #[must_use]
+    pub fn without_secrets(mut self) -> Self {
+        for input in &mut self.inputs {
+            if let InputKind::Network { uri } = &mut input.kind {
+                *uri = host_only(uri);
+            }
+        }
+        for output in &mut self.outputs {
+            if let Target::Whip { url, .. } = &mut output.target {
+                *url = host_only(url);
+            }
+        }
+        self
+    }
+
     /// The scene of that name.
     pub fn scene(&self, id: &SceneId) -> Option<&SceneSpec> {
         self.scenes.iter().find(|s| s.id == *id)
@@ -243,6 +260,18 @@ pub enum Hears {
     Only(BTreeSet<InputId>),
 }
 
+/// Scheme, host and port.
+fn host_only(url: &Url) -> Url {
+    let mut shown = url.clone();
+    // Some schemes have neither; then there is nothing to take away.
+    let _ = shown.set_username("");
+    let _ = shown.set_password(None);
+    shown.set_path("");
+    shown.set_query(None);
+    shown.set_fragment(None);
+    shown
+}
+
 /// An output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutputSpec {
@@ -278,5 +307,21 @@ impl Target {
                 (None, _) => "?".into(),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_without_its_secrets_keeps_scheme_host_and_port() {
+        let shown = |url: &str| host_only(&url.parse().unwrap()).to_string();
+        assert_eq!(
+            shown("rtsp://me:hunter2@cam.example:554/live?key=S#f"),
+            "rtsp://cam.example:554"
+        );
+        assert_eq!(shown("https://ingest.example/whip/s3cret"), "https://ingest.example/");
+        assert_eq!(shown("srt://10.0.0.1:9000?passphrase=hunter2"), "srt://10.0.0.1:9000");
     }
 }

@@ -97,6 +97,32 @@ pub struct MonitorReport {
     pub worst_av_skew_ms: Option<f64>,
 }
 
+impl MonitorReport {
+    /// This report and that of the session after it, as one. Percentiles cannot be added: those of the
+    /// session with more frames stand for both, and `latency_by` says so.
+    #[must_use]
+    pub fn followed_by(self, next: Self) -> Self {
+        let frames_of = |r: &Self| r.latency.map_or(0, |l| l.count);
+        let longer = if frames_of(&self) >= frames_of(&next) { &self } else { &next };
+        let worse = |a: Option<f64>, b: Option<f64>| match (a, b) {
+            (Some(a), Some(b)) => Some(if a.abs() >= b.abs() { a } else { b }),
+            (a, b) => a.or(b),
+        };
+        let several = " (of the longest of several sessions)";
+        Self {
+            latency: longer.latency,
+            latency_by: format!("{}{several}", longer.latency_by.trim_end_matches(several)),
+            frames: self.frames + next.frames,
+            unstamped: self.unstamped + next.unstamped,
+            freezes: self.freezes + next.freezes,
+            freeze_ms: self.freeze_ms + next.freeze_ms,
+            pauses: self.pauses + next.pauses,
+            longest_gap_ms: self.longest_gap_ms.max(next.longest_gap_ms),
+            worst_av_skew_ms: worse(self.worst_av_skew_ms, next.worst_av_skew_ms),
+        }
+    }
+}
+
 /// What became of one input.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct InputReport {
@@ -119,4 +145,27 @@ pub struct ProcessReport {
     pub resident_bytes: u64,
     /// Resident memory at its greatest, in bytes.
     pub peak_bytes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_sessions_make_one_report() {
+        let one = MonitorReport {
+            frames: 100,
+            freezes: 1,
+            freeze_ms: 400,
+            longest_gap_ms: 400,
+            worst_av_skew_ms: Some(-9.0),
+            latency_by: "capture stamp".into(),
+            ..MonitorReport::default()
+        };
+        let two = MonitorReport { frames: 50, worst_av_skew_ms: Some(4.0), ..one.clone() };
+        let both = one.clone().followed_by(two).followed_by(one);
+        assert_eq!((both.frames, both.freezes, both.freeze_ms), (250, 3, 1200));
+        assert_eq!(both.worst_av_skew_ms, Some(-9.0));
+        assert_eq!(both.latency_by.matches("several").count(), 1);
+    }
 }
