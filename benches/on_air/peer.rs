@@ -20,7 +20,7 @@ impl Peer {
         gstrswebrtc::plugin_register_static().expect("the peer's plugin");
         let pipeline = gst::parse::launch(&format!(
             "{CONTENT} ! queue max-size-buffers=1 ! whipclientsink name=peer congestion-control=gcc \
-             video-caps=video/x-h264 start-bitrate=2500000 min-bitrate=500000 max-bitrate=2500000 \
+             video-caps=video/x-h264 \
              do-retransmission=true \
              audiotestsrc is-live=true wave=sine volume=0.1 ! audio/x-raw,rate=48000,channels=2 ! peer."
         ))
@@ -29,6 +29,15 @@ impl Peer {
         .expect("a pipeline");
         let sink = pipeline.by_name("peer").expect("the peer");
         sink.property::<gst::glib::Object>("signaller").set_property("whip-endpoint", url);
+        // No server of others, and loopback, which ICE leaves out by itself.
+        sink.set_property("stun-server", None::<&str>);
+        let signaller = sink.property::<gst::glib::Object>("signaller");
+        signaller.connect("webrtcbin-ready", false, |values| {
+            let session = values[2].get::<gst::Element>().expect("a session");
+            let agent = session.property::<gst::Object>("ice-agent");
+            agent.emit_by_name::<bool>("add-local-ip-address", &[&"127.0.0.1"]);
+            None
+        });
         let weak = pipeline.downgrade();
         sink.connect("encoder-setup", false, move |values| {
             let encoder = values[3].get::<gst::Element>().expect("an encoder");

@@ -125,7 +125,12 @@ pub async fn watch(stage: &Stage) -> Watch {
         if let WhipEvent::Answer(sdp) = event {
             watch.answer(&sdp).expect("an answer");
             // The conversation lives as long as the process: dropping it would end the session.
-            tokio::spawn(async move { while talk.events.recv().await.is_some() {} });
+            // All of it is moved, or its other half would be dropped here.
+            let all = talk;
+            tokio::spawn(async move {
+                let mut talk = all;
+                while talk.events.recv().await.is_some() {}
+            });
             return watch;
         }
     }

@@ -212,8 +212,8 @@ pub fn bare() -> ! {
     media::init().expect("GStreamer");
     let pipeline = gst::parse::launch(&format!(
         "{CONTENT} ! compositor latency=0 ! video/x-raw,format=I420,width=1280,height=720,framerate=30/1 \
-         ! x264enc tune=zerolatency bframes=0 byte-stream=true speed-preset=superfast bitrate=2500 \
-           key-int-max=60 vbv-buf-capacity=400 \
+         ! x264enc tune=zerolatency bframes=0 byte-stream=true speed-preset=ultrafast bitrate=2500 \
+           key-int-max=60 vbv-buf-capacity=200 option-string=scenecut=0 \
          ! video/x-h264,profile=constrained-baseline ! fakesink async=false sync=false \
          audiotestsrc is-live=true wave=sine volume=0.1 ! audio/x-raw,rate=48000,channels=2 \
          ! audiomixer ! audioconvert ! opusenc bitrate=64000 ! fakesink async=false sync=false"

@@ -82,9 +82,9 @@ impl Cadence {
             if self.seen >= WINDOW {
                 // Nearly all fresh but not all: frames slip past the tick. Give them room.
                 if self.fresh + 3 >= self.seen && self.fresh < self.seen {
-                    self.margin_ns = (self.margin_ns + 1_500_000).min(MOST_MARGIN_NS);
+                    self.margin_ns = (self.margin_ns + 1_000_000).min(MOST_MARGIN_NS);
                 } else {
-                    self.margin_ns = (self.margin_ns - self.margin_ns / 64).max(LEAST_MARGIN_NS);
+                    self.margin_ns = (self.margin_ns - self.margin_ns / 24).max(LEAST_MARGIN_NS);
                 }
                 self.seen = 0;
                 self.fresh = 0;

@@ -106,7 +106,9 @@ pub const KINDS: &[Kind] = &[
             ("bframes", "0"),
             ("byte-stream", "true"),
             ("aud", "false"),
-            ("vbv-buf-capacity", "400"),
+            ("vbv-buf-capacity", "200"),
+            // A cut of scenes is no reason for a key frame: its burst would delay what follows.
+            ("option-string", "scenecut=0"),
         ],
         rate: ("bitrate", 1),
         key_distance: "key-int-max",

@@ -213,10 +213,13 @@ impl Program {
     }
 
     /// Asks the encoder for that bitrate, within the profile's bounds.
+    /// Less is obeyed at once; more in steps, since an estimate is believed only as far as it was tried.
     pub fn set_rate(&self, rate: Kbps) {
         let profile = &self.shared.profile;
-        let rate = rate.clamp(profile.min_kbps, profile.max_kbps);
-        self.shared.rate.store(rate.0, Ordering::Relaxed);
+        let now = self.shared.rate.load(Ordering::Relaxed);
+        let step = now / 20 + 10;
+        let rate = rate.clamp(profile.min_kbps, profile.max_kbps).0.min(now + step);
+        self.shared.rate.store(rate, Ordering::Relaxed);
     }
 
     /// What the encoder is asked for.

@@ -453,11 +453,14 @@ fn congestion_control(
     on_rate: Box<dyn Fn(Kbps) + Send + Sync>,
 ) {
     let sound = profile.audio_kbps.bits_per_second();
+    // The pacer sends at the estimate. A frame that is let out at the mean rate takes its whole interval, so
+    // the estimate may begin and rise well above what is encoded; a path that carries less says so within
+    // a second, and the encoder follows at once (libwebrtc paces at 2.5 times the rate for the same reason).
+    const HEADROOM: u32 = 4;
     let (start, least, most) = (
-        profile.start_kbps.bits_per_second() + sound,
+        (profile.start_kbps.bits_per_second() + sound) * HEADROOM,
         profile.min_kbps.bits_per_second() + sound,
-        // Head-room for RTP headers, retransmissions and the probing above what is sent.
-        (profile.max_kbps.bits_per_second() + sound) / 4 * 5,
+        (profile.max_kbps.bits_per_second() + sound) * HEADROOM,
     );
     let on_rate = Arc::new(on_rate);
     let (clock, feedback_ns, estimate) =
