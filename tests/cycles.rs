@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use hawker::{
     engine::Handle,
     remote,
-    show::{Command, OutputStatus, Show},
+    show::{Command, OutputState, OutputStatus, Show},
     stage::{Stage, StageOptions},
 };
 use hawker_process::Place;
@@ -57,7 +57,7 @@ async fn until(handle: &Handle, what: &str, is: impl Fn(&Show) -> bool) {
 
 async fn cycle(handle: &Handle) {
     handle.command(Command::GoLive { output: None }, true).await.unwrap();
-    until(handle, "all on air", |s| s.outputs.iter().all(|o| o.is_live())).await;
+    until(handle, "all on air", |s| s.outputs.iter().all(OutputState::is_live)).await;
     handle.command(Command::StopOutput { output: None }, true).await.unwrap();
     let idle = |s: &Show| s.outputs.iter().all(|o| o.status == OutputStatus::Idle);
     until(handle, "all off the air", idle).await;

@@ -338,7 +338,7 @@ async fn what_the_operator_reads() {
         ("never", Act::Never),
         (
             "headers never end",
-            Act::Slow("HTTP/1.1 201 C".into(), Duration::from_secs(60), "".into()),
+            Act::Slow("HTTP/1.1 201 C".into(), Duration::from_mins(1), String::new()),
         ),
     ];
     let link = link();

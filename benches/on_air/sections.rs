@@ -97,7 +97,8 @@ async fn delays(watch: &mut Watch, seconds: u64) -> Delays {
         gst_app::AppSinkCallbacks::builder()
             .new_sample(move |sink| {
                 let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-                let pts = sample.buffer().and_then(|b| b.pts()).map(|p| p.nseconds());
+                let pts =
+                    sample.buffer().and_then(gst::BufferRef::pts).map(gst::ClockTime::nseconds);
                 if let Some(captured) = pts.and_then(|p| lookup.lock().expect("a map").remove(&p)) {
                     let ms = (clock::mono_ns() - captured) as f64 / 1e6;
                     results.lock().expect("a list").push(ms);

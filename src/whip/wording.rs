@@ -312,7 +312,7 @@ mod tests {
             })
         };
         let date = Some("Sun, 06 Nov 1994 08:49:37 GMT");
-        assert_eq!(with("120", None), Some(Duration::from_secs(120)));
+        assert_eq!(with("120", None), Some(Duration::from_mins(2)));
         assert_eq!(with("99999999999999999999999", None), Some(MAX_RETRY));
         assert_eq!(with("Sun, 06 Nov 1994 08:50:07 GMT", date), Some(Duration::from_secs(30)));
         assert_eq!(with("Sun, 06 Nov 1994 08:40:07 GMT", date), Some(Duration::ZERO));

@@ -149,7 +149,7 @@ pub fn launch(description: &str) {
 /// A film: each of these colours (0xAARRGGBB) for a second, and a tone of 880 Hz.
 pub fn film(folder: &Path, colours: &[u32]) -> PathBuf {
     let file = folder.join("film.webm");
-    let scenes: String = colours
+    let scenes: Vec<String> = colours
         .iter()
         .map(|colour| {
             format!(
@@ -158,6 +158,7 @@ pub fn film(folder: &Path, colours: &[u32]) -> PathBuf {
             )
         })
         .collect();
+    let scenes = scenes.concat();
     launch(&format!(
         "webmmux name=m ! filesink location={} \
          concat name=c ! videoconvert ! vp8enc deadline=1 keyframe-max-dist=15 ! queue ! m. {scenes} \

@@ -110,7 +110,7 @@ fn what_is_no_text_file_is_said_so() {
         (dir.path().to_owned(), "this is a folder"),
         (file("a", b"title = 1\n\xff"), "a:2:1: from here on this is not UTF-8 text"),
         (file("b", b" \n"), "the file is empty"),
-        (file("c", &[b'#'; MAX_SHOW as usize + 1]), "too large"),
+        (file("c", &vec![b'#'; MAX_SHOW as usize + 1]), "too large"),
     ];
     for (path, part) in cases {
         let shown = load_show(&path, &nowhere()).unwrap_err().to_string();

@@ -162,10 +162,10 @@ fn a_token_that_cannot_be_sent_is_refused_unseen() {
 #[test]
 fn nothing_printed_holds_the_token_or_the_path() {
     let (mut session, post) = started("https://h/secret-path");
-    let mut printed = format!("{post:?} {session:?} {:?}", Output::Send(post.clone()));
+    let printed = format!("{post:?} {session:?} {:?}", Output::Send(post.clone()));
     let body = format!("bad token {TOKEN}");
     reply(&mut session, 1, post.id, Response { status: 401, body, ..Response::default() });
-    printed += &format!("{:?}", session.poll());
+    let printed = format!("{printed}{:?}", session.poll());
     assert!(printed.contains("bad token …"), "{printed}");
     assert!(!printed.contains(TOKEN) && !printed.contains("secret-path"), "{printed}");
 }
