@@ -45,6 +45,14 @@ impl Server {
         let source = gst::ElementFactory::make("whipserversrc").build().unwrap();
         let signaller = source.property::<gst::glib::Object>("signaller");
         signaller.set_property("host-addr", format!("http://127.0.0.1:{port}"));
+        // No server of others, and loopback, which ICE leaves out by itself.
+        source.set_property("stun-server", None::<&str>);
+        signaller.connect("webrtcbin-ready", false, |values| {
+            let session = values[2].get::<gst::Element>().unwrap();
+            let agent = session.property::<gst::Object>("ice-agent");
+            assert!(agent.emit_by_name::<bool>("add-local-ip-address", &[&"127.0.0.1"]));
+            None
+        });
         let (pictures, sounds) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let (weak, counts) = (pipeline.downgrade(), (Arc::clone(&pictures), Arc::clone(&sounds)));
         source.connect_pad_added(move |_, pad| {
