@@ -80,7 +80,7 @@ fn cycles(count: usize, most_kib: u64) {
         let engine = place.engines()[0].unsigned_abs();
         let handle = attach(&place).await;
         // The first rounds fill caches, pools and the allocator.
-        for _ in 0..5.max(count / 10) {
+        for _ in 0..20 {
             cycle(&handle).await;
         }
         settle().await;
