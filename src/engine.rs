@@ -6,6 +6,7 @@ pub mod faces;
 pub mod folder;
 pub mod handle;
 pub mod journal;
+pub mod lines;
 pub mod monitor;
 pub mod output;
 pub mod process;

@@ -3,7 +3,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufWriter, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
     sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     time::Duration,
@@ -12,7 +12,7 @@ use std::{
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::{
-    engine::Handle,
+    engine::{Handle, lines::write_all},
     show::{Event, Happening},
 };
 
@@ -20,6 +20,8 @@ use crate::{
 const QUEUE: usize = 8192;
 /// How long a slow reader is waited for at the end.
 const LAST_LINES: Duration = Duration::from_secs(2);
+/// Said when the writing fails.
+const LAST_WORDS: &str = "the events cannot be written any more";
 
 /// Where events go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +122,7 @@ impl Writer {
         let (tell, done) = sync_channel(1);
         std::thread::Builder::new()
             .name("events".into())
-            .spawn(move || write_all(to, &queue, &tell))?;
+            .spawn(move || write_all(to, &queue, &tell, LAST_WORDS))?;
         Ok(Self { lines: Some(lines), done })
     }
 
@@ -145,22 +147,4 @@ impl Writer {
         let wait = move || done.recv_timeout(LAST_LINES).is_ok();
         let _ = tokio::task::spawn_blocking(wait).await;
     }
-}
-
-fn write_all(to: Box<dyn Write + Send>, queue: &Receiver<Vec<u8>>, tell: &SyncSender<()>) {
-    let mut to = BufWriter::new(to);
-    let written = (|| -> io::Result<()> {
-        while let Ok(line) = queue.recv() {
-            to.write_all(&line)?;
-            while let Ok(line) = queue.try_recv() {
-                to.write_all(&line)?;
-            }
-            to.flush()?;
-        }
-        Ok(())
-    })();
-    if let Err(error) = written {
-        tracing::warn!(%error, "the events cannot be written any more");
-    }
-    let _ = tell.send(());
 }

@@ -112,7 +112,7 @@ fn stand(
         journal: Some(folder.journal()),
         report: job.report.clone(),
     };
-    let engine = Engine::new(plan, load::adapters(job.mode)?)
+    let engine = Engine::new(plan, load::adapters()?)
         .map_err(|e| Failure { exit_code: e.exit_code, text: e.text })?;
     let socket = listen(dirs, &card, engine.faces(), engine.facts(), STALL)
         .map_err(|e| Failure::start(e.to_string()))?;

@@ -51,7 +51,7 @@ pub(crate) fn show_with_secrets(path: Option<&Path>, mode: Mode) -> Result<ShowS
 }
 
 /// Makes the adapters.
-pub(crate) fn adapters(_mode: Mode) -> Result<Factory, Failure> {
+pub(crate) fn adapters() -> Result<Factory, Failure> {
     let settings = settings()?;
     let token = settings
         .token

@@ -2,20 +2,23 @@
 //! thread of its own behind a bounded queue; the loop never waits for the disk.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, BufWriter, Write},
+    fs::OpenOptions,
+    io,
     os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     time::Duration,
 };
 
+use super::lines::write_all;
 use crate::show::replay::{Entry, Opening, write_line};
 
 /// How many lines may wait for the disk.
 const QUEUE: usize = 4096;
 /// How long the last lines are waited for at the end.
 const LAST_LINES: Duration = Duration::from_secs(1);
+/// Said when the writing fails.
+const LAST_WORDS: &str = "the journal ends here, the show goes on: free some disk space";
 
 /// An open journal.
 #[derive(Debug)]
@@ -33,7 +36,7 @@ impl Journal {
         let (tell, done) = sync_channel(1);
         std::thread::Builder::new()
             .name("journal".into())
-            .spawn(move || write_all(file, &queue, &tell))?;
+            .spawn(move || write_all(file, &queue, &tell, LAST_WORDS))?;
         Ok(Self { lines: Some(lines), done })
     }
 
@@ -63,22 +66,4 @@ impl Journal {
         self.lines = None;
         let _ = self.done.recv_timeout(LAST_LINES);
     }
-}
-
-fn write_all(file: File, queue: &Receiver<Vec<u8>>, tell: &SyncSender<()>) {
-    let mut to = BufWriter::new(file);
-    let written = (|| -> io::Result<()> {
-        while let Ok(line) = queue.recv() {
-            to.write_all(&line)?;
-            while let Ok(line) = queue.try_recv() {
-                to.write_all(&line)?;
-            }
-            to.flush()?;
-        }
-        Ok(())
-    })();
-    if let Err(error) = written {
-        tracing::warn!(%error, "the journal ends here, the show goes on: free some disk space");
-    }
-    let _ = tell.send(());
 }

@@ -266,7 +266,6 @@ impl Kind {
 struct Pending {
     pts_ns: u64,
     captured_ns: u64,
-    pushed_ns: u64,
     number: u64,
 }
 
@@ -390,7 +389,7 @@ impl VideoEncoder {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         {
             let mut pending = lock(&self.shared.pending);
-            pending.push_back(Pending { pts_ns, captured_ns, pushed_ns: now_ns, number });
+            pending.push_back(Pending { pts_ns, captured_ns, number });
             if pending.len() > 64 {
                 pending.pop_front();
             }
@@ -433,7 +432,6 @@ impl Drop for VideoEncoder {
 impl Shared {
     fn encoded(&self, sample: &gst::Sample) {
         let Some(buffer) = sample.buffer_owned() else { return };
-        let now_ns = self.clock.now().nseconds();
         // x264enc counts its times from 1000 h: only running time means anything here.
         let running = sample
             .segment()
@@ -449,7 +447,6 @@ impl Shared {
             pending.pop_front()
         };
         let Some(pending) = pending else { return };
-        self.fanout.note_encode(((now_ns.saturating_sub(pending.pushed_ns)) / 1000) as u32);
         let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
         let mut buffer = if self.stamps { self.stamped(&buffer, pending) } else { buffer };
         {

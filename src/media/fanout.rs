@@ -1,12 +1,9 @@
 //! Hands encoded frames to every output, each through its own bounded queue. An output that stalls loses
 //! frames until the next key frame; the encoder and the other outputs never notice.
 
-use std::{
-    collections::VecDeque,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use super::feed::lock;
@@ -35,7 +32,6 @@ pub struct Consumer {
     waiting_for_key: AtomicBool,
     open: AtomicBool,
     dropped: AtomicU64,
-    video_bytes: AtomicU64,
 }
 
 impl Consumer {
@@ -47,18 +43,12 @@ impl Consumer {
             waiting_for_key: AtomicBool::new(true),
             open: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
-            video_bytes: AtomicU64::new(0),
         }
     }
 
     /// Frames thrown away because this output could not keep up.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
-    }
-
-    /// Bytes handed over so far.
-    pub fn bytes(&self) -> u64 {
-        self.video_bytes.load(Ordering::Relaxed)
     }
 }
 
@@ -77,8 +67,6 @@ pub struct Fanout {
     wish: Mutex<KeyWish>,
     /// Frames encoded, key frames among them.
     counts: (AtomicU64, AtomicU64),
-    /// Wall of recent encode times for the figures, in microseconds.
-    encode_us: Mutex<VecDeque<u32>>,
 }
 
 impl Fanout {
@@ -123,22 +111,6 @@ impl Fanout {
         (self.counts.0.load(Ordering::Relaxed), self.counts.1.load(Ordering::Relaxed))
     }
 
-    /// Notes how long a frame was in the encoder.
-    pub fn note_encode(&self, micros: u32) {
-        let mut recent = lock(&self.encode_us);
-        if recent.len() >= 300 {
-            recent.pop_front();
-        }
-        recent.push_back(micros);
-    }
-
-    /// Median time in the encoder over the last ten seconds, in milliseconds.
-    pub fn encode_ms(&self) -> Option<f64> {
-        let mut sorted: Vec<u32> = lock(&self.encode_us).iter().copied().collect();
-        sorted.sort_unstable();
-        sorted.get(sorted.len() / 2).map(|us| f64::from(*us) / 1000.0)
-    }
-
     /// Hands a frame to every open output.
     pub fn video(&self, frame: &Encoded) {
         self.counts.0.fetch_add(1, Ordering::Relaxed);
@@ -160,7 +132,6 @@ impl Fanout {
                 self.want_key(false);
                 continue;
             }
-            consumer.video_bytes.fetch_add(frame.buffer.size() as u64, Ordering::Relaxed);
             // A source that is shutting down refuses; the output's own watch says so.
             let _ = consumer.video.push_buffer(frame.buffer.clone());
         }

@@ -224,11 +224,6 @@ impl Studio {
         self.program.frames()
     }
 
-    /// Median time a frame is in the encoder, in ms.
-    pub fn encode_ms(&self) -> Option<f64> {
-        self.fanout.encode_ms()
-    }
-
     /// Frames an input has given.
     pub fn input_frames(&self, id: &InputId) -> u64 {
         self.feed(id).map_or(0, |f| f.frames())
