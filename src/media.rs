@@ -4,6 +4,7 @@
 pub mod cadence;
 pub mod clock;
 pub mod compose;
+pub mod congestion;
 pub mod devices;
 pub mod doctor;
 pub mod encoder;
@@ -14,6 +15,7 @@ pub mod glimpse;
 pub mod init;
 pub mod input;
 pub mod mixer;
+pub mod pacer;
 pub mod packages;
 pub mod program;
 pub mod publisher;

@@ -82,8 +82,7 @@ impl Show {
     pub fn new(scene: &str, ingests: &[String]) -> Self {
         let mut text = format!(
             "title = \"bench\"\nprofile = \"lively\"\n\
-             [[input]]\nid = \"noise\"\nkind = \"test\"\npattern = \"noise\"\ntone-hz = 440\n\
-             [[input]]\nid = \"second\"\nkind = \"test\"\npattern = \"bars\"\n{scene}"
+             [[input]]\nid = \"noise\"\nkind = \"test\"\npattern = \"noise\"\ntone-hz = 440\n{scene}"
         );
         for (n, url) in ingests.iter().enumerate() {
             let _ = write!(text, "[[output]]\nid = \"out-{n}\"\nto = \"{url}\"\n");
@@ -108,7 +107,8 @@ impl Drop for Show {
 pub const ONE: &str = "[[scene]]\nid = \"one\"\nlayers = [\"noise\"]\n";
 /// Two inputs, one in the other.
 pub const TWO: &str =
-    "[[scene]]\nid = \"two\"\nlayout = \"picture-in-picture\"\nlayers = [\"noise\", \"second\"]\n";
+    "[[input]]\nid = \"second\"\nkind = \"test\"\npattern = \"bars\"\n\
+     [[scene]]\nid = \"two\"\nlayout = \"picture-in-picture\"\nlayers = [\"noise\", \"second\"]\n";
 
 pub async fn stage() -> Stage {
     Stage::start(StageOptions::default()).await.expect("a stage")

@@ -7,7 +7,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     MediaError,
     clock::MediaClock,
+    congestion::Congestion,
     error::element,
     fanout::{Consumer, Fanout},
     feed::lock,
@@ -57,9 +58,8 @@ pub struct Publisher {
     webrtc: gst::Element,
     consumer: Arc<Consumer>,
     fanout: Arc<Fanout>,
-    estimate: Arc<Mutex<Option<gst::Element>>>,
+    congestion: Congestion,
     clock: MediaClock,
-    feedback_ns: Arc<AtomicU64>,
     stats: Arc<Mutex<StatsSample>>,
     asked: AtomicBool,
     /// The answer promised transport-wide feedback.
@@ -261,9 +261,7 @@ impl Publisher {
                 .ok_or_else(|| MediaError::lasting("a filter without an end"))?;
             out.link(&pad).map_err(|e| MediaError::lasting(format!("publishing: {e}")))?;
         }
-        let feedback_ns = Arc::new(AtomicU64::new(0));
-        let estimate = Arc::new(Mutex::new(None));
-        congestion_control(&webrtc, profile, clock, &feedback_ns, &estimate, on_rate);
+        let congestion = Congestion::install(&pipeline, &webrtc, profile, clock, on_rate)?;
         forward_key_requests(&video, fanout);
         if let Some(address) = only_address {
             let agent = webrtc.property::<gst::Object>("ice-agent");
@@ -281,9 +279,8 @@ impl Publisher {
             webrtc,
             consumer,
             fanout: Arc::clone(fanout),
-            estimate,
+            congestion,
             clock: clock.clone(),
-            feedback_ns,
             stats: Arc::new(Mutex::new(StatsSample::default())),
             asked: AtomicBool::new(false),
             reports: AtomicBool::new(false),
@@ -295,6 +292,7 @@ impl Publisher {
             .pipeline
             .set_state(gst::State::Playing)
             .map_err(|e| MediaError::lasting(format!("publishing does not start: {e}")))?;
+        publisher.congestion.rest();
         Ok((publisher, received))
     }
 
@@ -345,14 +343,14 @@ impl Publisher {
         self.leading.join(self.order);
         if self.reports.load(Ordering::Relaxed) {
             // The ingest promised feedback: from here on its absence is silence.
-            self.feedback_ns.store(self.clock.now().nseconds(), Ordering::Relaxed);
+            self.congestion.expect_feedback(self.clock.now().nseconds());
         }
         self.fanout.open(&self.consumer);
     }
 
     /// Milliseconds since the ingest last said anything; `None` while it has never.
     pub fn silence(&self) -> Option<Duration> {
-        let last = self.feedback_ns.load(Ordering::Relaxed);
+        let last = self.congestion.feedback_ns();
         let now = self.clock.now().nseconds();
         (last > 0).then(|| Duration::from_nanos(now.saturating_sub(last)))
     }
@@ -361,13 +359,10 @@ impl Publisher {
     pub fn figures(&self, target: Kbps) -> OutputFigures {
         self.ask_stats();
         let sample = *lock(&self.stats);
-        let available = lock(&self.estimate)
-            .as_ref()
-            .map(|e| f64::from(e.property::<u32>("estimated-bitrate")) / 1000.0);
         OutputFigures {
             sent_kbps: sample.kbps,
             target_kbps: Some(f64::from(target.0)),
-            available_kbps: available,
+            available_kbps: Some(self.congestion.available_kbps()),
             rtt_ms: sample.rtt_ms,
             loss: sample.loss,
             silent_ms: self.silence().map(|s| s.as_millis() as u64),
@@ -398,7 +393,6 @@ impl Drop for Publisher {
     fn drop(&mut self) {
         self.fanout.leave(&self.consumer);
         self.leading.leave(self.order);
-        lock(&self.estimate).take();
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();
         }
@@ -441,59 +435,6 @@ fn read_stats(reply: &gst::StructureRef, ssrcs: (u32, u32), now_ns: u64, sample:
         rtt_ms: rtt.or(sample.rtt_ms),
         loss,
     };
-}
-
-/// Puts `rtpgccbwe` between the session and its transport, and listens to what it finds.
-fn congestion_control(
-    webrtc: &gst::Element,
-    profile: &Profile,
-    clock: &MediaClock,
-    feedback_ns: &Arc<AtomicU64>,
-    estimate: &Arc<Mutex<Option<gst::Element>>>,
-    on_rate: Box<dyn Fn(Kbps) + Send + Sync>,
-) {
-    let sound = profile.audio_kbps.bits_per_second();
-    // The pacer sends at the estimate. A frame that is let out at the mean rate takes its whole interval, so
-    // the estimate may begin and rise well above what is encoded; a path that carries less says so within
-    // a second, and the encoder follows at once (libwebrtc paces at 2.5 times the rate for the same reason).
-    const HEADROOM: u32 = 4;
-    let (start, least, most) = (
-        (profile.start_kbps.bits_per_second() + sound) * HEADROOM,
-        profile.min_kbps.bits_per_second() + sound,
-        (profile.max_kbps.bits_per_second() + sound) * HEADROOM,
-    );
-    let on_rate = Arc::new(on_rate);
-    let (clock, feedback_ns, estimate) =
-        (clock.clone(), Arc::clone(feedback_ns), Arc::clone(estimate));
-    webrtc.connect("request-aux-sender", false, move |_| {
-        let control = gst::ElementFactory::make("rtpgccbwe")
-            .property("estimated-bitrate", start)
-            .property("min-bitrate", least)
-            .property("max-bitrate", most)
-            .build()
-            .inspect_err(|e| tracing::error!("no congestion control: {e}"))
-            .ok()?;
-        let on_rate = Arc::clone(&on_rate);
-        control.connect_notify(Some("estimated-bitrate"), move |control, _| {
-            let bits = control.property::<u32>("estimated-bitrate").saturating_sub(sound);
-            on_rate(Kbps::from_bits_per_second(u64::from(bits)));
-        });
-        if let Some(pad) = control.static_pad("src") {
-            let (clock, feedback_ns) = (clock.clone(), Arc::clone(&feedback_ns));
-            pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
-                let is_feedback = info
-                    .event()
-                    .and_then(|e| e.structure())
-                    .is_some_and(|s| s.name() == "RTPTWCCPackets");
-                if is_feedback {
-                    feedback_ns.store(clock.now().nseconds(), Ordering::Relaxed);
-                }
-                gst::PadProbeReturn::Ok
-            });
-        }
-        *lock(&estimate) = Some(control.clone());
-        Some(control.to_value())
-    });
 }
 
 /// A receiver's PLI or FIR arrives at our source as an event going upstream; the shared encoder hears of it.

@@ -1,0 +1,331 @@
+//! Lets packets out no faster than the path is believed to carry. What fits goes through at once, in the
+//! thread that brought it and as the list it came in; what does not waits for a thread of the pacer's own.
+//! A frame of ordinary size therefore never waits, and a key frame is spread instead of flooding a narrow
+//! link.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use gst::prelude::*;
+
+use super::{MediaError, feed::lock};
+
+/// How much may leave at once after a pause: this long at the rate.
+const BURST: Duration = Duration::from_millis(20);
+/// What has waited longer than this at the rate leaves anyway: late packets are worth less than a full
+/// queue of the network's.
+const LONGEST: Duration = Duration::from_millis(30);
+/// Between two bursts of what waits.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// A leaky bucket: what may leave now, in bits. Time is handed in.
+#[derive(Debug)]
+struct Bucket {
+    bits_per_second: u64,
+    bits: i64,
+    filled_at: Duration,
+}
+
+impl Bucket {
+    fn new(bits_per_second: u64) -> Self {
+        let mut bucket = Self { bits_per_second, bits: 0, filled_at: Duration::ZERO };
+        bucket.bits = bucket.over(BURST);
+        bucket
+    }
+
+    /// What the rate carries in that time.
+    fn over(&self, time: Duration) -> i64 {
+        (time.as_secs_f64() * self.bits_per_second as f64) as i64
+    }
+
+    fn fill(&mut self, now: Duration) {
+        let gained = self.over(now.saturating_sub(self.filled_at));
+        self.bits = self.bits.saturating_add(gained).min(self.over(BURST));
+        self.filled_at = now;
+    }
+
+    /// Takes `bits` out if there is room; a packet may overdraw, so that one larger than the burst leaves.
+    const fn take(&mut self, bits: u64) -> bool {
+        let room = self.bits > 0;
+        if room {
+            self.spend(bits);
+        }
+        room
+    }
+
+    const fn spend(&mut self, bits: u64) {
+        self.bits = self.bits.saturating_sub_unsigned(bits);
+    }
+}
+
+struct Line {
+    bucket: Bucket,
+    waiting: VecDeque<gst::Buffer>,
+    waiting_bits: u64,
+    /// The pacer's thread holds packets that are older than any that come now.
+    sending: bool,
+    stop: bool,
+}
+
+struct Shared {
+    began: Instant,
+    line: Mutex<Line>,
+    more: Condvar,
+}
+
+fn bits(buffer: &gst::BufferRef) -> u64 {
+    buffer.size() as u64 * 8
+}
+
+impl Shared {
+    /// Whether packets of `bytes` may leave at once; otherwise they have been put in line.
+    fn admit(&self, bytes: usize, packets: impl IntoIterator<Item = gst::Buffer>) -> bool {
+        let size = bytes as u64 * 8;
+        let mut line = lock(&self.line);
+        line.bucket.fill(self.began.elapsed());
+        let free = line.waiting.is_empty() && !line.sending;
+        if free && line.bucket.bits.saturating_sub_unsigned(size) > -line.bucket.over(PAUSE) {
+            line.bucket.spend(size);
+            return true;
+        }
+        line.waiting.extend(packets);
+        line.waiting_bits += size;
+        self.more.notify_one();
+        false
+    }
+
+    /// What may leave now. Waits while there is nothing; `None` when the pacer ends.
+    fn next(&self) -> Option<gst::BufferList> {
+        let mut line = lock(&self.line);
+        line.sending = false;
+        loop {
+            if line.stop {
+                return None;
+            }
+            if line.waiting.is_empty() {
+                line = self.more.wait(line).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            line.bucket.fill(self.began.elapsed());
+            let most = line.bucket.over(LONGEST);
+            let mut list = gst::BufferList::new();
+            let leaving = list.get_mut()?;
+            while let Some(size) = line.waiting.front().map(|b| bits(b)) {
+                if line.waiting_bits as i64 > most {
+                    line.bucket.spend(size);
+                } else if !line.bucket.take(size) {
+                    break;
+                }
+                line.waiting_bits -= size;
+                leaving.extend(line.waiting.pop_front());
+            }
+            if !list.is_empty() {
+                line.sending = true;
+                return Some(list);
+            }
+            line = self.more.wait_timeout(line, PAUSE).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+/// The pacer of one session.
+pub struct Pacer {
+    element: gst::Bin,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Pacer {
+    /// A pacer at that rate, with one pad for packets to come and one for them to leave.
+    pub fn start(bits_per_second: u64) -> Result<Self, MediaError> {
+        let shared = Arc::new(Shared {
+            began: Instant::now(),
+            line: Mutex::new(Line {
+                bucket: Bucket::new(bits_per_second),
+                waiting: VecDeque::new(),
+                waiting_bits: 0,
+                sending: false,
+                stop: false,
+            }),
+            more: Condvar::new(),
+        });
+        let out = gst::Pad::builder(gst::PadDirection::Src)
+            .name("src")
+            .flags(gst::PadFlags::PROXY_CAPS)
+            .build();
+        let (one, many) = (Arc::clone(&shared), Arc::clone(&shared));
+        let (to, to_list) = (out.downgrade(), out.downgrade());
+        let into = gst::Pad::builder(gst::PadDirection::Sink)
+            .name("sink")
+            .flags(gst::PadFlags::PROXY_CAPS)
+            .chain_function(move |_, _, packet| match to.upgrade() {
+                Some(out) if one.admit(packet.size(), [packet.clone()]) => out.push(packet),
+                Some(_) => Ok(gst::FlowSuccess::Ok),
+                None => Err(gst::FlowError::Flushing),
+            })
+            .chain_list_function(move |_, _, list| match to_list.upgrade() {
+                Some(out) if many.admit(list.calculate_size(), list.iter_owned()) => out.push_list(list),
+                Some(_) => Ok(gst::FlowSuccess::Ok),
+                None => Err(gst::FlowError::Flushing),
+            })
+            .build();
+        let element = gst::Bin::with_name("pacer");
+        let setup = |e: gst::glib::BoolError| MediaError::lasting(format!("publishing: {e}"));
+        element.add_pad(&into).map_err(setup)?;
+        element.add_pad(&out).map_err(setup)?;
+        let line = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("pacer".into())
+            .spawn(move || {
+                while let Some(list) = line.next() {
+                    // A session that is going down refuses; its owner ends this thread.
+                    let _ = out.push_list(list);
+                }
+            })
+            .map_err(|e| MediaError::lasting(format!("no thread for the pacer: {e}")))?;
+        Ok(Self { element, shared, thread: Some(thread) })
+    }
+
+    /// What goes into the pipeline.
+    pub const fn element(&self) -> &gst::Bin {
+        &self.element
+    }
+
+    /// Changes the rate.
+    pub fn handle(&self) -> PacerHandle {
+        PacerHandle(Arc::clone(&self.shared))
+    }
+}
+
+/// Sets the rate of a pacer from elsewhere.
+#[derive(Clone)]
+pub struct PacerHandle(Arc<Shared>);
+
+impl PacerHandle {
+    /// From now on at that rate.
+    pub fn set_rate(&self, bits_per_second: u64) {
+        let mut line = lock(&self.0.line);
+        line.bucket.fill(self.0.began.elapsed());
+        line.bucket.bits_per_second = bits_per_second;
+    }
+}
+
+impl Drop for Pacer {
+    fn drop(&mut self) {
+        lock(&self.shared.line).stop = true;
+        self.shared.more.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has said so already.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEGABIT: u64 = 1_000_000;
+
+    fn packets(n: usize) -> gst::BufferList {
+        (0..n).map(|_| gst::Buffer::from_slice([0_u8; 1250])).collect()
+    }
+
+    #[test]
+    fn the_bucket_fills_with_time_and_no_higher_than_a_burst() {
+        let mut bucket = Bucket::new(MEGABIT);
+        assert_eq!(bucket.bits, 20_000);
+        assert!(bucket.take(30_000), "one packet may overdraw");
+        assert!(!bucket.take(1));
+        bucket.fill(Duration::from_millis(9));
+        assert!(!bucket.take(1), "9 of 10 kb are paid back");
+        bucket.fill(Duration::from_millis(12));
+        assert!(bucket.take(1));
+        bucket.fill(Duration::from_mins(1));
+        assert_eq!(bucket.bits, 20_000);
+    }
+
+    /// A pacer whose output counts the packets and lists that leave it.
+    fn rig(rate: u64) -> (Pacer, gst::Pad, std::sync::mpsc::Receiver<usize>) {
+        gst::init().unwrap();
+        let pacer = Pacer::start(rate).unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        let tell_one = tell.clone();
+        let end = gst::Pad::builder(gst::PadDirection::Sink)
+            .chain_function(move |_, _, _| {
+                let _ = tell_one.send(1);
+                Ok(gst::FlowSuccess::Ok)
+            })
+            .chain_list_function(move |_, _, list| {
+                let _ = tell.send(list.len());
+                Ok(gst::FlowSuccess::Ok)
+            })
+            .build();
+        let source = gst::Pad::builder(gst::PadDirection::Src).build();
+        source.link(&pacer.element().static_pad("sink").unwrap()).unwrap();
+        pacer.element().static_pad("src").unwrap().link(&end).unwrap();
+        end.set_active(true).unwrap();
+        pacer.element().set_state(gst::State::Playing).unwrap();
+        source.set_active(true).unwrap();
+        source.push_event(gst::event::StreamStart::new("packets"));
+        source.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
+        // Pads live as long as what holds them.
+        source.add_probe(gst::PadProbeType::EVENT_FLUSH, move |_, _| {
+            let _ = &end;
+            gst::PadProbeReturn::Ok
+        });
+        (pacer, source, told)
+    }
+
+    #[test]
+    fn an_ordinary_frame_leaves_at_once_and_whole() {
+        let (pacer, source, left) = rig(10 * MEGABIT);
+        source.push_list(packets(9)).unwrap();
+        assert_eq!(left.try_recv(), Ok(9), "in the caller's thread, as one list");
+        pacer.element().set_state(gst::State::Null).unwrap();
+    }
+
+    #[test]
+    fn a_key_frame_is_spread_and_nothing_overtakes_it() {
+        // 40 packets are 400 kb; the burst is 200 kb, and 300 kb may wait.
+        let (pacer, source, left) = rig(10 * MEGABIT);
+        let began = Instant::now();
+        source.push_list(packets(40)).unwrap();
+        source.push(gst::Buffer::from_slice([0_u8; 125])).unwrap();
+        let mut sizes = Vec::new();
+        while sizes.iter().sum::<usize>() < 41 {
+            sizes.push(left.recv_timeout(Duration::from_secs(5)).unwrap());
+        }
+        assert!(sizes.len() > 2, "in several bursts: {sizes:?}");
+        assert!(began.elapsed() >= Duration::from_millis(15), "{:?}", began.elapsed());
+        pacer.element().set_state(gst::State::Null).unwrap();
+    }
+
+    #[test]
+    fn what_waits_too_long_leaves_anyway() {
+        let (pacer, source, left) = rig(MEGABIT / 10);
+        // 3 kb may wait at 100 kb/s: of 100 kb nearly all leaves at once.
+        source.push_list(packets(10)).unwrap();
+        let mut count = 0;
+        while count < 9 {
+            count += left.recv_timeout(Duration::from_secs(5)).unwrap();
+        }
+        pacer.element().set_state(gst::State::Null).unwrap();
+    }
+
+    #[test]
+    fn it_ends_with_packets_in_line() {
+        let (pacer, source, _left) = rig(MEGABIT / 10);
+        source.push_list(packets(2)).unwrap();
+        source.push_list(packets(1)).unwrap();
+        let shared = Arc::downgrade(&pacer.shared);
+        pacer.element().set_state(gst::State::Null).unwrap();
+        drop(pacer);
+        drop(source);
+        assert!(shared.upgrade().is_none(), "nothing keeps it alive");
+    }
+}
