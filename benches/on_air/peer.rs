@@ -77,7 +77,12 @@ fn stamp(pipeline: &gst::Pipeline, pad: &gst::Pad, buffer: &mut gst::Buffer, boo
         frame: 0,
     };
     let Ok(map) = buffer.map_readable() else { return };
-    let stamped = stamp.insert_into_annex_b(&map);
+    let lengths = pad
+        .current_caps()
+        .and_then(|caps| caps.structure(0)?.get::<String>("stream-format").ok())
+        .is_some_and(|format| format == "avc");
+    let stamped =
+        if lengths { insert_into_avc(&stamp, &map) } else { stamp.insert_into_annex_b(&map) };
     drop(map);
     let mut own = gst::Buffer::from_mut_slice(stamped);
     let _ = buffer.copy_into(
@@ -86,6 +91,20 @@ fn stamp(pipeline: &gst::Pipeline, pad: &gst::Pad, buffer: &mut gst::Buffer, boo
         ..,
     );
     *buffer = own;
+}
+
+/// The stamp before the first slice of an access unit whose parts carry their lengths.
+fn insert_into_avc(stamp: &Stamp, unit: &[u8]) -> Vec<u8> {
+    let mut at = 0;
+    while let Some(&[a, b, c, d, head]) = unit.get(at..).and_then(<[u8]>::first_chunk::<5>) {
+        if matches!(head & 0x1f, 1..=5) {
+            break;
+        }
+        at += 4 + u32::from_be_bytes([a, b, c, d]) as usize;
+    }
+    let (before, after) = unit.split_at(at.min(unit.len()));
+    let sei = stamp.to_sei_nal();
+    [before, &(sei.len() as u32).to_be_bytes(), &sei, after].concat()
 }
 
 impl Drop for Peer {

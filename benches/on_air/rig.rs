@@ -106,8 +106,7 @@ impl Drop for Show {
 /// One input alone, full.
 pub const ONE: &str = "[[scene]]\nid = \"one\"\nlayers = [\"noise\"]\n";
 /// Two inputs, one in the other.
-pub const TWO: &str =
-    "[[input]]\nid = \"second\"\nkind = \"test\"\npattern = \"bars\"\n\
+pub const TWO: &str = "[[input]]\nid = \"second\"\nkind = \"test\"\npattern = \"bars\"\n\
      [[scene]]\nid = \"two\"\nlayout = \"picture-in-picture\"\nlayers = [\"noise\", \"second\"]\n";
 
 pub async fn stage() -> Stage {

@@ -1,29 +1,31 @@
-//! When the program ticks, and which time its picture carries. The tick comes at the canvas rate whatever
-//! the inputs do; its phase slides until it lies just behind the arrival of the main layer's frames, so that
-//! a frame waits as little as can be. Pure arithmetic on running time in nanoseconds.
+//! When the program ticks, and which time its picture carries. It ticks at the canvas rate whatever the
+//! inputs do; while its main layer gives frames, it ticks the moment one arrives, so that a frame waits for
+//! nothing. Pure arithmetic on running time in nanoseconds.
 //!
-//! The phase slides *earlier* only, a little each tick: ticks that come sooner never pass over a frame and
-//! never show one twice. When frames arrive unsteadily a margin grows, and shrinks again with time.
+//! Each tick is due at the mean of the arrivals. A frame that comes a little before is taken at once; one
+//! that is late is waited for a while before the old one is shown again. While the tick lies elsewhere in the
+//! interval (at the beginning, after a cut), it slides *earlier*, a little each time: ticks that come sooner
+//! never pass over a frame and never show one twice.
 
 /// The slide per tick at most: 1 ms of 33, too little to see.
 const SLIDE_NS: u64 = 1_000_000;
-/// The least wait behind a frame's arrival.
-const LEAST_MARGIN_NS: u64 = 700_000;
-/// The most.
-const MOST_MARGIN_NS: u64 = 12_000_000;
-/// How many ticks the shortest wait is looked for in.
-const WINDOW: u32 = 12;
+/// The slide later at most: what a camera's clock differs by.
+const LATER_NS: u64 = 250_000;
+/// Ticks that found no frame in time before the tick gives up waiting for late ones: an input slower than
+/// the canvas. Each that was found makes up for half of one.
+const MOST_MISSED: u32 = 8;
+/// Ticks in a row whose frame came outside the window before the tick slides to where frames come.
+const ASTRAY: u32 = 4;
 
 /// The tick's state.
 #[derive(Debug, Clone)]
 pub struct Cadence {
     frame_ns: u64,
-    next_ns: u64,
-    margin_ns: u64,
-    /// Shortest wait of this window, and how many ticks it has seen.
-    shortest_ns: u64,
-    seen: u32,
-    fresh: u32,
+    due_ns: u64,
+    /// Counts ticks whose frame did not come in the window.
+    astray: u32,
+    /// Counts ticks that had no new frame, less those that had.
+    missed: u32,
     /// How far the picture's time lies behind the tick.
     age_ns: Option<u64>,
     last_pts_ns: u64,
@@ -45,57 +47,54 @@ impl Cadence {
     pub const fn new(frame_ns: u64, start_ns: u64) -> Self {
         Self {
             frame_ns,
-            next_ns: start_ns,
-            margin_ns: LEAST_MARGIN_NS,
-            shortest_ns: u64::MAX,
-            seen: 0,
-            fresh: 0,
+            due_ns: start_ns,
+            astray: ASTRAY,
+            missed: MOST_MISSED,
             age_ns: None,
             last_pts_ns: 0,
         }
     }
 
-    /// When the next tick is due.
-    pub const fn next(&self) -> u64 {
-        self.next_ns
+    /// How long before it is due a frame's arrival makes the tick: less than half the interval of a camera
+    /// twice as fast as the canvas.
+    const fn early(&self) -> u64 {
+        self.frame_ns / 5
+    }
+
+    /// How long after it is due a late frame is waited for.
+    const fn patience(&self) -> u64 {
+        self.frame_ns / 3
+    }
+
+    /// When to tick, as things stand: `fresh_ns` is when the newest frame of the main layer arrived, if it
+    /// has not been shown yet; `hurry` when something else is to be shown from the next tick on.
+    pub fn due(&self, fresh_ns: Option<u64>, hurry: bool) -> u64 {
+        let found = self.astray < ASTRAY;
+        match fresh_ns {
+            Some(at) if found && at + self.early() >= self.due_ns => at,
+            None if found && !hurry && self.missed < MOST_MISSED => self.due_ns + self.patience(),
+            _ => self.due_ns,
+        }
     }
 
     /// After a stall (the machine slept), goes on from `now_ns` rather than catching up in a burst.
     pub fn resume(&mut self, now_ns: u64) {
-        if now_ns > self.next_ns + 3 * self.frame_ns {
-            self.next_ns = now_ns;
+        if now_ns > self.due_ns + 3 * self.frame_ns {
+            self.due_ns = now_ns;
         }
     }
 
     /// A tick has come, and the main layer had `main` to show. Returns the time its picture carries: the
     /// capture time of the main layer's frame, smoothed to the canvas rate, never going back.
     pub fn tick(&mut self, main: Option<MainFrame>) -> u64 {
-        let tick = self.next_ns;
-        let mut step = self.frame_ns;
+        let tick = self.due_ns;
+        self.due_ns += self.frame_ns;
         if let Some(main) = main {
-            let wait = tick.saturating_sub(main.arrived_ns);
-            self.seen += 1;
             if main.fresh {
-                self.fresh += 1;
-                self.shortest_ns = self.shortest_ns.min(wait);
-            }
-            if self.seen >= WINDOW {
-                // Nearly all fresh but not all: frames slip past the tick. Give them room.
-                if self.fresh + 3 >= self.seen && self.fresh < self.seen {
-                    self.margin_ns = (self.margin_ns + 1_000_000).min(MOST_MARGIN_NS);
-                } else {
-                    self.margin_ns = (self.margin_ns - self.margin_ns / 24).max(LEAST_MARGIN_NS);
-                }
-                self.seen = 0;
-                self.fresh = 0;
-                self.shortest_ns = u64::MAX;
-            } else if self.shortest_ns != u64::MAX && self.seen >= 4 {
-                let early = self.shortest_ns.saturating_sub(self.margin_ns).min(SLIDE_NS);
-                step -= early;
-                self.shortest_ns -= early;
-            }
-            if self.shortest_ns < self.margin_ns && self.margin_ns > LEAST_MARGIN_NS {
-                step += (self.margin_ns - self.shortest_ns).min(SLIDE_NS / 4);
+                self.missed = self.missed.saturating_sub(1);
+                self.follow(tick, main.arrived_ns);
+            } else {
+                self.missed = (self.missed + 2).min(2 * MOST_MISSED);
             }
             let age = tick.saturating_sub(main.captured_ns);
             let age = if main.fresh { age } else { self.age_ns.unwrap_or(age) };
@@ -105,10 +104,24 @@ impl Cadence {
                 Some(was) => was - (was - age).min(SLIDE_NS),
             });
         }
-        self.next_ns += step;
         let pts = tick.saturating_sub(self.age_ns.unwrap_or(0));
         self.last_pts_ns = pts.max(self.last_pts_ns + self.frame_ns / 4);
         self.last_pts_ns
+    }
+
+    /// Moves the next tick towards where frames arrive.
+    fn follow(&mut self, tick: u64, arrived_ns: u64) {
+        let early = tick.saturating_sub(arrived_ns);
+        if early <= self.early() {
+            self.astray = 0;
+            let late = arrived_ns.saturating_sub(tick);
+            self.due_ns += (late / 8).min(LATER_NS);
+            self.due_ns -= (early / 8).min(SLIDE_NS);
+        } else if self.astray < ASTRAY {
+            self.astray += 1;
+        } else {
+            self.due_ns -= (early - self.early() / 2).min(SLIDE_NS);
+        }
     }
 }
 
@@ -117,69 +130,117 @@ mod tests {
     use super::*;
 
     const FRAME: u64 = 33_333_333;
+    const MS: u64 = 1_000_000;
 
-    /// Runs `ticks` ticks against an input with that phase, delay and jitter; returns for each tick the frame
-    /// number shown, the wait, and the time carried.
+    /// What a tick showed: the frame's number, how long it had waited, the time carried.
+    type Ticked = (u64, u64, u64);
+
+    /// Runs `ticks` ticks against an input whose frame `n` arrives at `arrival(n)`, captured 2 ms before it
+    /// would have come without jitter.
     fn run(
         cadence: &mut Cadence,
         ticks: u32,
-        phase: u64,
-        delay: u64,
-        jitter: impl Fn(u64) -> u64,
-    ) -> Vec<(u64, u64, u64)> {
-        let arrival = |n: u64| phase + n * FRAME + delay + jitter(n);
-        let mut shown = u64::MAX;
+        captured: impl Fn(u64) -> u64,
+        arrival: impl Fn(u64) -> u64,
+    ) -> Vec<Ticked> {
+        let (mut shown, mut newest, mut time) = (None, None, 0);
         (0..ticks)
             .map(|_| {
-                let tick = cadence.next();
-                let mut n = tick.saturating_sub(phase + delay) / FRAME;
-                while n > 0 && arrival(n) > tick {
-                    n -= 1;
+                loop {
+                    let next = newest.map_or(0, |n| n + 1);
+                    let fresh = newest.filter(|n| Some(*n) != shown).map(&arrival);
+                    let due = cadence.due(fresh, false).max(time);
+                    if arrival(next) > due {
+                        time = due;
+                        break;
+                    }
+                    time = time.max(arrival(next));
+                    newest = Some(next);
                 }
-                let main = MainFrame {
-                    captured_ns: phase + n * FRAME,
+                let main = newest.map(|n| MainFrame {
+                    captured_ns: captured(n),
                     arrived_ns: arrival(n),
-                    fresh: n != shown,
-                };
-                shown = n;
-                let pts = cadence.tick(Some(main));
-                (n, tick.saturating_sub(arrival(n)), pts)
+                    fresh: newest != shown,
+                });
+                shown = newest;
+                let pts = cadence.tick(main);
+                let n = newest.unwrap_or(0);
+                (n, time.saturating_sub(arrival(n)), pts)
             })
             .collect()
     }
 
+    fn lost(ticks: &[Ticked]) -> usize {
+        ticks.windows(2).filter(|w| w[1].0 != w[0].0 + 1).count()
+    }
+
     #[test]
-    fn the_tick_locks_behind_the_arrival_and_loses_no_frame() {
-        for phase_ms in [1, 5, 12, 20, 32] {
+    fn the_tick_locks_on_the_arrival_and_loses_no_frame() {
+        for phase in [1, 5, 12, 20, 32].map(|ms| ms * MS) {
             let mut cadence = Cadence::new(FRAME, 1_000_000_000);
-            let ticks = run(&mut cadence, 120, phase_ms * 1_000_000, 2_000_000, |_| 0);
-            assert!(
-                ticks.windows(2).all(|w| w[1].0 == w[0].0 + 1),
-                "phase {phase_ms} ms: {ticks:?}"
-            );
-            let waits: Vec<u64> = ticks[80..].iter().map(|t| t.1).collect();
-            assert!(waits.iter().all(|w| *w < 2_000_000), "phase {phase_ms} ms: {waits:?}");
+            let ticks =
+                run(&mut cadence, 120, |n| phase + n * FRAME, |n| phase + n * FRAME + 2 * MS);
+            assert_eq!(lost(&ticks), 0, "phase {phase} ns: {ticks:?}");
+            assert!(ticks[60..].iter().all(|t| t.1 == 0), "phase {phase} ns: {ticks:?}");
         }
     }
 
     #[test]
     fn the_picture_carries_its_capture_time() {
         let mut cadence = Cadence::new(FRAME, 1_000_000_000);
-        let ticks = run(&mut cadence, 200, 7_000_000, 25_000_000, |_| 0);
+        let captured = |n: u64| 7 * MS + n * FRAME;
+        let ticks = run(&mut cadence, 200, captured, |n| captured(n) + 25 * MS);
         for (n, _, pts) in &ticks[120..] {
-            let captured = 7_000_000 + n * FRAME;
-            assert!(pts.abs_diff(captured) < 1_500_000, "{pts} {captured}");
+            assert!(pts.abs_diff(captured(*n)) < 1_500_000, "{pts} {}", captured(*n));
         }
         assert!(ticks.windows(2).all(|w| w[0].2 < w[1].2));
     }
 
     #[test]
-    fn a_jittery_camera_gets_room() {
+    fn a_jittery_camera_waits_little_and_loses_nothing() {
         let mut cadence = Cadence::new(FRAME, 1_000_000_000);
-        let jitter = |n: u64| (n * 7919 % 13) * 400_000;
-        let ticks = run(&mut cadence, 900, 3_000_000, 8_000_000, jitter);
-        let lost = ticks[600..].windows(2).filter(|w| w[1].0 != w[0].0 + 1).count();
-        assert!(lost <= 6, "{lost} of 300 ticks lost or repeated a frame");
+        let captured = |n: u64| 3 * MS + n * FRAME;
+        let ticks =
+            run(&mut cadence, 900, captured, |n| captured(n) + 8 * MS + n * 7919 % 13 * 800_000);
+        assert_eq!(lost(&ticks[300..]), 0);
+        let waited: u64 = ticks[300..].iter().map(|t| t.1).sum::<u64>() / 600;
+        assert!(waited < MS / 2, "{waited} ns on average");
+        let steps = ticks[300..].windows(2).map(|w| w[1].2 - w[0].2);
+        assert!(steps.clone().all(|s| s.abs_diff(FRAME) < 3 * MS), "time passes evenly");
+    }
+
+    #[test]
+    fn a_clock_that_differs_is_followed() {
+        for interval in [FRAME + 33_000, FRAME - 33_000] {
+            let mut cadence = Cadence::new(FRAME, 1_000_000_000);
+            let captured = |n: u64| 9 * MS + n * interval;
+            let ticks = run(&mut cadence, 3000, captured, |n| captured(n) + 4 * MS);
+            assert_eq!(lost(&ticks[100..]), 0, "{interval} ns");
+        }
+    }
+
+    #[test]
+    fn slower_and_faster_inputs_keep_the_rate() {
+        for fps in [12, 15, 20, 24, 25, 50, 60] {
+            let mut cadence = Cadence::new(FRAME, 1_000_000_000);
+            let captured = |n: u64| n * 1_000_000_000 / fps;
+            let ticks = run(&mut cadence, 900, captured, |n| captured(n) + 5 * MS);
+            let passed = cadence.due_ns - 1_000_000_000;
+            let rate = 900.0 * 1e9 / passed as f64;
+            assert!((29.0..31.0).contains(&rate), "{fps} fps in, {rate} fps out");
+            assert!(ticks.windows(2).all(|w| w[1].0 >= w[0].0 && w[0].2 < w[1].2));
+        }
+    }
+
+    #[test]
+    fn a_late_frame_is_waited_for_unless_something_else_is_to_be_shown() {
+        let mut cadence = Cadence::new(FRAME, 1_000_000_000);
+        run(&mut cadence, 120, |n| n * FRAME, |n| n * FRAME + 2 * MS);
+        let due = cadence.due(None, true);
+        assert_eq!(cadence.due(None, false), due + FRAME / 3);
+        assert_eq!(cadence.due(Some(due + 3 * MS), false), due + 3 * MS);
+        assert_eq!(cadence.due(Some(due - 3 * MS), true), due - 3 * MS);
+        assert_eq!(cadence.due(Some(due - 30 * MS), false), due);
     }
 
     #[test]
@@ -188,6 +249,6 @@ mod tests {
         let times: Vec<u64> = (0..10).map(|_| cadence.tick(None)).collect();
         assert!(times.windows(2).all(|w| w[1] - w[0] == FRAME || w[0] == FRAME / 4), "{times:?}");
         cadence.resume(10_000_000_000);
-        assert_eq!(cadence.next(), 10_000_000_000);
+        assert_eq!(cadence.due(None, false), 10_000_000_000);
     }
 }

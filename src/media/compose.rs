@@ -20,6 +20,10 @@ use crate::{
 
 /// How many finished frames may be under way to the encoder and the picture at once.
 const POOL: u32 = 24;
+/// Conversions kept ready over changes of scene.
+const MOST_PREPARED: usize = 24;
+/// Threads that scale one picture.
+const SCALERS: u32 = 2;
 
 /// Where a layer's newest picture comes from. `None` draws nothing in its place.
 pub trait Pictures {
@@ -68,10 +72,13 @@ impl Composer {
         Ok(Self { canvas, info, pool, converters: HashMap::new(), overlays: HashMap::new() })
     }
 
-    /// Forgets prepared conversions: called when the scene changes, so that they never pile up.
-    pub fn forget(&mut self) {
-        self.converters.clear();
-        self.overlays.clear();
+    /// Called when the scene changes: forgets prepared conversions once there are many, so that they never
+    /// pile up, and scenes that are cut back and forth find theirs.
+    pub fn tidy(&mut self) {
+        if self.converters.len() + self.overlays.len() > MOST_PREPARED {
+            self.converters.clear();
+            self.overlays.clear();
+        }
     }
 
     /// Draws what a step of a plan shows.
@@ -210,6 +217,8 @@ impl Composer {
                 config.set_dest_y(draw.to.y as i32);
                 config.set_dest_width(Some(draw.to.w as i32));
                 config.set_dest_height(Some(draw.to.h as i32));
+                config.set_threads(SCALERS);
+                config.set_resampler_method(gst_video::VideoResamplerMethod::Linear);
                 new.insert(
                     gst_video::VideoConverter::new(
                         &timeless(&frame.info, &self.info)?,

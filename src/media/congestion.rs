@@ -43,10 +43,8 @@ impl Congestion {
         let estimator = element("rtpgccbwe")?;
         estimator.set_property("estimated-bitrate", start);
         estimator.set_property("min-bitrate", profile.min_kbps.bits_per_second() + sound);
-        estimator.set_property(
-            "max-bitrate",
-            (profile.max_kbps.bits_per_second() + sound) * HEADROOM,
-        );
+        estimator
+            .set_property("max-bitrate", (profile.max_kbps.bits_per_second() + sound) * HEADROOM);
         pipeline
             .add(&estimator)
             .map_err(|e| MediaError::lasting(format!("congestion control: {e}")))?;

@@ -1,9 +1,12 @@
 //! Where an input's newest picture and its sound wait for the program. The input writes, the program takes;
 //! neither ever waits for the other beyond a short lock.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::sync::mpsc;
@@ -33,6 +36,33 @@ pub struct Shown {
     pub arrived_ns: u64,
 }
 
+/// Wakes the program when something is new: a picture, an order, the end.
+#[derive(Debug, Default)]
+pub struct Bell {
+    rung: Mutex<u64>,
+    wake: Condvar,
+}
+
+impl Bell {
+    /// Wakes who waits.
+    pub fn ring(&self) {
+        *lock(&self.rung) += 1;
+        self.wake.notify_all();
+    }
+
+    /// How often it has been rung.
+    pub fn rung(&self) -> u64 {
+        *lock(&self.rung)
+    }
+
+    /// Waits until it has been rung more than `heard` times, `longest` at most.
+    pub fn wait(&self, heard: u64, longest: Duration) {
+        let rung = lock(&self.rung);
+        let waited = self.wake.wait_timeout_while(rung, longest, |rung| *rung == heard);
+        drop(waited);
+    }
+}
+
 /// One input's place.
 pub struct Feed {
     /// Whose.
@@ -47,6 +77,7 @@ pub struct Feed {
     arrivals: Mutex<Ring<u64>>,
     has_picture: bool,
     facts: mpsc::Sender<Fact>,
+    bell: Arc<Bell>,
     /// Counts the starts of this input: what an older start still says is not heard.
     generation: AtomicU64,
 }
@@ -57,12 +88,13 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Feed {
-    /// An empty place.
+    /// An empty place. `bell` is rung for each picture.
     pub fn new(
         id: InputId,
         has_picture: bool,
         clock: MediaClock,
         facts: mpsc::Sender<Fact>,
+        bell: Arc<Bell>,
     ) -> Self {
         Self {
             id,
@@ -75,6 +107,7 @@ impl Feed {
             arrivals: Mutex::new(Ring::new(61)),
             has_picture,
             facts,
+            bell,
             generation: AtomicU64::new(0),
         }
     }
@@ -88,6 +121,11 @@ impl Feed {
     /// The newest picture while it is not stale.
     pub fn newest(&self, now_ns: u64) -> Option<Shown> {
         lock(&self.newest).clone().filter(|s| now_ns.saturating_sub(s.arrived_ns) < STALE_NS)
+    }
+
+    /// Number and arrival of the newest picture, stale or not.
+    pub fn latest(&self) -> Option<(u64, u64)> {
+        lock(&self.newest).as_ref().map(|s| (s.number, s.arrived_ns))
     }
 
     /// Whether its slate stands in for its picture, on program or not.
@@ -167,6 +205,8 @@ impl Sink for FeedSink {
         let mut newest = lock(&feed.newest);
         let number = feed.frames.fetch_add(1, Ordering::Relaxed) + 1;
         *newest = Some(Shown { frame, number, arrived_ns });
+        drop(newest);
+        feed.bell.ring();
     }
 
     fn sound(&self, sound: RawSound) {

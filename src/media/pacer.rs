@@ -168,7 +168,9 @@ impl Pacer {
                 None => Err(gst::FlowError::Flushing),
             })
             .chain_list_function(move |_, _, list| match to_list.upgrade() {
-                Some(out) if many.admit(list.calculate_size(), list.iter_owned()) => out.push_list(list),
+                Some(out) if many.admit(list.calculate_size(), list.iter_owned()) => {
+                    out.push_list(list)
+                }
                 Some(_) => Ok(gst::FlowSuccess::Ok),
                 None => Err(gst::FlowError::Flushing),
             })
@@ -272,7 +274,8 @@ mod tests {
         pacer.element().set_state(gst::State::Playing).unwrap();
         source.set_active(true).unwrap();
         source.push_event(gst::event::StreamStart::new("packets"));
-        source.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
+        source
+            .push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
         // Pads live as long as what holds them.
         source.add_probe(gst::PadProbeType::EVENT_FLUSH, move |_, _| {
             let _ = &end;

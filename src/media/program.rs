@@ -22,7 +22,7 @@ use super::{
     compose::{Composer, Pictures},
     encoder::{AudioEncoder, Kind, VideoEncoder, choose_but},
     fanout::Fanout,
-    feed::{Feed, Shown, lock},
+    feed::{Bell, Feed, Shown, lock},
     input::RawFrame,
     mixer::{BLOCK_NS, CHANNELS, Mixer, RATE, Track, frame_at},
 };
@@ -81,6 +81,7 @@ struct Shared {
     profile: Profile,
     clock: MediaClock,
     feeds: Feeds,
+    bell: Arc<Bell>,
     fanout: Arc<Fanout>,
     facts: bounded::Sender<Fact>,
     bus: Mutex<Bus>,
@@ -110,6 +111,8 @@ pub struct Parts {
     pub clock: MediaClock,
     /// The inputs' places.
     pub feeds: Feeds,
+    /// Rung for each of their pictures.
+    pub bell: Arc<Bell>,
     /// Where encoded frames go.
     pub fanout: Arc<Fanout>,
     /// Where reports go.
@@ -123,7 +126,7 @@ pub struct Parts {
 impl Program {
     /// Starts both threads with an encoder of that kind. Black until the first `take`.
     pub fn start(parts: Parts, kind: Kind) -> Result<Self, MediaError> {
-        let Parts { profile, clock, feeds, fanout, facts, boot_id, glimpses } = parts;
+        let Parts { profile, clock, feeds, bell, fanout, facts, boot_id, glimpses } = parts;
         let nothing = Arc::new(Composition::default());
         let shared = Arc::new(Shared {
             bus: Mutex::new(Bus {
@@ -135,6 +138,7 @@ impl Program {
             profile,
             clock,
             feeds,
+            bell,
             fanout,
             facts,
             house_slate: Mutex::new(None),
@@ -194,7 +198,9 @@ impl Program {
         let from = Arc::clone(bus.plan.to());
         bus.plan = plan(from, to, transition, self.shared.profile.canvas);
         bus.frame = 0;
-        self.shared.ordered.fetch_add(1, Ordering::AcqRel) + 1
+        let order = self.shared.ordered.fetch_add(1, Ordering::AcqRel) + 1;
+        self.shared.bell.ring();
+        order
     }
 
     /// The newest order of which the encoder has been given a frame.
@@ -205,6 +211,8 @@ impl Program {
     /// Slate and silence from the next frame on, or back.
     pub fn slate(&self, on: bool) {
         lock(&self.shared.bus).slate = on;
+        self.shared.ordered.fetch_add(1, Ordering::AcqRel);
+        self.shared.bell.ring();
     }
 
     /// The picture that panic shows.
@@ -262,6 +270,7 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Release);
+        self.shared.bell.ring();
         for thread in self.threads.drain(..) {
             // A thread that panicked has said so already.
             let _ = thread.join();
@@ -422,12 +431,10 @@ impl Shared {
             let Kind { element, hardware, .. } = encoding.kind;
             self.report(Fact::EncoderUp { encoder: element.into(), hardware });
         }
+        let mut followed = 0;
         while !self.stop.load(Ordering::Acquire) {
             cadence.resume(now());
-            let wait = cadence.next().saturating_sub(now());
-            if wait > 0 {
-                std::thread::sleep(Duration::from_nanos(wait));
-            }
+            self.await_tick(&cadence, shown.as_ref(), followed);
             let frame = self.compose(&mut composer, &mut cadence, &mut shown, &mut prepared);
             let Drawn { buffer, pts_ns, captured_ns, order } = match frame {
                 Ok(frame) => frame,
@@ -437,6 +444,7 @@ impl Shared {
                     continue;
                 }
             };
+            followed = order;
             self.counts.composed.fetch_add(1, Ordering::Relaxed);
             let every = self.glimpse_every_ns.load(Ordering::Relaxed);
             if every > 0 && pts_ns.saturating_sub(last_glimpse_ns) + 5_000_000 >= every {
@@ -463,6 +471,25 @@ impl Shared {
         }
     }
 
+    /// Waits for the next tick. `shown` is the main layer's picture of the last one, `followed` the order
+    /// that it followed.
+    fn await_tick(&self, cadence: &Cadence, shown: Option<&(InputId, u64)>, followed: u64) {
+        while !self.stop.load(Ordering::Acquire) {
+            let heard = self.bell.rung();
+            let fresh_ns = shown.and_then(|(id, number)| {
+                let (newest, arrived_ns) = self.feeds.read().ok()?.get(id)?.latest()?;
+                (newest > *number).then_some(arrived_ns)
+            });
+            let hurry = self.ordered.load(Ordering::Acquire) != followed;
+            let now_ns = self.clock.now().nseconds();
+            let wait_ns = cadence.due(fresh_ns, hurry).saturating_sub(now_ns);
+            if wait_ns == 0 {
+                return;
+            }
+            self.bell.wait(heard, Duration::from_nanos(wait_ns));
+        }
+    }
+
     /// Draws the frame of this tick.
     fn compose(
         &self,
@@ -478,7 +505,7 @@ impl Shared {
             (bus.plan.clone(), frame, bus.slate, self.ordered.load(Ordering::Acquire))
         };
         if *plan.to() != *prepared {
-            composer.forget();
+            composer.tidy();
             *prepared = Arc::clone(plan.to());
         }
         let feeds = self.feeds.read().map_err(|_| MediaError::passing("the inputs are lost"))?;

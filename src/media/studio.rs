@@ -14,7 +14,7 @@ use super::{
     MediaClock, MediaError, Publisher, SessionEvent,
     encoder::{self, Kind},
     fanout::Fanout,
-    feed::{Feed, lock},
+    feed::{Bell, Feed, lock},
     glimpse::Glimpses,
     input::{Sink, Source},
     program::{Feeds, Parts, Program},
@@ -63,12 +63,18 @@ impl Studio {
         kind: Kind,
     ) -> Result<Self, MediaError> {
         let clock = MediaClock::new();
+        let bell = Arc::new(Bell::default());
         let feeds: BTreeMap<_, _> = spec
             .inputs
             .iter()
             .map(|i| {
-                let feed =
-                    Feed::new(i.id.clone(), i.kind.has_picture(), clock.clone(), facts.clone());
+                let feed = Feed::new(
+                    i.id.clone(),
+                    i.kind.has_picture(),
+                    clock.clone(),
+                    facts.clone(),
+                    Arc::clone(&bell),
+                );
                 feed.set_sound(i.gain, i.muted);
                 (i.id.clone(), Arc::new(feed))
             })
@@ -81,6 +87,7 @@ impl Studio {
                 profile: spec.profile.clone(),
                 clock: clock.clone(),
                 feeds: Arc::clone(&feeds),
+                bell,
                 fanout: Arc::clone(&fanout),
                 facts: facts.clone(),
                 boot_id,
