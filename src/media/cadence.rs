@@ -22,6 +22,8 @@ const ASTRAY: u32 = 4;
 pub struct Cadence {
     frame_ns: u64,
     due_ns: u64,
+    /// When the last tick really came.
+    ticked_ns: u64,
     /// Counts ticks whose frame did not come in the window.
     astray: u32,
     /// Counts ticks that had no new frame, less those that had.
@@ -48,6 +50,7 @@ impl Cadence {
         Self {
             frame_ns,
             due_ns: start_ns,
+            ticked_ns: start_ns.saturating_sub(frame_ns),
             astray: ASTRAY,
             missed: MOST_MISSED,
             age_ns: None,
@@ -66,15 +69,29 @@ impl Cadence {
         self.frame_ns / 3
     }
 
+    /// A tick keeps this far before the next arrival: nearer to it, jitter would make it show now one frame
+    /// and now the next, and lose those between.
+    const fn guard(&self) -> u64 {
+        self.frame_ns / 8
+    }
+
     /// When to tick, as things stand: `fresh_ns` is when the newest frame of the main layer arrived, if it
-    /// has not been shown yet; `hurry` when something else is to be shown from the next tick on.
+    /// has not been shown yet; `hurry` when something else is to be shown from the next tick on, which is
+    /// then drawn within a frame of the order.
     pub fn due(&self, fresh_ns: Option<u64>, hurry: bool) -> u64 {
-        let found = self.astray < ASTRAY;
-        match fresh_ns {
-            Some(at) if found && at + self.early() >= self.due_ns => at,
-            None if found && !hurry && self.missed < MOST_MISSED => self.due_ns + self.patience(),
-            _ => self.due_ns,
-        }
+        let within_a_frame = self.ticked_ns + self.frame_ns - self.guard();
+        let due = if hurry { self.due_ns.min(within_a_frame) } else { self.due_ns };
+        let waits = self.astray < ASTRAY && self.missed < MOST_MISSED && !hurry;
+        let soonest = self.ticked_ns + self.frame_ns / 2;
+        let before_the_next = |at: u64| at + self.frame_ns - self.guard();
+        let at = match fresh_ns {
+            Some(at) if at + self.early() >= due => at,
+            Some(at) if before_the_next(at) > soonest => due.min(before_the_next(at)),
+            None if waits => due + self.patience(),
+            None if hurry => self.due_ns + self.guard() / 2,
+            _ => due,
+        };
+        at.max(soonest)
     }
 
     /// After a stall (the machine slept), goes on from `now_ns` rather than catching up in a burst.
@@ -84,10 +101,11 @@ impl Cadence {
         }
     }
 
-    /// A tick has come, and the main layer had `main` to show. Returns the time its picture carries: the
-    /// capture time of the main layer's frame, smoothed to the canvas rate, never going back.
-    pub fn tick(&mut self, main: Option<MainFrame>) -> u64 {
+    /// A tick has come at `now_ns`, and the main layer had `main` to show. Returns the time its picture
+    /// carries: the capture time of the main layer's frame, smoothed to the canvas rate, never going back.
+    pub fn tick(&mut self, now_ns: u64, main: Option<MainFrame>) -> u64 {
         let tick = self.due_ns;
+        self.ticked_ns = now_ns;
         self.due_ns += self.frame_ns;
         if let Some(main) = main {
             if main.fresh {
@@ -120,7 +138,7 @@ impl Cadence {
         } else if self.astray < ASTRAY {
             self.astray += 1;
         } else {
-            self.due_ns -= (early - self.early() / 2).min(SLIDE_NS);
+            self.due_ns -= SLIDE_NS;
         }
     }
 }
@@ -163,7 +181,7 @@ mod tests {
                     fresh: newest != shown,
                 });
                 shown = newest;
-                let pts = cadence.tick(main);
+                let pts = cadence.tick(time, main);
                 let n = newest.unwrap_or(0);
                 (n, time.saturating_sub(arrival(n)), pts)
             })
@@ -236,17 +254,73 @@ mod tests {
     fn a_late_frame_is_waited_for_unless_something_else_is_to_be_shown() {
         let mut cadence = Cadence::new(FRAME, 1_000_000_000);
         run(&mut cadence, 120, |n| n * FRAME, |n| n * FRAME + 2 * MS);
-        let due = cadence.due(None, true);
-        assert_eq!(cadence.due(None, false), due + FRAME / 3);
+        let due = cadence.due_ns;
+        assert_eq!(cadence.due(None, false), due + cadence.patience());
+        assert_eq!(cadence.due(Some(due - 3 * MS), false), due - 3 * MS);
         assert_eq!(cadence.due(Some(due + 3 * MS), false), due + 3 * MS);
-        assert_eq!(cadence.due(Some(due - 3 * MS), true), due - 3 * MS);
-        assert_eq!(cadence.due(Some(due - 30 * MS), false), due);
+        assert_eq!(cadence.due(Some(due - 25 * MS), false), due);
+        let boundary = due + 1 - FRAME;
+        assert_eq!(cadence.due(Some(boundary), false), due + 1 - cadence.guard());
+        assert!(cadence.due(Some(boundary), true) < due);
+        assert!(cadence.due(None, true) <= due + 5 * MS, "the frame in place of which it comes");
+    }
+
+    #[test]
+    fn cuts_between_inputs_of_any_phase_lose_and_repeat_nothing() {
+        for seed in 0..40_u64 {
+            let chance = |n: u64, below: u64| {
+                (n + 1 + seed * 1009).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23) % below
+            };
+            let phases = [5 * MS, 5 * MS + chance(7, FRAME)];
+            let arrival = |input: usize, n: u64| {
+                phases[input] + n * FRAME + chance(n * 2 + input as u64, 2 * MS)
+            };
+            let newest = |input: usize, time: u64| {
+                (0..100_000).take_while(|n| arrival(input, *n) <= time).last()
+            };
+            let mut cadence = Cadence::new(FRAME, 300 * MS);
+            let (mut main, mut shown, mut time) = (0, (0, 0), 300 * MS);
+            let mut ordered: Option<u64> = None;
+            for tick in 0..600 {
+                let order_at = time + chance(tick, FRAME);
+                let cut = tick > 60 && chance(tick + 99, 3) == 0;
+                loop {
+                    if cut && ordered.is_none() && time >= order_at {
+                        main = 1 - main;
+                        ordered = Some(time);
+                    }
+                    let n = newest(main, time).unwrap();
+                    let fresh = (shown != (main, n)).then(|| arrival(main, n));
+                    let due = cadence.due(fresh, ordered.is_some());
+                    if due <= time {
+                        break;
+                    }
+                    let next = arrival(main, n + 1).min(due);
+                    time = if cut && ordered.is_none() {
+                        next.min(order_at.max(time + 1))
+                    } else {
+                        next
+                    };
+                }
+                let n = newest(main, time).unwrap();
+                if shown.0 == main && tick > 60 {
+                    assert_eq!(n, shown.1 + 1, "seed {seed}, tick {tick}");
+                }
+                let fresh = shown != (main, n);
+                shown = (main, n);
+                if let Some(at) = ordered.take() {
+                    assert!(time - at < FRAME, "followed after {} ns", time - at);
+                }
+                let at = arrival(main, n);
+                cadence.tick(time, Some(MainFrame { captured_ns: at, arrived_ns: at, fresh }));
+            }
+        }
     }
 
     #[test]
     fn without_a_main_layer_it_ticks_on() {
         let mut cadence = Cadence::new(FRAME, 0);
-        let times: Vec<u64> = (0..10).map(|_| cadence.tick(None)).collect();
+        let times: Vec<u64> = (0..10).map(|n| cadence.tick(n * FRAME, None)).collect();
         assert!(times.windows(2).all(|w| w[1] - w[0] == FRAME || w[0] == FRAME / 4), "{times:?}");
         cadence.resume(10_000_000_000);
         assert_eq!(cadence.due(None, false), 10_000_000_000);

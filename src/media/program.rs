@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     base::{InputId, Kbps},
-    scene::{Composition, Plan, Step, Transition, plan},
+    scene::{Composition, Plan, Transition, plan},
     show::{Fact, Profile},
     stats::{FrameCounts, Level, Loudness},
 };
@@ -476,18 +476,25 @@ impl Shared {
     fn await_tick(&self, cadence: &Cadence, shown: Option<&(InputId, u64)>, followed: u64) {
         while !self.stop.load(Ordering::Acquire) {
             let heard = self.bell.rung();
-            let fresh_ns = shown.and_then(|(id, number)| {
-                let (newest, arrived_ns) = self.feeds.read().ok()?.get(id)?.latest()?;
-                (newest > *number).then_some(arrived_ns)
-            });
             let hurry = self.ordered.load(Ordering::Acquire) != followed;
-            let now_ns = self.clock.now().nseconds();
-            let wait_ns = cadence.due(fresh_ns, hurry).saturating_sub(now_ns);
+            let wait_ns =
+                cadence.due(self.fresh(shown), hurry).saturating_sub(self.clock.now().nseconds());
             if wait_ns == 0 {
                 return;
             }
             self.bell.wait(heard, Duration::from_nanos(wait_ns));
         }
+    }
+
+    /// When the picture arrived that the main layer would show now, unless that is what was `shown` last.
+    fn fresh(&self, shown: Option<&(InputId, u64)>) -> Option<u64> {
+        let main = {
+            let bus = lock(&self.bus);
+            bus.plan.step(bus.frame).main().filter(|_| !bus.slate)?.clone()
+        };
+        let (number, arrived_ns) = self.feeds.read().ok()?.get(&main)?.latest()?;
+        let known = shown.is_some_and(|(was, n)| *was == main && *n >= number);
+        (!known).then_some(arrived_ns)
     }
 
     /// Draws the frame of this tick.
@@ -512,18 +519,15 @@ impl Shared {
         let now_ns = self.clock.now().nseconds();
         let mut newest = Newest { feeds: &feeds, now_ns };
         if slate {
-            let pts_ns = cadence.tick(None);
+            let pts_ns = cadence.tick(now_ns, None);
             *shown = None;
             let house = lock(&self.house_slate).clone();
             let buffer = composer.house(house.as_ref())?;
             return Ok(Drawn { buffer, pts_ns, captured_ns: pts_ns, order });
         }
         let step = plan.step(frame);
-        let main_input = match step {
-            Step::One(composition) | Step::Two(_, composition, _) => composition.main(),
-        };
         let main: Option<(&InputId, Shown)> =
-            main_input.and_then(|id| Some((id, feeds.get(id)?.newest(now_ns)?)));
+            step.main().and_then(|id| Some((id, feeds.get(id)?.newest(now_ns)?)));
         let main_frame = main.as_ref().map(|(id, s)| {
             let fresh = shown.as_ref().is_none_or(|(was, n)| was != *id || s.number > *n);
             if let Some((was, n)) = shown.as_ref().filter(|(was, _)| was == *id) {
@@ -538,7 +542,7 @@ impl Shared {
             MainFrame { captured_ns: s.frame.captured.nseconds(), arrived_ns: s.arrived_ns, fresh }
         });
         *shown = main.as_ref().map(|(id, s)| ((*id).clone(), s.number));
-        let pts_ns = cadence.tick(main_frame);
+        let pts_ns = cadence.tick(now_ns, main_frame);
         let captured_ns = main_frame.map_or(pts_ns, |m| m.captured_ns);
         let buffer = match main {
             Some((id, s)) => {

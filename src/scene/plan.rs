@@ -74,6 +74,14 @@ pub enum Step<'a> {
     Two(&'a Composition, &'a Composition, Mix),
 }
 
+impl<'a> Step<'a> {
+    /// The input whose frames set the pace: that of what comes on.
+    pub fn main(&self) -> Option<&'a InputId> {
+        let (Self::One(composition) | Self::Two(_, composition, _)) = self;
+        composition.main()
+    }
+}
+
 /// A change from one composition to another, `frames` frames long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
