@@ -14,4 +14,4 @@ mod watch;
 
 pub use server::{Stage, StageError, StageOptions};
 pub use sfu::{MAX_VIEWERS, StageFigures, landing::toward as local_address_toward};
-pub use watch::{AccessUnit, Watch, WatchError, WatchOptions, WatchState};
+pub use watch::{AccessUnit, SoundPacket, Watch, WatchError, WatchOptions, WatchState};

@@ -6,10 +6,13 @@
     missing_docs,
     clippy::print_stdout,
     clippy::panic,
+    clippy::unwrap_used,
     clippy::exit,
     reason = "a program that prints figures and may stop where it stands"
 )]
 
+#[path = "../../tests/real/lipsync.rs"]
+mod lipsync;
 mod peer;
 mod rig;
 mod sections;

@@ -79,11 +79,16 @@ fn rand() -> u64 {
 pub struct Show(PathBuf);
 
 impl Show {
+    /// Of the noise, with that scene.
     pub fn new(scene: &str, ingests: &[String]) -> Self {
-        let mut text = format!(
-            "title = \"bench\"\nprofile = \"lively\"\n\
-             [[input]]\nid = \"noise\"\nkind = \"test\"\npattern = \"noise\"\ntone-hz = 440\n{scene}"
-        );
+        let noise =
+            "[[input]]\nid = \"noise\"\nkind = \"test\"\npattern = \"noise\"\ntone-hz = 440\n";
+        Self::of(&format!("{noise}{scene}"), ingests)
+    }
+
+    /// Of these inputs and scenes.
+    pub fn of(body: &str, ingests: &[String]) -> Self {
+        let mut text = format!("title = \"bench\"\nprofile = \"lively\"\n{body}");
         for (n, url) in ingests.iter().enumerate() {
             let _ = write!(text, "[[output]]\nid = \"out-{n}\"\nto = \"{url}\"\n");
         }
@@ -116,7 +121,7 @@ pub async fn stage() -> Stage {
 /// Watches a stage, with every frame handed over.
 pub async fn watch(stage: &Stage) -> Watch {
     let link = Link::new(&LinkOptions::default()).expect("a link");
-    let options = WatchOptions { frames: 256, ..WatchOptions::default() };
+    let options = WatchOptions { frames: 256, sounds: 1024, ..WatchOptions::default() };
     let (mut watch, offer) = Watch::new(&options).expect("a monitor");
     let url = stage.whep_url().parse().expect("an address");
     let mut talk = open(&link, url, None, offer, Role::Whep);

@@ -18,6 +18,7 @@ use hawker::{
 };
 
 use crate::{
+    lipsync,
     peer::{CONTENT, Peer},
     rig::{Hawker, ONE, Show, TWO, at, cpu_share, row, stage, watch},
 };
@@ -334,23 +335,36 @@ pub async fn cuts(count: usize) {
     tokio::task::spawn_blocking(move || studio.stop()).await.expect("stopped");
 }
 
-/// Sound against picture as the monitor has them.
-pub async fn skew(seconds: u64) {
+/// Sound against picture: when a flash and a beep that belong together were captured, as the sender's reports
+/// have it.
+pub async fn skew(seconds: usize) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let clip = folder.path().join("flash.mkv");
+    lipsync::clip(&clip);
     let far = stage().await;
-    let show = Show::new(ONE, &[far.whip_url()]);
+    let show = Show::of(
+        &format!(
+            "[[input]]\nid = \"clip\"\nkind = \"file\"\nrepeat = true\npath = \"{}\"\n\
+                  [[scene]]\nid = \"one\"\nlayers = [\"clip\"]\n",
+            clip.display()
+        ),
+        &[far.whip_url()],
+    );
     let hawker = Hawker::start(&["live", show.path()]);
-    let monitor = watch(&far).await;
-    let mut worst: f64 = 0.0;
-    let end = Instant::now() + Duration::from_secs(seconds);
-    while Instant::now() < end {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        worst = worst.max(monitor.figures(Instant::now()).av_skew_ms.unwrap_or(0.0).abs());
-    }
+    let mut monitor = watch(&far).await;
+    let (mut frames, mut sounds) =
+        (monitor.frames().expect("frames"), monitor.sounds().expect("sound"));
+    let found = lipsync::skews(&mut frames, &mut sounds, seconds);
+    let limit = Duration::from_secs(seconds as u64 + 30);
+    let skews = tokio::time::timeout(limit, found).await.expect("flashes and beeps");
+    let worst =
+        skews.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(f64::NAN);
+    let mut sorted = skews;
     row(
-        "4. sound against picture by sender reports, worst, ms",
-        &format!("{worst:.1}"),
+        "4. sound after picture by sender reports, ms (p50, worst)",
+        &format!("{:+.1}, {worst:+.1}", at(&mut sorted, 0.5)),
         "<= 15",
-        worst <= 15.0 && worst > 0.0,
+        worst.abs() <= 15.0,
     );
     monitor.stop().await;
     drop(hawker);

@@ -43,12 +43,14 @@ pub struct WatchOptions {
     pub local: IpAddr,
     /// How many frames may wait for who takes them by [`Watch::frames`]; 0 is to give none.
     pub frames: usize,
+    /// How many packets of sound may wait for who takes them by [`Watch::sounds`]; 0 is to give none.
+    pub sounds: usize,
 }
 
 impl Default for WatchOptions {
     /// On loopback, figures only.
     fn default() -> Self {
-        Self { local: Ipv4Addr::LOCALHOST.into(), frames: 0 }
+        Self { local: Ipv4Addr::LOCALHOST.into(), frames: 0, sounds: 0 }
     }
 }
 
@@ -98,14 +100,31 @@ pub struct AccessUnit {
     /// When it was captured, on this machine's CLOCK_MONOTONIC in nanoseconds; `None` without a stamp, or
     /// with one of another boot.
     pub capture_ns: Option<u64>,
+    /// When it was captured by the sender's wall clock, from its RTP time and the last sender report; `None`
+    /// before the first.
+    pub captured_at: Option<SystemTime>,
     /// Its number in the program; `None` without a stamp.
     pub frame_no: Option<u64>,
     /// It can be decoded without those before it.
     pub key: bool,
 }
 
+/// One packet of sound as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SoundPacket {
+    /// Opus.
+    pub data: Bytes,
+    /// RTP time, 48 kHz.
+    pub rtp_time: u32,
+    /// When it was captured by the sender's wall clock, from its RTP time and the last sender report; `None`
+    /// before the first.
+    pub captured_at: Option<SystemTime>,
+}
+
 /// Between two requests for a key frame.
 const ASK_EVERY: Duration = Duration::from_millis(500);
+/// Ticks of a picture's RTP time in a second.
+const VIDEO_RATE: u32 = 90_000;
 /// The longest sleep.
 const NAP: Duration = Duration::from_millis(100);
 
@@ -117,6 +136,7 @@ pub struct Watch {
     waker: UdpSocket,
     thread: Option<JoinHandle<()>>,
     frames: Option<mpsc::Receiver<AccessUnit>>,
+    sounds: Option<mpsc::Receiver<SoundPacket>>,
     state: watch::Receiver<WatchState>,
 }
 
@@ -147,7 +167,10 @@ struct Work {
     shared: Arc<Shared>,
     state: watch::Sender<WatchState>,
     frames: Option<mpsc::Sender<AccessUnit>>,
+    sounds: Option<mpsc::Sender<SoundPacket>>,
     depacket: Depacket,
+    /// The last sender report of the picture.
+    report: Option<Report>,
     video: Mid,
     asked: Option<Instant>,
     boot: u64,
@@ -178,13 +201,8 @@ impl Watch {
             seen: Mutex::new(Seen::new(Instant::now(), boot)),
             stop: AtomicBool::new(false),
         });
-        let (give, frames) = match options.frames {
-            0 => (None, None),
-            n => {
-                let (give, take) = mpsc::channel(n);
-                (Some(give), Some(take))
-            }
-        };
+        let (give_frames, frames) = channel(options.frames);
+        let (give_sounds, sounds) = channel(options.sounds);
         let (tell, state) = watch::channel(WatchState::Connecting);
         let work = Box::new(Work {
             socket,
@@ -192,14 +210,17 @@ impl Watch {
             rtc,
             shared: Arc::clone(&shared),
             state: tell,
-            frames: give,
+            frames: give_frames,
+            sounds: give_sounds,
             depacket: Depacket::default(),
+            report: None,
             video,
             asked: None,
             boot,
         });
         let offered = Some(Offered { pending, work });
-        Ok((Self { offered, shared, waker, thread: None, frames, state }, offer.to_sdp_string()))
+        let watch = Self { offered, shared, waker, thread: None, frames, sounds, state };
+        Ok((watch, offer.to_sdp_string()))
     }
 
     /// Takes the server's answer and begins to watch.
@@ -242,6 +263,11 @@ impl Watch {
     /// The frames themselves, once, if they were asked for. Who is too slow loses the newest.
     pub fn frames(&mut self) -> Option<mpsc::Receiver<AccessUnit>> {
         self.frames.take()
+    }
+
+    /// The packets of sound, once, if they were asked for. Who is too slow loses the newest.
+    pub fn sounds(&mut self) -> Option<mpsc::Receiver<SoundPacket>> {
+        self.sounds.take()
     }
 
     /// Ends the session with a goodbye and joins what was started. The figures stay readable in what was
@@ -354,9 +380,11 @@ impl Work {
         let (coding, rate) = (params.spec().codec, params.spec().clock_rate.get());
         let rtp = packet.header.timestamp;
         let marker = packet.header.marker;
-        let captured = packet.last_sender_info.as_ref().and_then(|info| {
-            Report { wall: info.ntp_time, rtp: info.rtp_time.numer() as u32 }.wall_of(rtp, rate)
-        });
+        let report = packet
+            .last_sender_info
+            .as_ref()
+            .map(|info| Report { wall: info.ntp_time, rtp: info.rtp_time.numer() as u32 });
+        let captured = report.as_ref().and_then(|r| r.wall_of(rtp, rate));
         let codec = match coding {
             Coding::H264 => Some(Codec::H264),
             Coding::Vp8 => Some(Codec::Vp8),
@@ -373,6 +401,7 @@ impl Work {
             }
         }
         if let Some(codec) = codec {
+            self.report = report;
             self.depacket.push(Packet {
                 seq: *packet.seq_no,
                 rtp,
@@ -383,6 +412,9 @@ impl Work {
                 arrived_ns: clock::mono_ns(),
             });
             self.deliver();
+        } else if let Some(give) = &self.sounds {
+            let data = Bytes::copy_from_slice(&packet.payload);
+            let _ = give.try_send(SoundPacket { data, rtp_time: rtp, captured_at: captured });
         }
     }
 
@@ -391,7 +423,8 @@ impl Work {
         for frame in self.depacket.frames() {
             self.shared.seen().frame(&frame);
             let Some(give) = &self.frames else { continue };
-            let _ = give.try_send(unit(frame, self.boot));
+            let captured_at = self.report.as_ref().and_then(|r| r.wall_of(frame.rtp, VIDEO_RATE));
+            let _ = give.try_send(unit(frame, self.boot, captured_at));
         }
     }
 
@@ -413,13 +446,23 @@ impl Work {
     }
 }
 
-fn unit(frame: Frame, boot: u64) -> AccessUnit {
+/// A channel for `n`; none for none.
+fn channel<T>(n: usize) -> (Option<mpsc::Sender<T>>, Option<mpsc::Receiver<T>>) {
+    if n == 0 {
+        return (None, None);
+    }
+    let (give, take) = mpsc::channel(n);
+    (Some(give), Some(take))
+}
+
+fn unit(frame: Frame, boot: u64, captured_at: Option<SystemTime>) -> AccessUnit {
     let ours = frame.stamp.filter(|stamp| stamp.boot_id == boot);
     AccessUnit {
         data: frame.data.into(),
         rtp_time: frame.rtp,
         arrived: frame.arrived,
         capture_ns: ours.map(|stamp| stamp.mono_ns),
+        captured_at,
         frame_no: frame.stamp.map(|stamp| stamp.frame),
         key: frame.key,
     }
