@@ -129,10 +129,18 @@ pub(crate) fn tell(text: &str) {
     let _ = writeln!(io::stderr(), "{}", text.trim_end());
 }
 
-/// The runtime of a face or an engine.
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+/// The runtime of an engine.
+pub(crate) fn engine_runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    built(tokio::runtime::Builder::new_multi_thread().worker_threads(2))
+}
+
+/// The runtime of a face: one thread, so that an idle console does not wake another for every figure.
+pub(crate) fn face_runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    built(&mut tokio::runtime::Builder::new_current_thread())
+}
+
+fn built(builder: &mut tokio::runtime::Builder) -> Result<tokio::runtime::Runtime, Failure> {
+    builder
         .enable_all()
         .build()
         .map_err(|e| Failure::start(format!("the system gives no threads: {e}")))

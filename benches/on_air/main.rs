@@ -55,5 +55,8 @@ fn main() {
         if wants("skew") {
             sections::skew(20).await;
         }
+        if wants("console") {
+            sections::console(15).await;
+        }
     });
 }

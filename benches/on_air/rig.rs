@@ -69,6 +69,61 @@ impl Drop for Hawker {
     }
 }
 
+/// A terminal of 160x50, which tmux makes.
+pub struct Terminal(PathBuf);
+
+impl Terminal {
+    /// `None` where there is no tmux.
+    pub fn open() -> Option<Self> {
+        let terminal = Self(std::env::temp_dir().join(format!("hawker-bench-{}.tmux", rand())));
+        let size = ["-x", "160", "-y", "50"];
+        let opened =
+            terminal.tmux(&[&["-f", "/dev/null", "new-session", "-d"][..], &size].concat());
+        opened.then_some(terminal)
+    }
+
+    fn tmux(&self, args: &[&str]) -> bool {
+        let mut command = Command::new("tmux");
+        command
+            .arg("-u")
+            .arg("-S")
+            .arg(&self.0)
+            .args(args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.env("COLORTERM", "truecolor").env("LC_ALL", "C.UTF-8").env_remove("TMUX");
+        command.status().is_ok_and(|status| status.success())
+    }
+
+    /// A console on a running show; its process, once it has drawn for a while.
+    pub async fn console(&self, hawker: &Hawker) -> u32 {
+        let pid_file = hawker.home.join("console");
+        let line = format!(
+            "echo $$ > {}; HAWKER_STATE_DIR={} HAWKER_CONFIG_DIR={} exec {} attach",
+            pid_file.display(),
+            hawker.home.join("state").display(),
+            hawker.home.join("config").display(),
+            env!("CARGO_BIN_EXE_hawker"),
+        );
+        assert!(self.tmux(&["respawn-pane", "-k", &line]), "no console");
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let pid = std::fs::read_to_string(&pid_file).expect("a console");
+        pid.trim().parse().expect("a process")
+    }
+
+    /// Takes the console away.
+    pub fn clear(&self) {
+        assert!(self.tmux(&["respawn-pane", "-k", "sleep 600"]), "no terminal");
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.tmux(&["kill-server"]);
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
 fn rand() -> u64 {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).expect("chance");

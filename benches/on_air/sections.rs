@@ -20,7 +20,7 @@ use hawker::{
 use crate::{
     lipsync,
     peer::{CONTENT, Peer},
-    rig::{Hawker, ONE, Show, TWO, at, cpu_share, row, stage, watch},
+    rig::{Hawker, ONE, Show, TWO, Terminal, at, cpu_share, row, stage, watch},
 };
 
 /// From the order to go live until the first whole key frame is at the stage.
@@ -367,6 +367,55 @@ pub async fn skew(seconds: usize) {
         worst.abs() <= 15.0,
     );
     monitor.stop().await;
+    drop(hawker);
+    far.stop().await;
+}
+
+/// What a console costs: its own process and what the engine does for it, with the picture moving, and its own
+/// process when nothing moves.
+pub async fn console(seconds: u64) {
+    let measured = |pid: u32| async move {
+        tokio::task::spawn_blocking(move || cpu_share(pid, seconds)).await.expect("measured")
+    };
+    let Some(tmux) = Terminal::open() else {
+        row("6. a console, % of a core", "– (no tmux here)", "<= 5", false);
+        return;
+    };
+    let (mut alone, mut with, mut own) = (0.0, 0.0, 0.0);
+    let far = stage().await;
+    let show = Show::new(ONE, &[far.whip_url()]);
+    let hawker = Hawker::start(&["live", show.path()]);
+    let _ = hawker.attach().await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    const TURNS: u32 = 3;
+    for _ in 0..TURNS {
+        alone += measured(hawker.pid()).await;
+        let console = tmux.console(&hawker).await;
+        let (engine, own_now) = tokio::join!(measured(hawker.pid()), measured(console));
+        with += engine;
+        own += own_now;
+        tmux.clear();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    drop(hawker);
+    let percent = |sum: f64| sum / f64::from(TURNS) * 100.0;
+    let (engine, own) = (percent(with - alone), percent(own));
+    row(
+        "6. a console, % of a core (its own + the engine's)",
+        &format!("{own:.1} + {engine:.1}"),
+        "<= 5",
+        own + engine <= 5.0,
+    );
+    let still = Show::of(
+        "[[input]]\nid = \"bars\"\nkind = \"test\"\npattern = \"bars\"\n\
+        [[scene]]\nid = \"one\"\nlayers = [\"bars\"]\n",
+        &[far.whip_url()],
+    );
+    let hawker = Hawker::start(&["live", still.path(), "--standby"]);
+    let _ = hawker.attach().await;
+    let console = tmux.console(&hawker).await;
+    let idle = measured(console).await * 100.0;
+    row("6. an idle console, % of a core", &format!("{idle:.1}"), "<= 1", idle <= 1.0);
     drop(hawker);
     far.stop().await;
 }

@@ -1,6 +1,6 @@
 //! `hawker attach`: a console on a running show.
 
-use super::{Failure, face, pick, runtime};
+use super::{Failure, face, face_runtime, pick};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Attach {
@@ -10,5 +10,5 @@ pub(crate) struct Attach {
 
 pub(crate) fn attach(args: &Attach) -> Result<u8, Failure> {
     let show = pick::one(args.show.as_deref())?;
-    runtime()?.block_on(face::attach(&show.socket))
+    face_runtime()?.block_on(face::attach(&show.socket))
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Failure, load, logging, runtime};
+use super::{Failure, engine_runtime, load, logging};
 use crate::{
     engine::{
         Engine, Over, Plan, ShowFolder, Signals, Socket,
@@ -133,7 +133,7 @@ impl Ready {
 
 /// Runs a show in the foreground, without a terminal.
 pub(crate) fn foreground(job: Job) -> Result<u8, Failure> {
-    let runtime = runtime()?;
+    let runtime = engine_runtime()?;
     let over = runtime.block_on(async {
         let ready = ready(&job, false)?;
         Ok(ready.run().await)
@@ -160,7 +160,7 @@ pub(crate) fn detached(args: EngineArgs) -> Result<u8, Failure> {
         events: args.events.map(EventsTo::File),
         report: args.report,
     };
-    let runtime = runtime()?;
+    let runtime = engine_runtime()?;
     let code = runtime.block_on(async {
         let ready = match ready(&job, true) {
             Ok(ready) => ready,

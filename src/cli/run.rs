@@ -10,7 +10,7 @@ use std::{
 use super::{
     Failure, detach, duration,
     engine::{self, Job},
-    face, load, runtime, tell,
+    face, face_runtime, load, tell,
 };
 use crate::{headless::EventsTo, show::Mode};
 
@@ -136,5 +136,5 @@ fn run(job: Job) -> Result<u8, Failure> {
     // Read here first, so that what is wrong is said in this terminal before anything starts.
     load::show(job.show.as_deref())?;
     let started = detach::start(&job)?;
-    runtime()?.block_on(face::attach(&started))
+    face_runtime()?.block_on(face::attach(&started))
 }

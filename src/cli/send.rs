@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Failure, pick, runtime, tell};
+use super::{Failure, face_runtime, pick, tell};
 use crate::{
     remote::{self, RunningShow},
     show::{Command, registry},
@@ -49,13 +49,13 @@ pub(crate) fn send(args: &Send) -> Result<u8, Failure> {
     let command: Command =
         line.parse().map_err(|e: crate::show::Refusal| Failure::usage(e.to_string()))?;
     let show = pick::one(wanted)?;
-    runtime()?.block_on(give(&show, command, args.yes))?;
+    face_runtime()?.block_on(give(&show, command, args.yes))?;
     Ok(0)
 }
 
 pub(crate) fn end(args: &End) -> Result<u8, Failure> {
     let show = pick::one(args.show.as_deref())?;
-    runtime()?.block_on(async {
+    face_runtime()?.block_on(async {
         give(&show, Command::EndShow, args.yes).await?;
         if pick::wait_until_gone(&show.socket, Duration::from_secs(10)).await {
             tell(&format!("'{}' is over", show.card.title));

@@ -2,7 +2,7 @@
 //! the console is left, a panic too, the operator gets a terminal that works.
 
 use std::{
-    io::{self, IsTerminal, Stdout, Write, stdin, stdout},
+    io::{self, BufWriter, IsTerminal, Stdout, Write, stdin, stdout},
     panic,
     sync::{
         Arc,
@@ -28,9 +28,15 @@ use super::ConsoleError;
 /// which would wake the console for nothing.
 const CLICKS: &str = "\x1b[?1000h\x1b[?1006h";
 
+/// What one drawing writes at most, as a rule: a picture that changes in every cell. The standard output by
+/// itself goes to the system every kilobyte.
+const DRAWING: usize = 256 * 1024;
+
+type Backend = CrosstermBackend<BufWriter<Stdout>>;
+
 /// The terminal while it is ours. Dropping it gives it back.
 pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    terminal: Terminal<Backend>,
     taken: Arc<AtomicBool>,
 }
 
@@ -54,7 +60,7 @@ impl Screen {
             before(info);
         }));
         let back = Arc::clone(&taken);
-        let start = || -> io::Result<Terminal<CrosstermBackend<Stdout>>> {
+        let start = || -> io::Result<Terminal<Backend>> {
             enable_raw_mode()?;
             execute!(
                 stdout(),
@@ -63,7 +69,7 @@ impl Screen {
                 Print(CLICKS),
                 cursor::Hide
             )?;
-            Terminal::new(CrosstermBackend::new(stdout()))
+            Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(DRAWING, stdout())))
         };
         match start() {
             Ok(terminal) => Ok(Self { terminal, taken }),
@@ -82,9 +88,9 @@ impl Screen {
                 "a part of the console broke, and the terminal was given back",
             ));
         }
-        queue!(stdout(), BeginSynchronizedUpdate)?;
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
         self.terminal.draw(view)?;
-        execute!(stdout(), EndSynchronizedUpdate)
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
     }
 
     /// Columns and rows.

@@ -12,6 +12,9 @@ use tokio::sync::watch;
 use super::{MediaError, compose::canvas_info, feed::lock, program::Glimpse};
 use crate::{base::Canvas, stats::Picture};
 
+/// Pixels that one of the picture is made of, each way.
+const TAPS: u32 = 4;
+
 /// Makes pictures from glimpses.
 pub struct Glimpses {
     size: Arc<Mutex<Option<(u16, u16)>>>,
@@ -69,7 +72,13 @@ fn run(
         if let Some((_, converter, info)) = &converter
             && let Some(picture) = shrink(converter, canvas, info, glimpse.buffer)
         {
-            publish.send_replace(Some(Arc::new(picture)));
+            publish.send_if_modified(|shown| {
+                let moved = shown.as_deref() != Some(&picture);
+                if moved {
+                    *shown = Some(Arc::new(picture));
+                }
+                moved
+            });
         }
     }
 }
@@ -84,7 +93,9 @@ fn prepare(
         .build()
         .ok()?;
     let mut config = gst_video::VideoConverterConfig::new();
+    // Four pixels of the program make one across and down: the rest would cost more than a console may.
     config.set_resampler_method(gst_video::VideoResamplerMethod::Linear);
+    config.set_resampler_taps(TAPS);
     config.set_threads(1);
     let converter = gst_video::VideoConverter::new(canvas, &info, Some(config))
         .inspect_err(|e| tracing::warn!("no picture for the console: {e}"))
