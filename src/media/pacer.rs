@@ -1,5 +1,6 @@
 //! Lets packets out no faster than the path is believed to carry. What fits goes through at once, in the
-//! thread that brought it and as the list it came in; what does not waits for a thread of the pacer's own.
+//! thread that brought it; what does not waits for a thread of the pacer's own. A frame's packets are gathered
+//! again and leave as one list, which the elements behind handle far more cheaply than each alone.
 //! A frame of ordinary size therefore never waits, and a key frame is spread instead of flooding a narrow
 //! link.
 
@@ -19,6 +20,8 @@ const BURST: Duration = Duration::from_millis(20);
 /// What has waited longer than this at the rate leaves anyway: late packets are worth less than a full
 /// queue of the network's.
 const LONGEST: Duration = Duration::from_millis(30);
+/// Packets of a frame that are gathered at most: a key frame of 150 kB.
+const LONGEST_FRAME: usize = 128;
 /// Between two bursts of what waits.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -64,6 +67,8 @@ impl Bucket {
 
 struct Line {
     bucket: Bucket,
+    /// The packets of a frame whose last has not come yet.
+    frame: Vec<gst::Buffer>,
     waiting: VecDeque<gst::Buffer>,
     waiting_bits: u64,
     /// The pacer's thread holds packets that are older than any that come now.
@@ -77,25 +82,51 @@ struct Shared {
     more: Condvar,
 }
 
+/// What the first bytes of an RTP packet say (RFC 3550, 5.1).
+struct Head {
+    payload: u8,
+    /// The last packet of a frame.
+    marker: bool,
+}
+
+impl Head {
+    fn of(packet: &gst::BufferRef) -> Self {
+        let mut bytes = [0; 2];
+        // A packet shorter than that belongs to no frame.
+        let _ = packet.copy_to_slice(0, &mut bytes);
+        Self { payload: bytes[1] & 0x7f, marker: bytes[1] & 0x80 != 0 }
+    }
+}
+
 fn bits(buffer: &gst::BufferRef) -> u64 {
     buffer.size() as u64 * 8
 }
 
 impl Shared {
-    /// Whether packets of `bytes` may leave at once; otherwise they have been put in line.
-    fn admit(&self, bytes: usize, packets: impl IntoIterator<Item = gst::Buffer>) -> bool {
-        let size = bytes as u64 * 8;
+    /// Takes a packet; what may leave at once comes back. The rest waits: for the end of its frame, or in line.
+    fn take(&self, packet: gst::Buffer, picture: u8) -> gst::BufferList {
+        let head = Head::of(&packet);
         let mut line = lock(&self.line);
+        let mut leaving: gst::BufferList = if head.payload == picture {
+            line.frame.push(packet);
+            if !head.marker && line.frame.len() < LONGEST_FRAME {
+                return gst::BufferList::new();
+            }
+            line.frame.drain(..).collect()
+        } else {
+            std::iter::once(packet).collect()
+        };
+        let size = leaving.calculate_size() as u64 * 8;
         line.bucket.fill(self.began.elapsed());
         let free = line.waiting.is_empty() && !line.sending;
         if free && line.bucket.bits.saturating_sub_unsigned(size) > -line.bucket.over(PAUSE) {
             line.bucket.spend(size);
-            return true;
+            return leaving;
         }
-        line.waiting.extend(packets);
         line.waiting_bits += size;
+        line.waiting.extend(leaving.make_mut().drain(..));
         self.more.notify_one();
-        false
+        gst::BufferList::new()
     }
 
     /// What may leave now. Waits while there is nothing; `None` when the pacer ends.
@@ -140,12 +171,14 @@ pub struct Pacer {
 }
 
 impl Pacer {
-    /// A pacer at that rate, with one pad for packets to come and one for them to leave.
-    pub fn start(bits_per_second: u64) -> Result<Self, MediaError> {
+    /// A pacer at that rate, with one pad for packets to come and one for them to leave. `picture` is the
+    /// payload type of the packets that belong to frames.
+    pub fn start(bits_per_second: u64, picture: u8) -> Result<Self, MediaError> {
         let shared = Arc::new(Shared {
             began: Instant::now(),
             line: Mutex::new(Line {
                 bucket: Bucket::new(bits_per_second),
+                frame: Vec::new(),
                 waiting: VecDeque::new(),
                 waiting_bits: 0,
                 sending: false,
@@ -157,22 +190,15 @@ impl Pacer {
             .name("src")
             .flags(gst::PadFlags::PROXY_CAPS)
             .build();
-        let (one, many) = (Arc::clone(&shared), Arc::clone(&shared));
-        let (to, to_list) = (out.downgrade(), out.downgrade());
+        let (line, to) = (Arc::clone(&shared), out.downgrade());
+        // Lists come packet by packet: a pad without a function of its own for them takes them apart.
         let into = gst::Pad::builder(gst::PadDirection::Sink)
             .name("sink")
             .flags(gst::PadFlags::PROXY_CAPS)
-            .chain_function(move |_, _, packet| match to.upgrade() {
-                Some(out) if one.admit(packet.size(), [packet.clone()]) => out.push(packet),
-                Some(_) => Ok(gst::FlowSuccess::Ok),
-                None => Err(gst::FlowError::Flushing),
-            })
-            .chain_list_function(move |_, _, list| match to_list.upgrade() {
-                Some(out) if many.admit(list.calculate_size(), list.iter_owned()) => {
-                    out.push_list(list)
-                }
-                Some(_) => Ok(gst::FlowSuccess::Ok),
-                None => Err(gst::FlowError::Flushing),
+            .chain_function(move |_, _, packet| {
+                let out = to.upgrade().ok_or(gst::FlowError::Flushing)?;
+                let leaving = line.take(packet, picture);
+                if leaving.is_empty() { Ok(gst::FlowSuccess::Ok) } else { out.push_list(leaving) }
             })
             .build();
         let element = gst::Bin::with_name("pacer");
@@ -233,8 +259,17 @@ mod tests {
 
     const MEGABIT: u64 = 1_000_000;
 
-    fn packets(n: usize) -> gst::BufferList {
-        (0..n).map(|_| gst::Buffer::from_slice([0_u8; 1250])).collect()
+    const PICTURE: u8 = 96;
+
+    /// A frame of `n` packets.
+    fn frame(n: usize) -> gst::BufferList {
+        (1..=n)
+            .map(|i| {
+                let mut packet = [0_u8; 1250];
+                packet[1] = PICTURE | if i == n { 0x80 } else { 0 };
+                gst::Buffer::from_slice(packet)
+            })
+            .collect()
     }
 
     #[test]
@@ -254,7 +289,7 @@ mod tests {
     /// A pacer whose output counts the packets and lists that leave it.
     fn rig(rate: u64) -> (Pacer, gst::Pad, std::sync::mpsc::Receiver<usize>) {
         gst::init().unwrap();
-        let pacer = Pacer::start(rate).unwrap();
+        let pacer = Pacer::start(rate, PICTURE).unwrap();
         let (tell, told) = std::sync::mpsc::channel();
         let tell_one = tell.clone();
         let end = gst::Pad::builder(gst::PadDirection::Sink)
@@ -287,8 +322,10 @@ mod tests {
     #[test]
     fn an_ordinary_frame_leaves_at_once_and_whole() {
         let (pacer, source, left) = rig(10 * MEGABIT);
-        source.push_list(packets(9)).unwrap();
+        source.push_list(frame(9)).unwrap();
         assert_eq!(left.try_recv(), Ok(9), "in the caller's thread, as one list");
+        source.push(gst::Buffer::from_slice([0_u8; 125])).unwrap();
+        assert_eq!(left.try_recv(), Ok(1), "sound waits for no frame");
         pacer.element().set_state(gst::State::Null).unwrap();
     }
 
@@ -297,7 +334,7 @@ mod tests {
         // 40 packets are 400 kb; the burst is 200 kb, and 300 kb may wait.
         let (pacer, source, left) = rig(10 * MEGABIT);
         let began = Instant::now();
-        source.push_list(packets(40)).unwrap();
+        source.push_list(frame(40)).unwrap();
         source.push(gst::Buffer::from_slice([0_u8; 125])).unwrap();
         let mut sizes = Vec::new();
         while sizes.iter().sum::<usize>() < 41 {
@@ -312,7 +349,7 @@ mod tests {
     fn what_waits_too_long_leaves_anyway() {
         let (pacer, source, left) = rig(MEGABIT / 10);
         // 3 kb may wait at 100 kb/s: of 100 kb nearly all leaves at once.
-        source.push_list(packets(10)).unwrap();
+        source.push_list(frame(10)).unwrap();
         let mut count = 0;
         while count < 9 {
             count += left.recv_timeout(Duration::from_secs(5)).unwrap();
@@ -323,8 +360,8 @@ mod tests {
     #[test]
     fn it_ends_with_packets_in_line() {
         let (pacer, source, _left) = rig(MEGABIT / 10);
-        source.push_list(packets(2)).unwrap();
-        source.push_list(packets(1)).unwrap();
+        source.push_list(frame(2)).unwrap();
+        source.push_list(frame(1)).unwrap();
         let shared = Arc::downgrade(&pacer.shared);
         pacer.element().set_state(gst::State::Null).unwrap();
         drop(pacer);

@@ -33,7 +33,7 @@ use crate::{
 /// The extension that numbers packets across streams, so that the receiver can report on each
 /// (draft-holmer-rmcat-transport-wide-cc-extensions).
 const TWCC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
-const VIDEO_PT: u32 = 96;
+pub(super) const VIDEO_PT: u32 = 96;
 /// RTX takes 97 by itself, so sound keeps well away.
 const AUDIO_PT: u32 = 111;
 /// Room for SRTP, a TURN header and a tunnel below an MTU of 1280.
@@ -250,15 +250,9 @@ impl Publisher {
                 .set_property("direction", gst_webrtc::WebRTCRTPTransceiverDirection::Sendonly);
             transceiver.set_property("codec-preferences", &caps);
             transceiver.set_property("do-nack", from == &video);
-            let filter = gst::ElementFactory::make("capsfilter")
-                .property("caps", &caps)
-                .build()
-                .map_err(setup)?;
-            pipeline.add(&filter).map_err(setup)?;
-            pay.link(&filter).map_err(setup)?;
-            let out = filter
+            let out = pay
                 .static_pad("src")
-                .ok_or_else(|| MediaError::lasting("a filter without an end"))?;
+                .ok_or_else(|| MediaError::lasting("a payloader without an end"))?;
             out.link(&pad).map_err(|e| MediaError::lasting(format!("publishing: {e}")))?;
         }
         let congestion = Congestion::install(&pipeline, &webrtc, profile, clock, on_rate)?;
