@@ -35,6 +35,8 @@ use crate::{
 const FRAME: Duration = Duration::from_millis(33);
 /// Figures and pictures are drawn together, ten times a second at most.
 const FIGURES: Duration = Duration::from_millis(100);
+/// And twice a second while nothing moves.
+const CALM: Duration = Duration::from_millis(500);
 /// When the show is over, this long is waited for the event that says how it ended.
 const LAST_WORD: Duration = Duration::from_millis(500);
 
@@ -123,8 +125,10 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
                 meters_open = changed.is_ok();
                 if meters_open {
                     console.tick();
-                    console.state.on_meters(meters.borrow_and_update().clone());
-                    console.soon(FIGURES);
+                    let newest = meters.borrow_and_update().clone();
+                    let still = newest.still_since(&console.state.meters);
+                    console.state.on_meters(newest);
+                    console.soon(if still { CALM } else { FIGURES });
                 }
             }
             changed = picture.changed(), if picture_open => {

@@ -68,6 +68,8 @@ impl Congestion {
                 if let (Some(event), Some(listener)) = (feedback, listener.upgrade()) {
                     feedback_ns.store(clock.now().nseconds(), Ordering::Relaxed);
                     listener.send_event(event.clone());
+                    // Nobody before the pacer wants it.
+                    return gst::PadProbeReturn::Drop;
                 }
                 gst::PadProbeReturn::Ok
             });

@@ -65,6 +65,19 @@ pub struct Meters {
     pub process: ProcessFigures,
 }
 
+impl Meters {
+    /// Whether nothing moves that an eye would follow: no level, nothing sent, nobody watching. Counters and
+    /// the process's own figures may differ.
+    pub fn still_since(&self, earlier: &Self) -> bool {
+        let levels = |m: &Self| m.inputs.values().map(|i| (i.level, i.slate)).collect::<Vec<_>>();
+        self.program == earlier.program
+            && levels(self) == levels(earlier)
+            && self.outputs == earlier.outputs
+            && self.monitor == earlier.monitor
+            && self.viewers == earlier.viewers
+    }
+}
+
 /// One input.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct InputFigures {
@@ -189,4 +202,21 @@ pub struct Picture {
     pub height: u16,
     /// `width * height * 3` bytes.
     pub rgb: Vec<u8>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_do_not_move_the_screen_and_levels_do() {
+        let calm = Meters::default();
+        let counted = Meters { at_ms: 100, ..calm.clone() };
+        assert!(counted.still_since(&calm));
+        let heard = Meters { program: Level { peak: -20.0, rms: -23.0 }, ..calm.clone() };
+        assert!(!heard.still_since(&calm));
+        let sent = OutputFigures { sent_kbps: Some(2500.0), ..OutputFigures::default() };
+        let outputs = [("far".parse().unwrap(), sent)].into();
+        assert!(!Meters { outputs, ..calm.clone() }.still_since(&calm));
+    }
 }
