@@ -254,6 +254,8 @@ pub struct Card {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -281,5 +283,25 @@ mod tests {
         assert_eq!(lines.next().await.unwrap().as_deref(), Some(&b"abc"[..]));
         assert_eq!(lines.next().await.unwrap().as_deref(), Some(&b""[..]));
         assert!(matches!(lines.next().await, Err(LineError::TooLong(5))));
+    }
+
+    proptest! {
+        /// A face may send anything: what is not understood is said in one line.
+        #[test]
+        fn no_line_breaks_the_socket(
+            noise in prop::collection::vec(any::<u8>(), 0..80),
+            at in any::<prop::sample::Index>(),
+            byte: u8,
+        ) {
+            let mut nearly = br#"{"id":7,"command":{"command":"cut-to","scene":"a"},"confirm":true}"#.to_vec();
+            let at = at.index(nearly.len());
+            nearly[at] = byte;
+            for line in [&noise, &nearly] {
+                for said in [FromFace::read(line).err(), Hello::read(line).err()].into_iter().flatten() {
+                    prop_assert!(!said.contains('\n'), "{said:?}");
+                }
+                let _ = serde_json::from_slice::<FromEngine>(line);
+            }
+        }
     }
 }

@@ -258,6 +258,8 @@ impl Building {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const STAMP: Stamp = Stamp { boot_id: 1, mono_ns: 2, wall_ns: 3, frame: 4 };
@@ -326,5 +328,31 @@ mod tests {
         }
         let frames = depacket.frames();
         assert_eq!(frames.iter().map(|f| f.rtp).collect::<Vec<_>>(), [90_000]);
+    }
+
+    proptest! {
+        /// Whatever comes, in whatever order: no panic, bounded memory, and no frame twice.
+        #[test]
+        fn garbage_makes_no_panic_and_no_hoard(
+            packets in prop::collection::vec(
+                (0_u64..400, 0_u32..8, any::<bool>(), any::<bool>(), prop::collection::vec(any::<u8>(), 0..40)),
+                0..300,
+            ),
+        ) {
+            let at = Instant::now();
+            let mut depacket = Depacket::default();
+            let mut out = 0;
+            let count = packets.len();
+            for (n, (seq, rtp, marker, vp8, payload)) in packets.into_iter().enumerate() {
+                let now = at + Duration::from_millis(n as u64);
+                let codec = if vp8 { Codec::Vp8 } else { Codec::H264 };
+                depacket.push(Packet { codec, ..packet(seq, rtp * 3000, marker, &payload, now) });
+                depacket.expire(now);
+                out += depacket.frames().len();
+                prop_assert!(depacket.held.len() <= MAX_HELD);
+            }
+            depacket.expire(at + Duration::from_mins(1));
+            prop_assert!(out + depacket.frames().len() <= count);
+        }
     }
 }

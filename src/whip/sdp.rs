@@ -308,6 +308,8 @@ pub(super) fn fragment(offer: &str, candidates: &[String], done: bool) -> Option
 
 #[cfg(test)]
 pub(super) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// What webrtcbin 1.22 offers, shortened.
@@ -407,5 +409,39 @@ pub(super) mod tests {
         assert_eq!(bundle_line(&OFFER.replace("BUNDLE video0 audio1", "BUNDLE audio1 video0")), 1);
         let with = format!("{OFFER}a=candidate:1 1 UDP 1 10.0.0.1 5 typ host\r\n");
         assert_eq!(candidates(&with), ["candidate:1 1 UDP 1 10.0.0.1 5 typ host"]);
+    }
+
+    proptest! {
+        /// An answer or an offer that was damaged on its way is taken or refused, in one line, without a panic.
+        #[test]
+        fn damaged_sdp_is_no_panic(
+            cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..4),
+            put in prop::collection::vec((any::<prop::sample::Index>(), ".{0,12}"), 0..4),
+        ) {
+            let damage = |text: &str| {
+                let mut lines: Vec<String> = text.split("\r\n").map(Into::into).collect();
+                for (from, to) in &cuts {
+                    let (a, b) = (from.index(lines.len()), to.index(lines.len()));
+                    lines.swap(a, b);
+                    let half = lines[a].chars().take(b).collect();
+                    lines[a] = half;
+                }
+                for (at, what) in &put {
+                    let n = at.index(lines.len());
+                    lines[n].push_str(what);
+                }
+                lines.join("\r\n")
+            };
+            let (offer, answer) = (damage(OFFER), damage(ANSWER));
+            for result in [
+                polish_offer(&offer).map(drop),
+                polish_viewer_offer(&offer).map(drop),
+                check_answer(OFFER, &answer),
+            ] {
+                let said = result.err().map(|e| e.to_string()).unwrap_or_default();
+                prop_assert!(!said.contains(char::is_control), "{said:?}");
+            }
+            let _ = (ice_credentials(&answer), candidates(&answer), bundle_line(&answer));
+        }
     }
 }
