@@ -12,7 +12,7 @@ use std::sync::{
 
 use gst::prelude::*;
 
-use super::{MediaError, clock::MediaClock, error::element, pacer::Pacer, publisher::VIDEO_PT};
+use super::{MediaError, clock::MediaClock, error::element, pacer::Pacer};
 use crate::{base::Kbps, show::Profile};
 
 /// A frame that is let out at the mean rate takes its whole interval, so the estimate may begin and rise well
@@ -48,7 +48,7 @@ impl Congestion {
         pipeline
             .add(&estimator)
             .map_err(|e| MediaError::lasting(format!("congestion control: {e}")))?;
-        let pacer = Pacer::start(u64::from(start), VIDEO_PT as u8)?;
+        let pacer = Pacer::start(u64::from(start))?;
         let pace = pacer.handle();
         estimator.connect_notify(Some("estimated-bitrate"), move |estimator, _| {
             let bits = estimator.property::<u32>("estimated-bitrate");
@@ -68,8 +68,6 @@ impl Congestion {
                 if let (Some(event), Some(listener)) = (feedback, listener.upgrade()) {
                     feedback_ns.store(clock.now().nseconds(), Ordering::Relaxed);
                     listener.send_event(event.clone());
-                    // Nobody before the pacer wants it.
-                    return gst::PadProbeReturn::Drop;
                 }
                 gst::PadProbeReturn::Ok
             });

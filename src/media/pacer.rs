@@ -1,6 +1,5 @@
 //! Lets packets out no faster than the path is believed to carry. What fits goes through at once, in the
-//! thread that brought it; what does not waits for a thread of the pacer's own. A frame's packets are gathered
-//! again and leave as one list, which the elements behind handle far more cheaply than each alone.
+//! thread that brought it; what does not waits for a thread of the pacer's own.
 //! A frame of ordinary size therefore never waits, and a key frame is spread instead of flooding a narrow
 //! link.
 
@@ -20,8 +19,6 @@ const BURST: Duration = Duration::from_millis(20);
 /// What has waited longer than this at the rate leaves anyway: late packets are worth less than a full
 /// queue of the network's.
 const LONGEST: Duration = Duration::from_millis(30);
-/// Packets of a frame that are gathered at most: a key frame of 150 kB.
-const LONGEST_FRAME: usize = 128;
 /// Between two bursts of what waits.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -67,8 +64,6 @@ impl Bucket {
 
 struct Line {
     bucket: Bucket,
-    /// The packets of a frame whose last has not come yet.
-    frame: Vec<gst::Buffer>,
     waiting: VecDeque<gst::Buffer>,
     waiting_bits: u64,
     /// The pacer's thread holds packets that are older than any that come now.
@@ -82,55 +77,27 @@ struct Shared {
     more: Condvar,
 }
 
-/// What the first bytes of an RTP packet say (RFC 3550, 5.1).
-struct Head {
-    payload: u8,
-    /// The last packet of a frame.
-    marker: bool,
-}
-
-impl Head {
-    fn of(packet: &gst::BufferRef) -> Self {
-        let mut bytes = [0; 2];
-        // A packet shorter than that belongs to no frame.
-        let _ = packet.copy_to_slice(0, &mut bytes);
-        Self { payload: bytes[1] & 0x7f, marker: bytes[1] & 0x80 != 0 }
-    }
-}
-
 fn bits(buffer: &gst::BufferRef) -> u64 {
     buffer.size() as u64 * 8
 }
 
 impl Shared {
-    /// Takes a packet; what may leave at once comes back. The rest waits: for the end of its frame, or in line.
-    fn take(&self, packet: gst::Buffer, picture: u8) -> gst::BufferList {
-        let head = Head::of(&packet);
+    /// Takes a packet; it comes back if it may leave at once, and waits in line if not.
+    fn take(&self, packet: gst::Buffer) -> Option<gst::Buffer> {
+        let size = bits(&packet);
         let mut line = lock(&self.line);
-        let mut leaving: gst::BufferList = if head.payload == picture {
-            line.frame.push(packet);
-            if !head.marker && line.frame.len() < LONGEST_FRAME {
-                return gst::BufferList::new();
-            }
-            line.frame.drain(..).collect()
-        } else {
-            std::iter::once(packet).collect()
-        };
-        let size = leaving.calculate_size() as u64 * 8;
         line.bucket.fill(self.began.elapsed());
-        let free = line.waiting.is_empty() && !line.sending;
-        if free && line.bucket.bits.saturating_sub_unsigned(size) > -line.bucket.over(PAUSE) {
-            line.bucket.spend(size);
-            return leaving;
+        if line.waiting.is_empty() && !line.sending && line.bucket.take(size) {
+            return Some(packet);
         }
         line.waiting_bits += size;
-        line.waiting.extend(leaving.make_mut().drain(..));
+        line.waiting.push_back(packet);
         self.more.notify_one();
-        gst::BufferList::new()
+        None
     }
 
     /// What may leave now. Waits while there is nothing; `None` when the pacer ends.
-    fn next(&self) -> Option<gst::BufferList> {
+    fn next(&self) -> Option<Vec<gst::Buffer>> {
         let mut line = lock(&self.line);
         line.sending = false;
         loop {
@@ -143,8 +110,7 @@ impl Shared {
             }
             line.bucket.fill(self.began.elapsed());
             let most = line.bucket.over(LONGEST);
-            let mut list = gst::BufferList::new();
-            let leaving = list.get_mut()?;
+            let mut leaving = Vec::new();
             while let Some(size) = line.waiting.front().map(|b| bits(b)) {
                 if line.waiting_bits as i64 > most {
                     line.bucket.spend(size);
@@ -154,9 +120,9 @@ impl Shared {
                 line.waiting_bits -= size;
                 leaving.extend(line.waiting.pop_front());
             }
-            if !list.is_empty() {
+            if !leaving.is_empty() {
                 line.sending = true;
-                return Some(list);
+                return Some(leaving);
             }
             line = self.more.wait_timeout(line, PAUSE).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -171,14 +137,12 @@ pub struct Pacer {
 }
 
 impl Pacer {
-    /// A pacer at that rate, with one pad for packets to come and one for them to leave. `picture` is the
-    /// payload type of the packets that belong to frames.
-    pub fn start(bits_per_second: u64, picture: u8) -> Result<Self, MediaError> {
+    /// A pacer at that rate, with one pad for packets to come and one for them to leave.
+    pub fn start(bits_per_second: u64) -> Result<Self, MediaError> {
         let shared = Arc::new(Shared {
             began: Instant::now(),
             line: Mutex::new(Line {
                 bucket: Bucket::new(bits_per_second),
-                frame: Vec::new(),
                 waiting: VecDeque::new(),
                 waiting_bits: 0,
                 sending: false,
@@ -191,14 +155,13 @@ impl Pacer {
             .flags(gst::PadFlags::PROXY_CAPS)
             .build();
         let (line, to) = (Arc::clone(&shared), out.downgrade());
-        // Lists come packet by packet: a pad without a function of its own for them takes them apart.
+        // Packets come one by one, whatever the payloader makes: a filter in webrtcbin takes lists apart.
         let into = gst::Pad::builder(gst::PadDirection::Sink)
             .name("sink")
             .flags(gst::PadFlags::PROXY_CAPS)
             .chain_function(move |_, _, packet| {
                 let out = to.upgrade().ok_or(gst::FlowError::Flushing)?;
-                let leaving = line.take(packet, picture);
-                if leaving.is_empty() { Ok(gst::FlowSuccess::Ok) } else { out.push_list(leaving) }
+                line.take(packet).map_or(Ok(gst::FlowSuccess::Ok), |packet| out.push(packet))
             })
             .build();
         let element = gst::Bin::with_name("pacer");
@@ -209,9 +172,11 @@ impl Pacer {
         let thread = std::thread::Builder::new()
             .name("pacer".into())
             .spawn(move || {
-                while let Some(list) = line.next() {
-                    // A session that is going down refuses; its owner ends this thread.
-                    let _ = out.push_list(list);
+                while let Some(packets) = line.next() {
+                    for packet in packets {
+                        // A session that is going down refuses; its owner ends this thread.
+                        let _ = out.push(packet);
+                    }
                 }
             })
             .map_err(|e| MediaError::lasting(format!("no thread for the pacer: {e}")))?;
@@ -259,17 +224,8 @@ mod tests {
 
     const MEGABIT: u64 = 1_000_000;
 
-    const PICTURE: u8 = 96;
-
-    /// A frame of `n` packets.
-    fn frame(n: usize) -> gst::BufferList {
-        (1..=n)
-            .map(|i| {
-                let mut packet = [0_u8; 1250];
-                packet[1] = PICTURE | if i == n { 0x80 } else { 0 };
-                gst::Buffer::from_slice(packet)
-            })
-            .collect()
+    fn packets(n: usize) -> impl Iterator<Item = gst::Buffer> {
+        (0..n).map(|_| gst::Buffer::from_slice([0_u8; 1250]))
     }
 
     #[test]
@@ -286,19 +242,14 @@ mod tests {
         assert_eq!(bucket.bits, 20_000);
     }
 
-    /// A pacer whose output counts the packets and lists that leave it.
+    /// A pacer whose output tells the size of what leaves it.
     fn rig(rate: u64) -> (Pacer, gst::Pad, std::sync::mpsc::Receiver<usize>) {
         gst::init().unwrap();
-        let pacer = Pacer::start(rate, PICTURE).unwrap();
+        let pacer = Pacer::start(rate).unwrap();
         let (tell, told) = std::sync::mpsc::channel();
-        let tell_one = tell.clone();
         let end = gst::Pad::builder(gst::PadDirection::Sink)
-            .chain_function(move |_, _, _| {
-                let _ = tell_one.send(1);
-                Ok(gst::FlowSuccess::Ok)
-            })
-            .chain_list_function(move |_, _, list| {
-                let _ = tell.send(list.len());
+            .chain_function(move |_, _, packet| {
+                let _ = tell.send(packet.size());
                 Ok(gst::FlowSuccess::Ok)
             })
             .build();
@@ -319,13 +270,17 @@ mod tests {
         (pacer, source, told)
     }
 
+    fn push(source: &gst::Pad, packets: impl Iterator<Item = gst::Buffer>) {
+        for packet in packets {
+            source.push(packet).unwrap();
+        }
+    }
+
     #[test]
-    fn an_ordinary_frame_leaves_at_once_and_whole() {
+    fn an_ordinary_frame_leaves_at_once() {
         let (pacer, source, left) = rig(10 * MEGABIT);
-        source.push_list(frame(9)).unwrap();
-        assert_eq!(left.try_recv(), Ok(9), "in the caller's thread, as one list");
-        source.push(gst::Buffer::from_slice([0_u8; 125])).unwrap();
-        assert_eq!(left.try_recv(), Ok(1), "sound waits for no frame");
+        push(&source, packets(9));
+        assert_eq!(left.try_iter().count(), 9, "in the caller's thread");
         pacer.element().set_state(gst::State::Null).unwrap();
     }
 
@@ -334,25 +289,26 @@ mod tests {
         // 40 packets are 400 kb; the burst is 200 kb, and 300 kb may wait.
         let (pacer, source, left) = rig(10 * MEGABIT);
         let began = Instant::now();
-        source.push_list(frame(40)).unwrap();
+        push(&source, packets(40));
         source.push(gst::Buffer::from_slice([0_u8; 125])).unwrap();
-        let mut sizes = Vec::new();
-        while sizes.iter().sum::<usize>() < 41 {
-            sizes.push(left.recv_timeout(Duration::from_secs(5)).unwrap());
+        assert!(left.try_iter().count() < 40, "not all at once");
+        loop {
+            if left.recv_timeout(Duration::from_secs(5)).unwrap() == 125 {
+                break;
+            }
         }
-        assert!(sizes.len() > 2, "in several bursts: {sizes:?}");
         assert!(began.elapsed() >= Duration::from_millis(15), "{:?}", began.elapsed());
+        assert!(left.try_recv().is_err(), "what came last left last");
         pacer.element().set_state(gst::State::Null).unwrap();
     }
 
     #[test]
     fn what_waits_too_long_leaves_anyway() {
         let (pacer, source, left) = rig(MEGABIT / 10);
-        // 3 kb may wait at 100 kb/s: of 100 kb nearly all leaves at once.
-        source.push_list(frame(10)).unwrap();
-        let mut count = 0;
-        while count < 9 {
-            count += left.recv_timeout(Duration::from_secs(5)).unwrap();
+        // 3 kb may wait at 100 kb/s: of 100 kb nearly all leaves soon.
+        push(&source, packets(10));
+        for _ in 0..9 {
+            left.recv_timeout(Duration::from_secs(5)).unwrap();
         }
         pacer.element().set_state(gst::State::Null).unwrap();
     }
@@ -360,8 +316,7 @@ mod tests {
     #[test]
     fn it_ends_with_packets_in_line() {
         let (pacer, source, _left) = rig(MEGABIT / 10);
-        source.push_list(frame(2)).unwrap();
-        source.push_list(frame(1)).unwrap();
+        push(&source, packets(3));
         let shared = Arc::downgrade(&pacer.shared);
         pacer.element().set_state(gst::State::Null).unwrap();
         drop(pacer);
