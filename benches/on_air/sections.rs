@@ -251,7 +251,11 @@ async fn our_share(args: &[&str], seconds: u64) -> f64 {
     let hawker = Hawker::start(args);
     // The estimate climbs at 8 %/s: past that the rate is at its top.
     tokio::time::sleep(Duration::from_secs(8)).await;
-    let pid = hawker.pid();
+    measured(hawker.pid(), seconds).await
+}
+
+/// The share of a core that a process takes over `seconds`.
+async fn measured(pid: u32, seconds: u64) -> f64 {
     tokio::task::spawn_blocking(move || cpu_share(pid, seconds)).await.expect("measured")
 }
 
@@ -298,16 +302,13 @@ async fn second_output(near: &Stage, far: &Stage, seconds: u64) -> f64 {
     handle.command(Order::GoLive { output: first }, true).await.expect("goes live");
     tokio::time::sleep(Duration::from_secs(8)).await;
     let pid = hawker.pid();
-    let share = || async move {
-        tokio::task::spawn_blocking(move || cpu_share(pid, seconds)).await.expect("measured")
-    };
     let mut more = 0.0;
     const TURNS: u32 = 5;
     for _ in 0..TURNS {
-        let without = share().await;
+        let without = measured(pid, seconds).await;
         handle.command(Order::GoLive { output: second.clone() }, true).await.expect("goes live");
         tokio::time::sleep(Duration::from_secs(2)).await;
-        more += share().await - without;
+        more += measured(pid, seconds).await - without;
         handle.command(Order::StopOutput { output: second.clone() }, true).await.expect("stops");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
@@ -398,9 +399,6 @@ pub async fn skew(seconds: usize) {
 /// What a console costs: its own process and what the engine does for it, with the picture moving, and its own
 /// process when nothing moves.
 pub async fn console(seconds: u64) {
-    let measured = |pid: u32| async move {
-        tokio::task::spawn_blocking(move || cpu_share(pid, seconds)).await.expect("measured")
-    };
     let Some(tmux) = Terminal::open() else {
         row("6. a console, % of a core", "– (no tmux here)", "<= 5", false);
         return;
@@ -413,9 +411,10 @@ pub async fn console(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(8)).await;
     const TURNS: u32 = 3;
     for _ in 0..TURNS {
-        alone += measured(hawker.pid()).await;
+        alone += measured(hawker.pid(), seconds).await;
         let console = tmux.console(&hawker).await;
-        let (engine, own_now) = tokio::join!(measured(hawker.pid()), measured(console));
+        let (engine, own_now) =
+            tokio::join!(measured(hawker.pid(), seconds), measured(console, seconds));
         with += engine;
         own += own_now;
         tmux.clear();
@@ -438,7 +437,7 @@ pub async fn console(seconds: u64) {
     let hawker = Hawker::start(&["live", still.path(), "--standby"]);
     let _ = hawker.attach().await;
     let console = tmux.console(&hawker).await;
-    let idle = measured(console).await * 100.0;
+    let idle = measured(console, seconds).await * 100.0;
     row("6. an idle console, % of a core", &format!("{idle:.1}"), "<= 1", idle <= 1.0);
     drop(hawker);
     far.stop().await;

@@ -35,12 +35,12 @@ pub fn clip(to: &Path) {
         let on = n % FPS < 3;
         let mut data = vec![if on { 235 } else { 16_u8 }; WIDTH * HEIGHT];
         data.resize(WIDTH * HEIGHT * 3 / 2, 128);
-        picture.push_buffer(timed(data, n, FPS)).unwrap();
+        picture.push_buffer(timed(data, n)).unwrap();
         let samples = (0..RATE / FPS).map(|i| {
             let phase = i as f64 * 1000.0 * std::f64::consts::TAU / RATE as f64;
             if on { (phase.sin() * 12_000.0) as i16 } else { 0 }
         });
-        sound.push_buffer(timed(samples.flat_map(i16::to_le_bytes).collect(), n, FPS)).unwrap();
+        sound.push_buffer(timed(samples.flat_map(i16::to_le_bytes).collect(), n)).unwrap();
     }
     picture.end_of_stream().unwrap();
     sound.end_of_stream().unwrap();
@@ -51,9 +51,10 @@ pub fn clip(to: &Path) {
     pipeline.set_state(gst::State::Null).unwrap();
 }
 
-fn timed(data: Vec<u8>, n: usize, per_second: usize) -> gst::Buffer {
+/// The data of frame `n`, picture or sound.
+fn timed(data: Vec<u8>, n: usize) -> gst::Buffer {
     let mut buffer = gst::Buffer::from_mut_slice(data);
-    let at = |n: usize| gst::ClockTime::from_nseconds((n * 1_000_000_000 / per_second) as u64);
+    let at = |n: usize| gst::ClockTime::from_nseconds((n * 1_000_000_000 / FPS) as u64);
     let own = buffer.get_mut().unwrap();
     own.set_pts(at(n));
     own.set_duration(at(n + 1) - at(n));
