@@ -46,6 +46,7 @@ fn commands() -> impl Strategy<Value = Command> {
 
 fn facts() -> impl Strategy<Value = Fact> {
     let kind = || prop_oneof![Just(FailureKind::Passing), Just(FailureKind::Lasting)];
+    let sessions = || 0..6_u32;
     prop_oneof![
         (names(), "\\PC{0,12}").prop_map(|(n, format)| Fact::InputUp { input: input(n), format }),
         (names(), "\\PC{0,12}", kind()).prop_map(|(n, reason, kind)| Fact::InputFailed {
@@ -56,15 +57,22 @@ fn facts() -> impl Strategy<Value = Fact> {
         names().prop_map(|n| Fact::InputEnded { input: input(n) }),
         Just(Fact::EncoderUp { encoder: "x264enc".into(), hardware: false }),
         Just(Fact::ProgramFailed { reason: "broke".into() }),
-        (names(), any::<u32>())
-            .prop_map(|(n, connect_ms)| Fact::OutputConnected { output: output(n), connect_ms }),
-        (names(), "\\PC{0,12}", kind()).prop_map(|(n, reason, kind)| Fact::OutputFailed {
-            output: output(n),
-            reason,
-            kind
+        (names(), sessions(), any::<u32>()).prop_map(|(n, session, connect_ms)| {
+            Fact::OutputConnected { output: output(n), session, connect_ms }
         }),
-        names().prop_map(|n| Fact::OutputSilent { output: output(n) }),
-        names().prop_map(|n| Fact::OutputHealed { output: output(n) }),
+        (names(), sessions(), "\\PC{0,12}", kind(), prop::option::of(0..100_000_u64)).prop_map(
+            |(n, session, reason, kind, retry_after_ms)| Fact::OutputFailed {
+                output: output(n),
+                session,
+                reason,
+                kind,
+                retry_after_ms
+            }
+        ),
+        (names(), sessions())
+            .prop_map(|(n, session)| Fact::OutputSilent { output: output(n), session }),
+        (names(), sessions())
+            .prop_map(|(n, session)| Fact::OutputHealed { output: output(n), session }),
         names().prop_map(|n| Fact::OutputStopped { output: output(n) }),
         (0..3_u32).prop_map(|attached| Fact::Consoles { attached }),
     ]

@@ -9,7 +9,7 @@ use crate::{
         Factory,
         studio::{StudioOptions, factory},
     },
-    show::{Mode, ShowSpec, Target},
+    show::{Mode, ShowSpec},
 };
 
 fn dirs() -> Result<Dirs, Failure> {
@@ -39,11 +39,13 @@ pub(crate) fn show_with_secrets(path: Option<&Path>, mode: Mode) -> Result<ShowS
     let spec = show(path)?;
     if mode == Mode::Live {
         for output in &spec.outputs {
-            let Target::Whip { token: Some(reference), .. } = &output.target else { continue };
-            config::read_secret(reference)
-                .map_err(|e| Failure::usage(format!("output '{}': {e}", output.id)))?;
-            if let Some(warning) = config::secret_warning(reference) {
-                tell(&format!("hawker: output '{}': {warning}", output.id));
+            for (what, reference) in output.target.secrets() {
+                config::read_secret(reference).map_err(|e| {
+                    Failure::usage(format!("output '{}', {what}: {e}", output.id))
+                })?;
+                if let Some(warning) = config::secret_warning(reference) {
+                    tell(&format!("hawker: output '{}', {what}: {warning}", output.id));
+                }
             }
         }
     }

@@ -70,7 +70,7 @@ pub(crate) fn live(args: Live) -> Result<u8, Failure> {
     let job = job(Some(&args.show), Mode::Live, args.options, args.standby)?;
     if !(args.yes || args.standby || job.headless) {
         let spec = load::show(job.show.as_deref())?;
-        let to: Vec<String> = spec.outputs.iter().map(|o| o.target.shown()).collect();
+        let to: Vec<String> = spec.outputs.iter().map(|o| o.target.shown(0)).collect();
         let to = if to.is_empty() { "the stage".into() } else { to.join(", ") };
         need_terminal()?;
         tell(&format!("'{}' goes live to {to} at once. Go live? [y/N]", spec.title));

@@ -13,7 +13,7 @@ use crate::{
     base::{Canvas, Db, InputId, Kbps, Now},
     scene::{Fit, Layer, Layout},
     show::{
-        Fact, FailureKind, Hears, Input, InputKind, InputSpec, Mode, OutputSpec, Profile, Rung,
+        Fact, FailureKind, Hears, Input, InputKind, InputSpec, Mode, OutputSpec, Profile, Rung, WhipSpec,
         SceneSpec, Show, ShowSpec, Start, Target, VideoCodec, spec::TestPattern,
     },
     stats::{
@@ -48,7 +48,7 @@ pub(super) fn spec(title: &str) -> ShowSpec {
     let canvas = Canvas { width: 1280, height: 720, fps: 30 };
     let whip = |id: &str, url: &str| OutputSpec {
         id: id.parse().unwrap(),
-        target: Target::Whip { url: url.parse().unwrap(), token: None },
+        target: Target::Whip(WhipSpec::to(url.parse().unwrap(), None)),
     };
     ShowSpec {
         title: title.into(),
@@ -140,7 +140,7 @@ fn inputs_up() -> Vec<Input> {
 }
 
 pub(super) fn connected(id: &str) -> Input {
-    fact(Fact::OutputConnected { output: id.parse().unwrap(), connect_ms: 142 })
+    fact(Fact::OutputConnected { output: id.parse().unwrap(), session: 1, connect_ms: 142 })
 }
 
 pub(super) fn rehearsal() -> State {
@@ -179,7 +179,9 @@ pub(super) fn output_retrying() -> State {
     let failed = Fact::OutputFailed {
         output: "backup".parse().unwrap(),
         reason: "the ingest answers 503 (overloaded, come back later)".into(),
+        session: 1,
         kind: FailureKind::Passing,
+        retry_after_ms: None,
     };
     let mut state = on_air_after("Spring sale", vec![fact(failed)]);
     let mut meters = (*state.meters).clone();

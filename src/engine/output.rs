@@ -1,5 +1,5 @@
-//! One output being published: the media session and its signalling, from the order to connect until it is
-//! off the air. Runs as a task of its own; what becomes of it goes out as facts.
+//! One session of a WHIP output: media and signalling, from the order to connect until it is off the air.
+//! Runs as a task of its own; what becomes of it goes out as facts.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -29,8 +29,8 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 const SDP_DEADLINE: Duration = Duration::from_secs(5);
 /// Feedback that stays out this long, or three times its usual interval, is silence.
 const SILENCE: Duration = Duration::from_millis(500);
-/// Silence that lasts this long ends the session; a new one takes its place.
-const GIVE_UP: Duration = Duration::from_secs(3);
+/// Silence that lasts this long ends the session, whether or not another has taken its place.
+const GIVE_UP: Duration = Duration::from_secs(10);
 /// Taking a session off the air waits this long for the ingest's answer.
 const STOP_DEADLINE: Duration = Duration::from_millis(2200);
 
@@ -44,6 +44,8 @@ pub struct Destination {
     pub token: Option<Secret>,
     /// Its place among the show's outputs: the first that is open drives the encoder.
     pub order: u32,
+    /// The session's number.
+    pub session: u32,
 }
 
 /// Figures over the whole life of an output, across sessions.
@@ -71,8 +73,8 @@ impl Tally {
         self.now = figures;
     }
 
-    fn end_session(&mut self) {
-        self.dropped_before += self.now.dropped;
+    fn end_session(&mut self, dropped: u64) {
+        self.dropped_before += dropped;
         self.now = OutputFigures::default();
     }
 
@@ -107,7 +109,7 @@ pub fn tally(shared: &SharedTally) -> std::sync::MutexGuard<'_, Tally> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A running output. Dropping it takes it off the air unseen.
+/// A running session. Dropping it takes it off the air unseen.
 pub struct Output {
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
@@ -127,7 +129,7 @@ impl Output {
         Self { stop, task: tokio::spawn(run.run()) }
     }
 
-    /// Takes it off the air: DELETE, then the session. `Fact::OutputStopped` follows.
+    /// Takes it off the air: DELETE, then the session. No fact follows.
     pub fn stop(&self) {
         self.stop.send_replace(true);
     }
@@ -153,62 +155,81 @@ struct Run {
     stopped: watch::Receiver<bool>,
 }
 
-/// How a session ended.
-enum End {
-    Stopped,
-    Failed(String, FailureKind),
+/// Why a session ended that nobody stopped.
+struct Broke {
+    reason: String,
+    kind: FailureKind,
+    retry_after: Option<Duration>,
+}
+
+impl Broke {
+    const fn new(reason: String, kind: FailureKind) -> Self {
+        Self { reason, kind, retry_after: None }
+    }
+
+    const fn passing(reason: String) -> Self {
+        Self::new(reason, FailureKind::Passing)
+    }
 }
 
 impl Run {
     async fn run(self) {
-        let end = self.session().await;
-        tally(&self.tally).end_session();
-        let output = self.to.id.clone();
-        let fact = match end {
-            End::Stopped => Fact::OutputStopped { output },
-            End::Failed(..) if *self.stopped.borrow() => Fact::OutputStopped { output },
-            End::Failed(reason, kind) => Fact::OutputFailed { output, reason, kind },
-        };
-        // An engine that is gone needs no report.
-        let _ = self.facts.send(fact).await;
-    }
-
-    async fn session(&self) -> End {
         let began = Instant::now();
         let studio = Arc::clone(&self.studio);
         let (only_address, order) = (only_address(&self.to.url), self.to.order);
         let made = tokio::task::spawn_blocking(move || studio.publisher(only_address, order)).await;
         let (publisher, mut events) = match made {
             Ok(Ok(made)) => made,
-            Ok(Err(e)) => return End::Failed(e.to_string(), e.kind()),
-            Err(e) => return End::Failed(e.to_string(), FailureKind::Passing),
+            Ok(Err(e)) => return self.failed(Broke::new(e.to_string(), e.kind())).await,
+            Err(e) => return self.failed(Broke::passing(e.to_string())).await,
         };
         let offer = match timeout(SDP_DEADLINE, publisher.offer()).await {
-            Ok(Ok(offer)) => offer,
-            Ok(Err(e)) => {
-                retire(publisher).await;
-                return End::Failed(e.to_string(), e.kind());
-            }
-            Err(_) => {
-                retire(publisher).await;
-                return End::Failed("no offer could be made in time".into(), FailureKind::Passing);
+            Ok(Ok(offer)) => Ok(offer),
+            Ok(Err(e)) => Err(Broke::new(e.to_string(), e.kind())),
+            Err(_) => Err(Broke::passing("no offer could be made in time".into())),
+        };
+        let offer = match offer {
+            Ok(offer) => offer,
+            Err(broke) => {
+                self.failed(broke).await;
+                return retire(publisher).await;
             }
         };
         let mut talk =
             open(&self.link, self.to.url.clone(), self.to.token.clone(), offer, Role::Whip);
         let end = self.live(&publisher, &mut events, &mut talk, began).await;
-        // First the ingest is told, so that nobody watches a picture that stands still.
+        tally(&self.tally).end_session(publisher.dropped());
+        // The ingest is told at once, so that nobody watches a picture that stands still; what is to come
+        // next does not wait for its answer.
         talk.stop();
-        let _ = timeout(STOP_DEADLINE, async {
+        if let Err(broke) = end {
+            self.failed(broke).await;
+        }
+        let told = timeout(STOP_DEADLINE, async {
             while let Some(event) = talk.events.recv().await {
                 if matches!(event, WhipEvent::Stopped | WhipEvent::Failed { .. }) {
                     break;
                 }
             }
-        })
-        .await;
-        retire(publisher).await;
-        end
+        });
+        let _ = tokio::join!(told, retire(publisher));
+    }
+
+    async fn failed(&self, broke: Broke) {
+        if *self.stopped.borrow() {
+            return;
+        }
+        // An engine that is gone needs no report.
+        let _ = self
+            .facts
+            .send(Fact::OutputFailed {
+                output: self.to.id.clone(),
+                session: self.to.session,
+                reason: broke.reason,
+                kind: broke.kind,
+                retry_after_ms: broke.retry_after.map(|wait| wait.as_millis() as u64),
+            })
+            .await;
     }
 
     async fn live(
@@ -217,7 +238,7 @@ impl Run {
         events: &mut mpsc::Receiver<SessionEvent>,
         talk: &mut Conversation,
         began: Instant,
-    ) -> End {
+    ) -> Result<(), Broke> {
         let mut answered: Option<Instant> = None;
         let mut connected = false;
         let mut silence = Silence::default();
@@ -228,7 +249,7 @@ impl Run {
         loop {
             tokio::select! {
                 biased;
-                () = asked(&mut stopped) => return End::Stopped,
+                () = asked(&mut stopped) => return Ok(()),
                 event = events.recv() => match event {
                     Some(SessionEvent::Candidate(line, candidate)) => {
                         // A full channel means an ingest that is not answering; its own deadline runs.
@@ -242,41 +263,42 @@ impl Run {
                         publisher.open();
                         let fact = Fact::OutputConnected {
                             output: self.to.id.clone(),
+                            session: self.to.session,
                             connect_ms: began.elapsed().as_millis() as u32,
                         };
                         let _ = self.facts.send(fact).await;
                     }
                     Some(SessionEvent::Connected) => {}
                     Some(SessionEvent::Failed(reason)) => {
-                        return End::Failed(reason, FailureKind::Passing);
+                        return Err(Broke::passing(reason));
                     }
                     None => {
-                        return End::Failed("the media session is gone".into(), FailureKind::Passing);
+                        return Err(Broke::passing("the media session is gone".into()));
                     }
                 },
                 event = talk.events.recv() => match event {
                     Some(WhipEvent::Answer(sdp)) => {
                         match timeout(SDP_DEADLINE, publisher.answer(&sdp)).await {
                             Ok(Ok(())) => {}
-                            Ok(Err(e)) => return End::Failed(e.to_string(), e.kind()),
+                            Ok(Err(e)) => return Err(Broke::new(e.to_string(), e.kind())),
                             Err(_) => {
                                 let reason = "the ingest's answer could not be taken in time".into();
-                                return End::Failed(reason, FailureKind::Passing);
+                                return Err(Broke::passing(reason));
                             }
                         }
                         answered = Some(Instant::now());
                     }
                     Some(WhipEvent::Established) => {}
-                    Some(WhipEvent::Failed { sentence, kind, .. }) => {
+                    Some(WhipEvent::Failed { sentence, kind, retry_after }) => {
                         let kind = match kind {
                             Kind::Passing => FailureKind::Passing,
                             Kind::Lasting => FailureKind::Lasting,
                         };
-                        return End::Failed(sentence, kind);
+                        return Err(Broke { retry_after, ..Broke::new(sentence, kind) });
                     }
                     Some(WhipEvent::Stopped) | None => {
                         let reason = "the ingest's session is gone".into();
-                        return End::Failed(reason, FailureKind::Passing);
+                        return Err(Broke::passing(reason));
                     }
                 },
                 _ = tick.tick() => {
@@ -286,7 +308,7 @@ impl Run {
                              may block UDP",
                             CONNECT_DEADLINE.as_secs()
                         );
-                        return End::Failed(reason, FailureKind::Passing);
+                        return Err(Broke::passing(reason));
                     }
                     if connected {
                         ticks += 1;
@@ -294,9 +316,7 @@ impl Run {
                             let figures = publisher.figures(self.studio.rate());
                             tally(&self.tally).take(figures);
                         }
-                        if let Some(end) = self.listen(publisher, &mut silence).await {
-                            return end;
-                        }
+                        self.listen(publisher, &mut silence).await?;
                     }
                 }
             }
@@ -304,24 +324,21 @@ impl Run {
     }
 
     /// Judges by its feedback whether the ingest is still there: webrtcbin notices 40 s late.
-    async fn listen(&self, publisher: &Publisher, silence: &mut Silence) -> Option<End> {
-        let quiet = publisher.silence()?;
-        let output = self.to.id.clone();
-        match silence.judge(quiet) {
-            Verdict::Same => None,
-            Verdict::Silent => {
-                let _ = self.facts.send(Fact::OutputSilent { output }).await;
-                None
+    async fn listen(&self, publisher: &Publisher, silence: &mut Silence) -> Result<(), Broke> {
+        let Some(quiet) = publisher.silence() else { return Ok(()) };
+        let (output, session) = (self.to.id.clone(), self.to.session);
+        let fact = match silence.judge(quiet) {
+            Verdict::Same => return Ok(()),
+            Verdict::Silent => Fact::OutputSilent { output, session },
+            Verdict::Healed => Fact::OutputHealed { output, session },
+            Verdict::Dead => {
+                let reason =
+                    format!("the ingest has sent no feedback for {} s", GIVE_UP.as_secs());
+                return Err(Broke::passing(reason));
             }
-            Verdict::Healed => {
-                let _ = self.facts.send(Fact::OutputHealed { output }).await;
-                None
-            }
-            Verdict::Dead => Some(End::Failed(
-                format!("the ingest has sent no feedback for {} s", GIVE_UP.as_secs()),
-                FailureKind::Passing,
-            )),
-        }
+        };
+        let _ = self.facts.send(fact).await;
+        Ok(())
     }
 }
 
@@ -402,7 +419,7 @@ mod tests {
         assert_eq!(silence.judge(ms(700)), Verdict::Same);
         assert_eq!(silence.judge(ms(10)), Verdict::Healed);
         assert_eq!(silence.judge(ms(900)), Verdict::Silent);
-        assert_eq!(silence.judge(ms(3100)), Verdict::Dead);
+        assert_eq!(silence.judge(ms(10_100)), Verdict::Dead);
     }
 
     #[test]

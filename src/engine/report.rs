@@ -41,11 +41,13 @@ pub fn build(
     };
     let outputs = show.outputs.iter().map(|o| {
         let current = match o.status {
-            OutputStatus::Live { since, .. } => end.at.since(since).as_millis() as u64,
+            OutputStatus::Live { since, silent } => {
+                silent.unwrap_or(end.at).since(since).as_millis() as u64
+            }
             _ => 0,
         };
         let report = OutputReport {
-            to: o.spec.target.shown(),
+            to: o.shown(),
             connect_ms: o.connect_ms,
             reconnects: o.reconnects,
             down_ms: o.down_ms,

@@ -61,8 +61,9 @@ pub fn factory(options: StudioOptions) -> Factory {
 /// An order for the thread that builds inputs: building takes milliseconds, which the loop has not.
 type StartInput = InputSpec;
 
+/// What is known of an output that was ordered to be on air, and its sessions, by number.
 struct Published {
-    output: Option<Output>,
+    sessions: BTreeMap<u32, Output>,
     tally: SharedTally,
     to: String,
     order: u32,
@@ -130,51 +131,73 @@ impl StudioAdapters {
         });
     }
 
-    fn destination(&self, spec: &OutputSpec, order: u32) -> Result<Destination, String> {
-        let (url, token) = match &spec.target {
+    fn destination(&self, spec: &OutputSpec, way: usize) -> Result<(Url, Option<Secret>), String> {
+        match &spec.target {
             Target::Stage => {
                 let stage = self.stage.as_ref().ok_or("the stage is not running")?;
                 let url = Url::parse(&stage.whip_url()).map_err(|e| e.to_string())?;
-                (url, self.stage_token.clone())
+                Ok((url, self.stage_token.clone()))
             }
-            Target::Whip { url, token } => {
-                let secret = token.as_ref().map(config::read_secret).transpose();
-                (url.clone(), secret.map_err(|e| e.to_string())?)
+            Target::Whip(whip) => {
+                let ingest = whip.ingests.get(way).ok_or("there is no such ingest")?;
+                let secret = ingest.token.as_ref().map(config::read_secret).transpose();
+                Ok((ingest.url.clone(), secret.map_err(|e| e.to_string())?))
             }
-        };
-        Ok(Destination { id: spec.id.clone(), url, token, order })
+            Target::Rtmp(_) | Target::Srt(_) | Target::Record(_) => {
+                Err("this kind of output is not there yet".to_owned())
+            }
+        }
     }
 
-    fn publish(&mut self, spec: &OutputSpec) {
-        let order = self.outputs.len() as u32;
+    fn publish(&mut self, spec: &OutputSpec, way: usize, session: u32) {
+        let place = self.outputs.len() as u32;
         let published = self.outputs.entry(spec.id.clone()).or_insert_with(|| Published {
-            output: None,
+            sessions: BTreeMap::new(),
             tally: SharedTally::default(),
-            to: spec.target.shown(),
-            order,
+            to: String::new(),
+            order: place,
         });
+        published.to = spec.target.shown(way);
+        published.sessions.retain(|_, output| !output.is_over());
         let (order, shared) = (published.order, Arc::clone(&published.tally));
-        match self.destination(spec, order) {
-            Ok(to) => {
+        match self.destination(spec, way) {
+            Ok((url, token)) => {
+                let to = Destination { id: spec.id.clone(), url, token, order, session };
                 let output =
                     Output::start(&self.studio, &self.link, to, self.facts.clone(), shared);
                 if let Some(published) = self.outputs.get_mut(&spec.id) {
-                    published.output = Some(output);
+                    published.sessions.insert(session, output);
                 }
             }
             Err(reason) => self.tell(Fact::OutputFailed {
                 output: spec.id.clone(),
+                session,
                 reason,
                 kind: FailureKind::Lasting,
+                retry_after_ms: None,
             }),
         }
     }
 
-    fn unpublish(&mut self, id: &OutputId) {
-        match self.outputs.get(id).and_then(|p| p.output.as_ref()) {
-            Some(output) if !output.is_over() => output.stop(),
-            _ => self.tell(Fact::OutputStopped { output: id.clone() }),
+    /// Lets one session go. Its task ends by itself.
+    fn retire(&mut self, id: &OutputId, session: u32) {
+        if let Some(output) = self.outputs.get(id).and_then(|p| p.sessions.get(&session)) {
+            output.stop();
         }
+    }
+
+    fn unpublish(&mut self, id: OutputId) {
+        let sessions = self.outputs.get_mut(&id).map(|p| std::mem::take(&mut p.sessions));
+        let facts = self.facts.clone();
+        tokio::spawn(async move {
+            let sessions: Vec<Output> = sessions.into_iter().flat_map(BTreeMap::into_values).collect();
+            sessions.iter().for_each(Output::stop);
+            for session in sessions {
+                session.gone().await;
+            }
+            // An engine that is gone needs no report.
+            let _ = facts.send(Fact::OutputStopped { output: id }).await;
+        });
     }
 
     fn stage_up(&mut self) {
@@ -243,12 +266,13 @@ impl Adapters for StudioAdapters {
             Effect::Slate(on) => self.studio.slate(on),
             Effect::Sound { input, gain, muted } => self.studio.set_sound(&input, gain, muted),
             Effect::StartStage => self.stage_up(),
-            Effect::Publish(shown) => {
+            Effect::Publish { output: shown, way, session } => {
                 let full = self.spec.outputs.iter().find(|o| o.id == shown.id).cloned();
                 let staged = shown.target == Target::Stage;
-                self.publish(&full.filter(|_| !staged).unwrap_or(shown));
+                self.publish(&full.filter(|_| !staged).unwrap_or(shown), way, session);
             }
-            Effect::Unpublish(id) => self.unpublish(&id),
+            Effect::Retire { output, session } => self.retire(&output, session),
+            Effect::Unpublish(id) => self.unpublish(id),
             // The loop itself ends the engine, and calls `finish`.
             Effect::Finish { .. } => {}
         }
@@ -259,7 +283,7 @@ impl Adapters for StudioAdapters {
         meters.outputs = self
             .outputs
             .iter()
-            .filter(|(_, p)| p.output.as_ref().is_some_and(|o| !o.is_over()))
+            .filter(|(_, p)| p.sessions.values().any(|s| !s.is_over()))
             .map(|(id, p)| (id.clone(), tally(&p.tally).now))
             .collect();
         meters.monitor = self.monitor.as_ref().and_then(Monitor::figures);
@@ -292,7 +316,7 @@ impl Adapters for StudioAdapters {
             output.rtt_ms = tally.median_rtt_ms();
             output.loss = tally.mean_loss();
             output.dropped = tally.dropped();
-            if published.to == Target::Stage.shown() {
+            if published.to == Target::Stage.shown(0) {
                 output.first_frame_ms = first_frame_ms;
             }
         }
@@ -304,7 +328,7 @@ impl Adapters for StudioAdapters {
         Box::pin(async move {
             let Self { studio, stage, monitor, outputs, inputs, .. } = *self;
             drop(inputs);
-            let outputs: Vec<Output> = outputs.into_values().filter_map(|p| p.output).collect();
+            let outputs: Vec<Output> = outputs.into_values().flat_map(|p| p.sessions.into_values()).collect();
             outputs.iter().for_each(Output::stop);
             let gone = async {
                 for output in outputs {

@@ -3,7 +3,7 @@
 //! answer and the candidates pass through here as text.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, btree_map},
     net::IpAddr,
     sync::{
         Arc, Mutex,
@@ -66,26 +66,32 @@ pub struct Publisher {
     reports: AtomicBool,
     order: u32,
     leading: Arc<Leading>,
+    opened: AtomicBool,
     ssrcs: (u32, u32),
 }
 
-/// Which sessions are open. The one with the lowest order drives the shared encoder, so that there is always
+/// How many sessions of which outputs are open. The output with the lowest order drives the shared encoder, so that there is always
 /// one that does.
 #[derive(Debug, Default)]
-pub struct Leading(Mutex<BTreeSet<u32>>);
+pub struct Leading(Mutex<BTreeMap<u32, u32>>);
 
 impl Leading {
     fn join(&self, order: u32) {
-        lock(&self.0).insert(order);
+        *lock(&self.0).entry(order).or_default() += 1;
     }
 
     fn leave(&self, order: u32) {
-        lock(&self.0).remove(&order);
+        if let btree_map::Entry::Occupied(mut open) = lock(&self.0).entry(order) {
+            *open.get_mut() -= 1;
+            if *open.get() == 0 {
+                open.remove();
+            }
+        }
     }
 
-    /// Whether that session leads.
+    /// Whether that output leads.
     pub fn is(&self, order: u32) -> bool {
-        lock(&self.0).first() == Some(&order)
+        lock(&self.0).keys().next() == Some(&order)
     }
 }
 
@@ -280,6 +286,7 @@ impl Publisher {
             reports: AtomicBool::new(false),
             order,
             leading: Arc::clone(leading),
+            opened: AtomicBool::new(false),
             ssrcs,
         };
         publisher
@@ -334,7 +341,9 @@ impl Publisher {
 
     /// The session is connected: frames flow from the next key frame on.
     pub fn open(&self) {
-        self.leading.join(self.order);
+        if !self.opened.swap(true, Ordering::Relaxed) {
+            self.leading.join(self.order);
+        }
         if self.reports.load(Ordering::Relaxed) {
             // The ingest promised feedback: from here on its absence is silence.
             self.congestion.expect_feedback(self.clock.now().nseconds());
@@ -349,6 +358,11 @@ impl Publisher {
         (last > 0).then(|| Duration::from_nanos(now.saturating_sub(last)))
     }
 
+    /// Frames thrown away because the session could not keep up.
+    pub fn dropped(&self) -> u64 {
+        self.consumer.dropped()
+    }
+
     /// The sender's figures. Asks webrtcbin for fresh ones and answers with the last.
     pub fn figures(&self, target: Kbps) -> OutputFigures {
         self.ask_stats();
@@ -360,7 +374,7 @@ impl Publisher {
             rtt_ms: sample.rtt_ms,
             loss: sample.loss,
             silent_ms: self.silence().map(|s| s.as_millis() as u64),
-            dropped: self.consumer.dropped(),
+            dropped: self.dropped(),
         }
     }
 
@@ -386,7 +400,9 @@ impl Publisher {
 impl Drop for Publisher {
     fn drop(&mut self) {
         self.fanout.leave(&self.consumer);
-        self.leading.leave(self.order);
+        if self.opened.load(Ordering::Relaxed) {
+            self.leading.leave(self.order);
+        }
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();
         }

@@ -65,13 +65,15 @@ pub enum Happening {
     /// An output is connecting.
     OutputConnecting { output: OutputId, to: String, attempt: u32 },
     /// An output is on air.
-    OutputLive { output: OutputId, connect_ms: u32 },
+    OutputLive { output: OutputId, to: String, connect_ms: u32 },
     /// An output failed.
     OutputFailed { output: OutputId, reason: String, retry_in_ms: Option<u64> },
     /// An ingest fell silent; the encoder keeps going.
     OutputSilent { output: OutputId },
     /// It is back.
     OutputHealed { output: OutputId },
+    /// The first ingest does not take us back yet; the standby stays on air.
+    ReturnFailed { output: OutputId, reason: String, retry_in_ms: Option<u64> },
     /// An output is off the air, in order.
     OutputStopped { output: OutputId },
     /// Consoles came or went.
@@ -141,16 +143,19 @@ impl Happening {
             Self::OutputConnecting { output, to, attempt } => {
                 format!("{output} is connecting to {to}, attempt {attempt}")
             }
-            Self::OutputLive { output, connect_ms } => {
-                format!("{output} is ON AIR ({connect_ms} ms to connect)")
+            Self::OutputLive { output, to, connect_ms } => {
+                format!("{output} is ON AIR at {to} ({connect_ms} ms to connect)")
             }
             Self::OutputFailed { output, reason, retry_in_ms } => {
                 format!("{output} failed: {reason}{}", again(retry_in_ms))
             }
             Self::OutputSilent { output } => {
-                format!("{output}: the ingest has fallen silent; waiting for it to heal")
+                format!("{output}: the ingest has fallen silent; it may heal")
             }
             Self::OutputHealed { output } => format!("{output}: the ingest is back"),
+            Self::ReturnFailed { output, reason, retry_in_ms } => {
+                format!("{output} stays with its standby: {reason}{}", again(retry_in_ms))
+            }
             Self::OutputStopped { output } => format!("{output} is off the air"),
             Self::ConsolesChanged { attached } => match attached {
                 0 => "no console is attached; the show goes on".into(),
@@ -190,9 +195,23 @@ pub enum Effect {
     },
     /// Start the stage.
     StartStage,
-    /// Publish to an output.
-    Publish(OutputSpec),
-    /// Take an output off the air: DELETE, then tear down.
+    /// Open a session to an output, beside the one that may be there.
+    Publish {
+        /// The output.
+        output: OutputSpec,
+        /// Which of its ingests.
+        way: usize,
+        /// The session's number, for its facts and for `Retire`.
+        session: u32,
+    },
+    /// Let one session of an output go, another has its place: DELETE, then tear down. No fact follows.
+    Retire {
+        /// The output.
+        output: OutputId,
+        /// The session.
+        session: u32,
+    },
+    /// Take an output off the air, all its sessions: DELETE, then tear down.
     Unpublish(OutputId),
     /// Tear everything down and end the engine with this exit code.
     Finish {

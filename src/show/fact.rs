@@ -61,6 +61,8 @@ pub enum Fact {
     OutputConnected {
         /// Which.
         output: OutputId,
+        /// Which of its sessions: the number its order had.
+        session: u32,
         /// From the order to connect until ICE and DTLS were done, in milliseconds.
         connect_ms: u32,
     },
@@ -68,22 +70,30 @@ pub enum Fact {
     OutputFailed {
         /// Which.
         output: OutputId,
+        /// Which of its sessions: the number its order had.
+        session: u32,
         /// Why, and what to do.
         reason: String,
         /// Whether to try again.
         kind: FailureKind,
+        /// Not before this has passed, asks the ingest; in milliseconds.
+        retry_after_ms: Option<u64>,
     },
     /// An ingest sends no feedback any more.
     OutputSilent {
         /// Which.
         output: OutputId,
+        /// Which of its sessions: the number its order had.
+        session: u32,
     },
     /// Its feedback is back.
     OutputHealed {
         /// Which.
         output: OutputId,
+        /// Which of its sessions: the number its order had.
+        session: u32,
     },
-    /// An output was taken off the air in order (DELETE answered, or its deadline passed).
+    /// An output was taken off the air in order, all its sessions (DELETE answered, or its deadline passed).
     OutputStopped {
         /// Which.
         output: OutputId,

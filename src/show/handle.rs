@@ -1,6 +1,8 @@
 //! The one place where decisions are made: `Show::handle` takes a command, a fact or the passing of time,
 //! and says what happened and what is to be done.
 
+mod outputs;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -65,14 +67,6 @@ fn input_backoff(attempt: u32) -> Duration {
     Duration::from_millis(250 << attempt.saturating_sub(1).min(5))
 }
 
-/// Back-off of an output: every 300 ms for the first ten tries, then doubling to 10 s.
-fn output_backoff(attempt: u32) -> Duration {
-    match attempt {
-        0..=10 => Duration::from_millis(300),
-        n => Duration::from_millis((300_u64 << (n - 10).min(6)).min(10_000)),
-    }
-}
-
 /// Collects what one turn brings forth.
 struct Turn<'a> {
     show: &'a mut Show,
@@ -102,10 +96,7 @@ impl Show {
             InputStatus::Failed { retry_at, .. } => retry_at,
             _ => None,
         });
-        let outputs = self.outputs.iter().filter_map(|o| match o.status {
-            OutputStatus::Retrying { retry_at, .. } => Some(retry_at),
-            _ => None,
-        });
+        let outputs = self.outputs.iter().filter_map(OutputState::next_wake);
         match self.phase {
             Phase::Running => inputs.chain(outputs).chain(self.ends_at).min(),
             // Nothing is retried any more: a retry that is due must not keep the loop awake.
@@ -212,6 +203,7 @@ impl Turn<'_> {
         let show = &mut *self.show;
         show.phase = Phase::Running;
         show.started = self.now.mono;
+        show.spread = self.now.wall.as_nanosecond() as u64;
         show.headless = start.headless;
         show.ends_at = start.for_ms.map(|ms| self.now.mono + Duration::from_millis(ms));
         if show.mode == Mode::Rehearse || show.outputs.is_empty() {
@@ -336,36 +328,6 @@ impl Turn<'_> {
         self.order(Effect::StartInput(spec));
     }
 
-    fn go_live(&mut self, which: Option<&OutputId>) {
-        for index in 0..self.show.outputs.len() {
-            let output = &mut self.show.outputs[index];
-            if which.is_some_and(|id| *id != output.spec.id) {
-                continue;
-            }
-            if matches!(
-                output.status,
-                OutputStatus::Idle | OutputStatus::Refused { .. } | OutputStatus::Retrying { .. }
-            ) {
-                output.attempt = 0;
-                output.down_since.get_or_insert(self.now.mono);
-                self.publish(index);
-            }
-        }
-    }
-
-    fn publish(&mut self, index: usize) {
-        let output = &mut self.show.outputs[index];
-        output.attempt += 1;
-        output.status = OutputStatus::Connecting;
-        let (spec, attempt) = (output.spec.clone(), output.attempt);
-        self.say(Happening::OutputConnecting {
-            output: spec.id.clone(),
-            to: spec.target.shown(),
-            attempt,
-        });
-        self.order(Effect::Publish(spec));
-    }
-
     fn stop_outputs(&mut self, which: Option<&OutputId>) {
         let now = self.now.mono;
         for index in 0..self.show.outputs.len() {
@@ -375,8 +337,8 @@ impl Turn<'_> {
             }
             match output.status {
                 OutputStatus::Idle | OutputStatus::Stopping => continue,
-                OutputStatus::Live { since, .. } => {
-                    output.on_air_ms += now.since(since).as_millis() as u64;
+                OutputStatus::Live { since, silent } => {
+                    output.on_air_ms += silent.unwrap_or(now).since(since).as_millis() as u64;
                 }
                 OutputStatus::Connecting
                 | OutputStatus::Retrying { .. }
@@ -389,6 +351,7 @@ impl Turn<'_> {
                 output.down_ms += now.since(since).as_millis() as u64;
             }
             output.status = OutputStatus::Stopping;
+            output.renewal = None;
             let id = output.spec.id.clone();
             self.order(Effect::Unpublish(id));
         }
@@ -453,12 +416,15 @@ impl Turn<'_> {
                 self.show.viewer_url = Some(viewer_url.clone());
                 self.say(Happening::StageUp { viewer_url });
             }
-            Fact::OutputConnected { output, connect_ms } => {
-                self.output_connected(&output, connect_ms);
+            Fact::OutputConnected { output, session, connect_ms } => {
+                self.output_connected(&output, session, connect_ms);
             }
-            Fact::OutputFailed { output, reason, kind } => self.output_failed(output, reason, kind),
-            Fact::OutputSilent { output } => self.output_silence(output, true),
-            Fact::OutputHealed { output } => self.output_silence(output, false),
+            Fact::OutputFailed { output, session, reason, kind, retry_after_ms } => {
+                let asked = retry_after_ms.map(Duration::from_millis);
+                self.output_failed(&output, session, reason, kind, asked);
+            }
+            Fact::OutputSilent { output, session } => self.output_silent(&output, session),
+            Fact::OutputHealed { output, session } => self.output_healed(&output, session),
             Fact::OutputStopped { output } => {
                 let Some(index) = self.output_index(&output) else { return };
                 if self.show.outputs[index].status == OutputStatus::Stopping {
@@ -500,79 +466,12 @@ impl Turn<'_> {
         self.say(Happening::InputFailed { input: id, reason, retry_in_ms });
     }
 
-    fn output_connected(&mut self, id: &OutputId, connect_ms: u32) {
-        let now = self.now.mono;
-        let Some(index) = self.output_index(id) else { return };
-        let output = &mut self.show.outputs[index];
-        if output.status != OutputStatus::Connecting {
-            return;
-        }
-        if let Some(since) = output.down_since.take()
-            && output.was_live
-        {
-            output.down_ms += now.since(since).as_millis() as u64;
-        }
-        output.reconnects += u32::from(output.was_live);
-        output.was_live = true;
-        output.connect_ms.get_or_insert(connect_ms);
-        output.status = OutputStatus::Live { since: now, silent: false };
-        self.say(Happening::OutputLive { output: id.clone(), connect_ms });
-    }
-
-    fn output_failed(&mut self, id: OutputId, reason: String, kind: FailureKind) {
-        let now = self.now.mono;
-        let Some(index) = self.output_index(&id) else { return };
-        let output = &mut self.show.outputs[index];
-        match output.status {
-            OutputStatus::Connecting => {}
-            OutputStatus::Live { since, .. } => {
-                output.on_air_ms += now.since(since).as_millis() as u64;
-                if now.since(since) >= HELD {
-                    output.attempt = 0;
-                }
-                output.down_since = Some(now);
-            }
-            // It broke while it was being stopped: it is off the air all the same.
-            OutputStatus::Stopping => return self.fact(Fact::OutputStopped { output: id }),
-            _ => return,
-        }
-        output.last_failure = Some(reason.clone());
-        let retry_in_ms = match kind {
-            FailureKind::Passing => {
-                let wait = output_backoff(output.attempt);
-                output.status =
-                    OutputStatus::Retrying { reason: reason.clone(), retry_at: now + wait };
-                Some(wait.as_millis() as u64)
-            }
-            FailureKind::Lasting => {
-                output.status = OutputStatus::Refused { reason: reason.clone() };
-                None
-            }
-        };
-        self.say(Happening::OutputFailed { output: id, reason, retry_in_ms });
-        self.end_if_hopeless();
-    }
-
     /// With nobody at a console, a show all of whose outputs were refused ends: there is nobody to ask.
     fn end_if_hopeless(&mut self) {
         let refused = |o: &OutputState| matches!(o.status, OutputStatus::Refused { .. });
         if self.show.headless && self.show.outputs.iter().all(refused) {
             let was_live = self.show.outputs.iter().any(|o| o.was_live);
             self.end(if was_live { Ending::FellOff } else { Ending::CannotGoLive });
-        }
-    }
-
-    fn output_silence(&mut self, id: OutputId, silent_now: bool) {
-        let Some(index) = self.output_index(&id) else { return };
-        if let OutputStatus::Live { silent, .. } = &mut self.show.outputs[index].status
-            && *silent != silent_now
-        {
-            *silent = silent_now;
-            self.say(if silent_now {
-                Happening::OutputSilent { output: id }
-            } else {
-                Happening::OutputHealed { output: id }
-            });
         }
     }
 
@@ -599,12 +498,6 @@ impl Turn<'_> {
                 self.start_input(index);
             }
         }
-        for index in 0..self.show.outputs.len() {
-            if let OutputStatus::Retrying { retry_at, .. } = self.show.outputs[index].status
-                && retry_at <= now
-            {
-                self.publish(index);
-            }
-        }
+        self.wake_outputs();
     }
 }

@@ -1,14 +1,21 @@
 //! What a show is made of: the domain form of a show file, complete and checked. A `ShowSpec` in hand
 //! is a show that can run; `config` turns files into it and refuses what cannot.
 
+mod output;
+
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::{
-    base::{Canvas, Db, InputId, Kbps, OutputId, SceneId, SecretRef},
+    base::{Canvas, Db, InputId, Kbps, SceneId},
     scene::{Composition, Layer, Layout},
+};
+
+pub use output::{
+    Container, IceServerSpec, IceSpec, IngestSpec, OutputSpec, Pick, RecordSpec, RtmpSpec, SrtSpec,
+    Target, WhipSpec,
 };
 
 /// A whole show.
@@ -37,9 +44,7 @@ impl ShowSpec {
             }
         }
         for output in &mut self.outputs {
-            if let Target::Whip { url, .. } = &mut output.target {
-                *url = host_only(url);
-            }
+            output.target.hide_secrets();
         }
         self
     }
@@ -270,44 +275,6 @@ fn host_only(url: &Url) -> Url {
     shown.set_query(None);
     shown.set_fragment(None);
     shown
-}
-
-/// An output.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct OutputSpec {
-    /// Its name.
-    pub id: OutputId,
-    /// Where it goes.
-    pub target: Target,
-}
-
-/// Where an output goes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "to")]
-pub enum Target {
-    /// hawker's own stage.
-    Stage,
-    /// An ingest that speaks WHIP.
-    Whip {
-        /// Its endpoint. May hold a secret path: shown by host only.
-        url: Url,
-        /// The bearer token's place, if it asks for one.
-        token: Option<SecretRef>,
-    },
-}
-
-impl Target {
-    /// What the operator may see of it: never a path or a query, which may be secrets.
-    pub fn shown(&self) -> String {
-        match self {
-            Self::Stage => "the stage".into(),
-            Self::Whip { url, .. } => match (url.host_str(), url.port()) {
-                (Some(host), Some(port)) => format!("{host}:{port}"),
-                (Some(host), None) => host.to_owned(),
-                (None, _) => "?".into(),
-            },
-        }
-    }
 }
 
 #[cfg(test)]

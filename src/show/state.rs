@@ -1,5 +1,7 @@
 //! The whole truth of a show, at one moment. Cloneable, serialisable, without a handle to anything.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -110,8 +112,8 @@ pub enum OutputStatus {
     Live {
         /// Since when.
         since: Moment,
-        /// Whether its ingest has fallen silent.
-        silent: bool,
+        /// Since when its ingest has been silent; `None` while it is heard.
+        silent: Option<Moment>,
     },
     /// Fell off, or could not get on; tried again by itself.
     Retrying {
@@ -127,6 +129,17 @@ pub enum OutputStatus {
     },
     /// Being taken off the air.
     Stopping,
+}
+
+/// A further session of an output that is on air, to take the place of the present one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewal {
+    /// Which of the output's ingests it goes to.
+    pub way: usize,
+    /// Its number, while it is being opened.
+    pub session: Option<u32>,
+    /// When it is tried (again); `None` while it is being opened, and when only the operator can help.
+    pub at: Option<Moment>,
 }
 
 /// One output.
@@ -152,6 +165,18 @@ pub struct OutputState {
     pub on_air_ms: u64,
     /// Why it failed last.
     pub last_failure: Option<String>,
+    /// Which of its ingests is tried or used, from 0.
+    pub way: usize,
+    /// The session that the status speaks of.
+    pub session: u32,
+    /// A session that is to take its place.
+    pub renewal: Option<Renewal>,
+    /// Sessions ordered so far.
+    pub(super) sessions: u32,
+    /// Since when the present ingest has been in trouble.
+    pub(super) trouble: Option<Moment>,
+    /// The ingests that refused us since it was last on air.
+    pub(super) refused: BTreeSet<usize>,
 }
 
 impl OutputState {
@@ -167,7 +192,23 @@ impl OutputState {
             down_ms: 0,
             on_air_ms: 0,
             last_failure: None,
+            way: 0,
+            session: 0,
+            renewal: None,
+            sessions: 0,
+            trouble: None,
+            refused: BTreeSet::new(),
         }
+    }
+
+    /// Where it goes now, as far as the operator may see it.
+    pub fn shown(&self) -> String {
+        self.spec.target.shown(self.way)
+    }
+
+    /// Whether its ingest has fallen silent.
+    pub const fn is_silent(&self) -> bool {
+        matches!(self.status, OutputStatus::Live { silent: Some(_), .. })
     }
 
     /// On air now.
@@ -215,6 +256,8 @@ pub struct Show {
     pub(super) ending_by: Option<Moment>,
     /// Number of the last event.
     pub(super) seq: u64,
+    /// Spreads the retries of many shows that lost the same ingest at the same time.
+    pub(super) spread: u64,
 }
 
 impl Show {
@@ -254,6 +297,7 @@ impl Show {
             ending: None,
             ending_by: None,
             seq: 0,
+            spread: 0,
             spec,
         }
     }

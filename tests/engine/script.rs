@@ -52,14 +52,18 @@ struct Script {
 impl Adapters for Script {
     fn order(&mut self, effect: Effect) {
         let fact = match &effect {
-            Effect::Publish(to) => match self.ingest {
-                Ingest::Takes => {
-                    Some(Fact::OutputConnected { output: to.id.clone(), connect_ms: 5 })
-                }
+            Effect::Publish { output, session, .. } => match self.ingest {
+                Ingest::Takes => Some(Fact::OutputConnected {
+                    output: output.id.clone(),
+                    session: *session,
+                    connect_ms: 5,
+                }),
                 Ingest::Refuses => Some(Fact::OutputFailed {
-                    output: to.id.clone(),
+                    output: output.id.clone(),
+                    session: *session,
                     reason: "the token is not accepted".into(),
                     kind: FailureKind::Lasting,
+                    retry_after_ms: None,
                 }),
                 Ingest::NeverAnswers => None,
                 Ingest::Panics => panic!("an adapter breaks"),

@@ -2,7 +2,7 @@
 
 use hawker::{
     base::{InputId, OutputId, SceneId},
-    show::ShowSpec,
+    show::{OutputSpec, ShowSpec, Target, WhipSpec},
 };
 
 pub fn input(name: &str) -> InputId {
@@ -39,14 +39,10 @@ pub fn spec(outputs: &[&str]) -> ShowSpec {
             })
         })
         .collect();
+    let whip = WhipSpec::to("http://127.0.0.1:9/whip".parse().unwrap(), None);
     let outputs: Vec<_> = outputs
         .iter()
-        .map(|id| {
-            serde_json::json!({
-                "id": id,
-                "target": {"to": "whip", "url": "http://127.0.0.1:9/whip", "token": null},
-            })
-        })
+        .map(|id| OutputSpec { id: output(id), target: Target::Whip(whip.clone()) })
         .collect();
     serde_json::from_value(serde_json::json!({
         "title": "Tea", "inputs": inputs, "scenes": scenes, "outputs": outputs,

@@ -13,7 +13,7 @@ use crate::{
         reader::Fields,
         redact,
     },
-    show::{OutputSpec, Target},
+    show::{OutputSpec, Target, WhipSpec},
 };
 
 /// The keys of an output.
@@ -93,7 +93,7 @@ fn read_target(
         );
         return None;
     }
-    Some(Target::Whip { url, token })
+    Some(Target::Whip(WhipSpec::to(url, token)))
 }
 
 fn is_loopback(url: &Url) -> bool {

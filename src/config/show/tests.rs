@@ -93,7 +93,8 @@ fn paths_start_at_the_folder_of_the_show() {
     let show = load_show(&path, &nowhere()).unwrap();
     assert_eq!(show.inputs[0].kind, InputKind::Image { path: dir.path().join("a.png") });
     assert_eq!(show.scenes[0].hears, Hears::Only(BTreeSet::new()));
-    let Target::Whip { token: Some(token), .. } = &show.outputs[0].target else { panic!() };
+    let Target::Whip(whip) = &show.outputs[0].target else { panic!() };
+    let Some(token) = &whip.ingests[0].token else { panic!() };
     assert_eq!(token.to_string(), format!("file:{}", dir.path().join("t").display()));
 }
 

@@ -51,8 +51,8 @@ fn output(state: &State, output: &OutputState, selected: bool, row: &mut Row) {
     let (word, style) = match &output.status {
         OutputStatus::Idle => ("off".into(), palette.dim),
         OutputStatus::Connecting => ("connecting".into(), palette.warn),
-        OutputStatus::Live { silent: false, .. } => ("ON AIR".into(), palette.good),
-        OutputStatus::Live { silent: true, .. } => ("silent".into(), palette.bad),
+        OutputStatus::Live { silent: None, .. } => ("ON AIR".into(), palette.good),
+        OutputStatus::Live { silent: Some(_), .. } => ("silent".into(), palette.bad),
         OutputStatus::Retrying { retry_at, .. } => {
             let wait = retry_at.as_ms().saturating_sub(state.engine_ms()).div_ceil(1000);
             (format!("retry {wait:>2} s"), palette.bad)
@@ -66,14 +66,14 @@ fn output(state: &State, output: &OutputState, selected: bool, row: &mut Row) {
         (OutputStatus::Retrying { reason, .. } | OutputStatus::Refused { reason }, ..) => {
             row.left(reason, middle, palette.warn);
         }
-        (OutputStatus::Live { silent: true, .. }, ..) => {
+        (OutputStatus::Live { silent: Some(_), .. }, ..) => {
             row.left("no word from the ingest", middle, palette.warn);
         }
         (_, Target::Stage, Some(url)) => {
             row.left(url, middle, palette.dim);
         }
-        (_, target, _) => {
-            row.left(&target.shown(), middle, palette.dim);
+        _ => {
+            row.left(&output.shown(), middle, palette.dim);
         }
     }
     let loss = figures.loss.map(|l| l * 100.0);

@@ -1,0 +1,254 @@
+//! The recovery ladder of an output, as the core decides it. Pure; no clock is read.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+#[path = "engine/spec.rs"]
+mod spec;
+
+use hawker::{
+    base::{Moment, Now},
+    show::{
+        Effect, Fact, FailureKind, Happening, IngestSpec, Input, Mode, Outcome, OutputState,
+        OutputStatus, Show, ShowSpec, Start, Target,
+    },
+};
+use spec::{output, spec};
+
+/// A show with one output that has `ways` ingests.
+struct Set {
+    show: Show,
+    at: u64,
+}
+
+fn with_ways(ways: usize, return_to_first: bool) -> ShowSpec {
+    let mut spec = spec(&["a"]);
+    let Target::Whip(whip) = &mut spec.outputs[0].target else { panic!() };
+    whip.return_to_first = return_to_first;
+    whip.ingests = (0..ways)
+        .map(|n| IngestSpec {
+            url: format!("https://{n}.example/whip").parse().unwrap(),
+            token: None,
+            server: None,
+        })
+        .collect();
+    spec
+}
+
+impl Set {
+    fn new(ways: usize, return_to_first: bool) -> Self {
+        let mut set =
+            Self { show: Show::new(with_ways(ways, return_to_first), Mode::Live), at: 0 };
+        set.give(Input::Start(Start { for_ms: None, standby: false, headless: false }));
+        set
+    }
+
+    /// On air at the first ingest, 20 s into the show.
+    fn on_air(ways: usize, return_to_first: bool) -> Self {
+        let mut set = Self::new(ways, return_to_first);
+        set.connects(1);
+        set.at = 20_000;
+        set
+    }
+
+    fn give(&mut self, what: Input) -> Outcome {
+        self.show.handle(Now::test(self.at), what)
+    }
+
+    fn a(&self) -> &OutputState {
+        &self.show.outputs[0]
+    }
+
+    fn connects(&mut self, session: u32) -> Outcome {
+        self.give(Input::Fact(Fact::OutputConnected {
+            output: output("a"),
+            session,
+            connect_ms: 100,
+        }))
+    }
+
+    fn fails(&mut self, session: u32, kind: FailureKind, retry_after_ms: Option<u64>) -> Outcome {
+        let (output, reason) = (output("a"), "no".into());
+        self.give(Input::Fact(Fact::OutputFailed { output, session, reason, kind, retry_after_ms }))
+    }
+
+    fn silent(&mut self, session: u32) -> Outcome {
+        self.give(Input::Fact(Fact::OutputSilent { output: output("a"), session }))
+    }
+
+    fn healed(&mut self, session: u32) -> Outcome {
+        self.give(Input::Fact(Fact::OutputHealed { output: output("a"), session }))
+    }
+
+    fn wake(&mut self) -> Outcome {
+        self.at = self.show.next_wake().expect("something is due").as_ms();
+        self.give(Input::Wake)
+    }
+}
+
+fn opened(outcome: &Outcome) -> Option<(usize, u32)> {
+    outcome.effects.iter().find_map(|e| match e {
+        Effect::Publish { way, session, .. } => Some((*way, *session)),
+        _ => None,
+    })
+}
+
+fn retired(outcome: &Outcome) -> Vec<u32> {
+    let session = |e: &Effect| match e {
+        Effect::Retire { session, .. } => Some(*session),
+        _ => None,
+    };
+    outcome.effects.iter().filter_map(session).collect()
+}
+
+fn wait(outcome: &Outcome) -> Option<u64> {
+    outcome.events.iter().find_map(|e| match &e.what {
+        Happening::OutputFailed { retry_in_ms, .. } => *retry_in_ms,
+        _ => None,
+    })
+}
+
+#[test]
+fn beside_a_silent_session_another_is_opened_and_the_first_that_is_heard_stays() {
+    let mut set = Set::on_air(1, false);
+    set.silent(1);
+    assert!(set.a().is_silent() && set.a().is_live());
+    let woken = set.wake();
+    assert_eq!(set.at, 20_250);
+    assert_eq!(opened(&woken), Some((0, 2)));
+    // The old one is heard again: the new one is let go, connected or not.
+    let healed = set.healed(1);
+    assert_eq!(retired(&healed), [2]);
+    assert!(!set.a().is_silent());
+    assert_eq!(retired(&set.connects(2)), [2], "it came too late");
+    assert_eq!((set.a().session, set.a().reconnects, set.a().down_since), (1, 0, None));
+    // The other way round.
+    set.silent(1);
+    let (_, session) = opened(&set.wake()).unwrap();
+    set.at += 100;
+    let live = set.connects(session);
+    assert_eq!(retired(&live), [1]);
+    assert_eq!((set.a().session, set.a().reconnects, set.a().down_ms), (session, 1, 350));
+    assert!(!set.a().is_silent());
+    assert_eq!(set.healed(1), Outcome::default(), "nobody listens to the old one");
+}
+
+#[test]
+fn what_fails_beside_a_silent_session_is_tried_again_and_again() {
+    let mut set = Set::on_air(1, false);
+    set.silent(1);
+    for session in 2..12 {
+        assert_eq!(opened(&set.wake()), Some((0, session)));
+        assert_eq!(wait(&set.fails(session, FailureKind::Passing, None)), Some(300));
+    }
+    assert!(set.a().is_silent(), "it may still heal");
+    set.wake();
+    // The old session is given up while its successor is under way.
+    let gone = set.fails(1, FailureKind::Passing, None);
+    assert_eq!(opened(&gone), None);
+    assert_eq!(set.a().status, OutputStatus::Connecting);
+    set.connects(12);
+    assert!(set.a().is_live());
+    assert_eq!(set.a().down_ms, set.at - 20_000, "off the air since it fell silent");
+}
+
+#[test]
+fn a_retry_after_is_honoured() {
+    let mut set = Set::new(1, false);
+    assert_eq!(wait(&set.fails(1, FailureKind::Passing, Some(7000))), Some(7000));
+    assert_eq!(set.show.next_wake(), Some(Moment::from_ms(7000)));
+    assert_eq!(opened(&set.wake()), Some((0, 2)));
+    assert_eq!(wait(&set.fails(2, FailureKind::Passing, Some(10))), Some(300));
+}
+
+#[test]
+fn after_the_allowance_the_next_ingest_takes_over() {
+    let mut set = Set::on_air(3, false);
+    set.silent(1);
+    let mut session = 1;
+    let taken_over = loop {
+        let (way, next) = opened(&set.wake()).unwrap();
+        assert_eq!(next, session + 1);
+        session = next;
+        if way != 0 {
+            break way;
+        }
+        assert!(set.at < 23_000, "the allowance is 3 s");
+        set.fails(session, FailureKind::Passing, None);
+    };
+    assert_eq!(taken_over, 1);
+    assert!(set.at <= 23_300, "{}", set.at);
+    set.at += 200;
+    let live = set.connects(session);
+    assert_eq!(retired(&live), [1]);
+    assert_eq!((set.a().way, set.a().shown().as_str()), (1, "1.example"));
+    assert!(
+        live.events
+            .iter()
+            .any(|e| matches!(&e.what, Happening::OutputLive { to, .. } if to == "1.example"))
+    );
+    assert_eq!(set.show.next_wake(), None, "it goes back only if asked to");
+}
+
+#[test]
+fn the_first_connection_too_goes_on_to_the_next_ingest() {
+    let mut set = Set::new(2, false);
+    let mut session = 1;
+    loop {
+        set.fails(session, FailureKind::Passing, None);
+        let (way, next) = opened(&set.wake()).unwrap();
+        session = next;
+        if way == 1 {
+            break;
+        }
+        assert!(set.at <= 3000);
+    }
+    // And round again, after its allowance.
+    let began = set.at;
+    while set.a().way == 1 {
+        set.fails(session, FailureKind::Passing, None);
+        session = opened(&set.wake()).unwrap().1;
+    }
+    assert_eq!(set.a().way, 0);
+    assert!(set.at - began >= 3000, "{}", set.at - began);
+}
+
+#[test]
+fn an_ingest_that_refuses_gives_way_at_once_and_all_of_them_ask_the_operator() {
+    let mut set = Set::new(2, false);
+    assert_eq!(wait(&set.fails(1, FailureKind::Lasting, None)), Some(300));
+    assert_eq!(opened(&set.wake()), Some((1, 2)));
+    assert_eq!(wait(&set.fails(2, FailureKind::Lasting, None)), None);
+    assert!(matches!(set.a().status, OutputStatus::Refused { .. }));
+    assert_eq!(set.show.next_wake(), None, "nothing is hammered");
+}
+
+#[test]
+fn it_returns_to_the_first_ingest_if_asked_to_and_never_leaves_the_standby_before() {
+    let mut set = Set::on_air(2, true);
+    assert_eq!(set.show.next_wake(), None);
+    set.fails(1, FailureKind::Lasting, None);
+    let (way, session) = opened(&set.wake()).unwrap();
+    assert_eq!(way, 1);
+    set.connects(session);
+    let began = set.at;
+    assert_eq!(opened(&set.wake()), Some((0, session + 1)));
+    assert_eq!(set.at - began, 30_000);
+    let failed = set.fails(session + 1, FailureKind::Passing, None);
+    assert!(matches!(failed.events[0].what, Happening::ReturnFailed { .. }));
+    assert!(set.a().is_live() && set.a().way == 1);
+    assert_eq!(opened(&set.wake()), Some((0, session + 2)));
+    assert_eq!(retired(&set.connects(session + 2)), [session]);
+    assert_eq!((set.a().way, set.a().down_ms), (0, 300), "nobody missed anything but the first gap");
+    assert_eq!(set.show.next_wake(), None);
+}
+
+#[test]
+fn a_standby_that_falls_silent_is_helped_before_anything_returns() {
+    let mut set = Set::on_air(2, true);
+    set.fails(1, FailureKind::Lasting, None);
+    let (_, session) = opened(&set.wake()).unwrap();
+    set.connects(session);
+    let (_, returning) = opened(&set.wake()).unwrap();
+    assert_eq!(retired(&set.silent(session)), [returning]);
+    assert_eq!(opened(&set.wake()), Some((1, returning + 1)));
+}
