@@ -111,7 +111,9 @@ impl Turn<'_> {
         let output = &mut self.show.outputs[index];
         output.way = output.next_way(now);
         output.status = OutputStatus::Connecting;
-        output.session = self.open(index, self.show.outputs[index].way);
+        let way = output.way;
+        let session = self.open(index, way);
+        self.show.outputs[index].session = session;
     }
 
     /// Orders a session; its number.
@@ -161,6 +163,7 @@ impl Turn<'_> {
         output.was_live = true;
         output.connect_ms.get_or_insert(connect_ms);
         output.status = OutputStatus::Live { since: now, silent: None };
+        output.sound_only = false;
         output.well();
         output.renewal = output.way_back(now);
         let to = output.shown();
@@ -265,14 +268,15 @@ impl Turn<'_> {
             renewal.at = wait.map(|w| now + w);
         }
         let retry_in_ms = wait.map(|w| w.as_millis() as u64);
-        self.say(if silent {
+        let what = if silent {
             output.last_failure = Some(reason.clone());
             Happening::OutputFailed { output: id, reason, retry_in_ms }
         } else {
             // The way back to the first: what is on air is well.
             output.attempt = 0;
             Happening::ReturnFailed { output: id, reason, retry_in_ms }
-        });
+        };
+        self.say(what);
     }
 
     pub(super) fn output_silent(&mut self, id: &OutputId, session: u32) {
@@ -312,11 +316,21 @@ impl Turn<'_> {
         // What was not reported may have arrived all the same.
         output.down_since = None;
         output.well();
-        let renewal = std::mem::replace(&mut output.renewal, output.way_back(now));
+        let back = output.way_back(now);
+        let renewal = std::mem::replace(&mut output.renewal, back);
         if let Some(session) = renewal.and_then(|r| r.session) {
             self.retire(id, session);
         }
         self.say(Happening::OutputHealed { output: id.clone() });
+    }
+
+    pub(super) fn output_picture(&mut self, id: &OutputId, session: u32, on: bool) {
+        let Some(index) = self.output_index(id) else { return };
+        let output = &mut self.show.outputs[index];
+        if output.session == session && output.is_live() && output.sound_only == on {
+            output.sound_only = !on;
+            self.say(Happening::OutputPicture { output: id.clone(), on });
+        }
     }
 
     /// Opens what is due.
