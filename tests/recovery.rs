@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 #[path = "engine/spec.rs"]
+#[allow(dead_code, reason = "this test names outputs only")]
 mod spec;
 
 use hawker::{
@@ -36,8 +37,7 @@ fn with_ways(ways: usize, return_to_first: bool) -> ShowSpec {
 
 impl Set {
     fn new(ways: usize, return_to_first: bool) -> Self {
-        let mut set =
-            Self { show: Show::new(with_ways(ways, return_to_first), Mode::Live), at: 0 };
+        let mut set = Self { show: Show::new(with_ways(ways, return_to_first), Mode::Live), at: 0 };
         set.give(Input::Start(Start { for_ms: None, standby: false, headless: false }));
         set
     }
@@ -238,7 +238,11 @@ fn it_returns_to_the_first_ingest_if_asked_to_and_never_leaves_the_standby_befor
     assert!(set.a().is_live() && set.a().way == 1);
     assert_eq!(opened(&set.wake()), Some((0, session + 2)));
     assert_eq!(retired(&set.connects(session + 2)), [session]);
-    assert_eq!((set.a().way, set.a().down_ms), (0, 300), "nobody missed anything but the first gap");
+    assert_eq!(
+        (set.a().way, set.a().down_ms),
+        (0, 300),
+        "nobody missed anything but the first gap"
+    );
     assert_eq!(set.show.next_wake(), None);
 }
 
