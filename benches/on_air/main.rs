@@ -16,6 +16,7 @@ mod lipsync;
 mod peer;
 mod rig;
 mod sections;
+mod survival;
 
 fn main() {
     if std::env::var_os("HAWKER_BENCH_BARE").is_some() {
@@ -26,6 +27,10 @@ fn main() {
         let _peer = peer::Peer::start(&url, hawker::stage::clock::this_boot());
         std::thread::sleep(std::time::Duration::from_hours(1));
         return;
+    }
+    if let Ok(port) = std::env::var("HAWKER_BENCH_STAGE") {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        return runtime.block_on(survival::be_an_ingest(port.parse().expect("a port")));
     }
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let wants = |name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
@@ -57,6 +62,18 @@ fn main() {
         }
         if wants("console") {
             sections::console(15).await;
+        }
+        if wants("narrow") {
+            survival::narrow().await;
+        }
+        if wants("distant") {
+            survival::distant(10).await;
+        }
+        if wants("restart") {
+            survival::restart(8).await;
+        }
+        if wants("lossy") {
+            survival::lossy(20).await;
         }
     });
 }

@@ -175,10 +175,15 @@ pub async fn stage() -> Stage {
 
 /// Watches a stage, with every frame handed over.
 pub async fn watch(stage: &Stage) -> Watch {
+    try_watch(&stage.whep_url()).await.expect("the stage answers")
+}
+
+/// Watches what is there; `None` when nothing answers.
+pub async fn try_watch(url: &str) -> Option<Watch> {
     let link = Link::new(&LinkOptions::default()).expect("a link");
     let options = WatchOptions { frames: 256, sounds: 1024, ..WatchOptions::default() };
     let (mut watch, offer) = Watch::new(&options).expect("a monitor");
-    let url = stage.whep_url().parse().expect("an address");
+    let url = url.parse().expect("an address");
     let mut talk = open(&link, url, None, offer, Role::Whep);
     while let Some(event) = talk.events.recv().await {
         if let WhipEvent::Answer(sdp) = event {
@@ -190,10 +195,10 @@ pub async fn watch(stage: &Stage) -> Watch {
                 let mut talk = all;
                 while talk.events.recv().await.is_some() {}
             });
-            return watch;
+            return Some(watch);
         }
     }
-    panic!("the stage gave no answer");
+    None
 }
 
 /// Processor time of a process so far.

@@ -65,7 +65,7 @@ pub async fn connect(rounds: usize) {
     far.stop().await;
 }
 
-async fn first_frame(far: &Stage, began: Instant) -> f64 {
+pub async fn first_frame(far: &Stage, began: Instant) -> f64 {
     let mut figures = far.watch();
     let whole = |f: &hawker::stage::StageFigures| f.first_frame_at.is_some_and(|at| at >= began);
     let limit = Duration::from_secs(10);

@@ -77,7 +77,8 @@ mod tests {
         thinner.limit(Some(Kbps(800)));
         let (kbps, passed) = run(&mut thinner, 0);
         assert!((680..=900).contains(&kbps), "{kbps}");
-        for group in passed.chunks(60) {
+        // The first group has no budget saved up yet.
+        for group in passed.chunks(60).skip(1) {
             let head = group.iter().take_while(|p| **p).count();
             assert!(head > 5 && group[head..].iter().all(|p| !p), "{group:?}");
         }

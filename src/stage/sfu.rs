@@ -3,6 +3,7 @@
 //! knows nothing of HTTP.
 
 pub mod air;
+mod figures;
 mod forward;
 pub mod landing;
 
@@ -31,6 +32,8 @@ use self::{
     forward::{Tracks, View},
     landing::Landing,
 };
+pub use figures::StageFigures;
+
 use super::{lane::Clocks, session::Role};
 
 /// Most viewers at a time.
@@ -43,37 +46,6 @@ const SILENCE: Duration = Duration::from_secs(30);
 const TICK: Duration = Duration::from_millis(200);
 /// Commands that may wait.
 const COMMANDS: usize = 64;
-
-/// The stage's side of the publisher.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct StageFigures {
-    /// A publisher is connected.
-    pub publishing: bool,
-    /// Sessions of publishers, connecting ones included.
-    pub publishers: usize,
-    /// Sessions of viewers, connecting ones and our own monitor included.
-    pub viewers: usize,
-    /// RTP packets from publishers so far.
-    pub packets: u64,
-    /// Received from the publisher over the last second, in kbit/s.
-    pub kbps: f64,
-    /// Whole key frames from publishers so far.
-    pub key_frames: u64,
-    /// Key frames asked of publishers so far.
-    pub key_requests: u64,
-    /// When the present publisher's offer came.
-    pub posted_at: Option<Instant>,
-    /// When its first whole key frame was here.
-    pub first_frame_at: Option<Instant>,
-}
-
-impl StageFigures {
-    /// From the present publisher's offer to its first whole key frame, in ms.
-    pub fn first_frame_ms(&self) -> Option<u32> {
-        let took = self.first_frame_at?.checked_duration_since(self.posted_at?)?;
-        u32::try_from(took.as_millis()).ok()
-    }
-}
 
 /// A session's name: 32 hexadecimal digits, not to be guessed.
 pub type SessionId = Arc<str>;
