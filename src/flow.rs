@@ -13,4 +13,4 @@ pub use estimate::{Bounds, Estimator, Reported};
 pub use gate::PictureGate;
 pub use ladder::{Ladder, Rung};
 pub use path::{Passage, Path};
-pub use thin::Thinner;
+pub use thin::{Overspent, Thinner};

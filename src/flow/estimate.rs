@@ -26,6 +26,8 @@ const LOW: u64 = 20 * MS;
 const STANDING: u64 = 110 * MS;
 /// The flow is measured over this long.
 const FLOW: u64 = 500 * MS;
+/// And over this long, where a queue stands and packets come evenly.
+const AT_ONCE: u64 = 130 * MS;
 /// The quickest packet counts for at least this long, and at most twice as long.
 const BASE: u64 = 10 * S;
 /// Reports that stay out longer than this were interrupted: what was lost then says nothing of the rate.
@@ -163,6 +165,12 @@ impl Estimator {
     /// What may be sent, sound and picture together.
     pub fn rate(&self) -> Kbps {
         Kbps::from_bits_per_second(self.rate as u64)
+    }
+
+    /// What may be sent once the queue that stands now has drained.
+    pub fn settled(&self) -> Kbps {
+        let rate = self.draining.map_or(self.rate, |capacity| (capacity * KEEP).max(self.rate));
+        Kbps::from_bits_per_second(rate as u64)
     }
 
     /// What the path is known to carry: never more than was sent over it. `None` before the first report.
@@ -311,11 +319,17 @@ impl Estimator {
         }
     }
 
+    /// The same over as short a time as has packets enough.
+    fn flow_at_once(&self, newest: u64) -> Option<f64> {
+        let lately = self.arrived.iter().rev().take_while(|a| a.at + AT_ONCE >= newest).count();
+        self.flow(newest, if lately >= 8 { AT_ONCE } else { FLOW / 2 })
+    }
+
     fn judge(&mut self, now: u64, since: u64, newest: u64, flow: Option<f64>) {
         let answered = self.arrived.back().is_some_and(|a| a.sent > self.fell_at);
         if self.queue > HIGH && answered {
             // While a queue stands, what arrives is what the path carries. The newest arrivals know best.
-            if let Some(capacity) = self.flow(newest, FLOW / 2).or(flow) {
+            if let Some(capacity) = self.flow_at_once(newest).or(flow) {
                 return self.fall(now, capacity);
             }
         }

@@ -10,7 +10,7 @@ use crate::base::{Canvas, Kbps, Moment};
 /// A rate below a rung's least by this much steps down without waiting, as a share.
 const PLUNGE: f64 = 0.6;
 /// A rate must stay below a rung's least this long before it steps down.
-const DOWN: Duration = Duration::from_millis(600);
+const DOWN: Duration = Duration::from_millis(250);
 /// And stay above the better rung's least, with something to spare, this long before it steps up.
 const UP: Duration = Duration::from_secs(3);
 /// What must be to spare, as a factor.
@@ -119,9 +119,9 @@ mod tests {
     fn a_moment_below_is_waited_out_and_a_plunge_is_not() {
         let mut ladder = ladder(1800);
         assert_eq!(ladder.judge(at(0), Kbps(1100)), None);
-        assert_eq!(ladder.judge(at(500), Kbps(1300)), None);
-        assert_eq!(ladder.judge(at(550), Kbps(1100)), None);
-        assert_eq!(ladder.judge(at(1200), Kbps(1100)).unwrap().width, 960);
+        assert_eq!(ladder.judge(at(200), Kbps(1300)), None);
+        assert_eq!(ladder.judge(at(250), Kbps(1100)), None);
+        assert_eq!(ladder.judge(at(500), Kbps(1100)).unwrap().width, 960);
         assert_eq!(ladder.judge(at(1300), Kbps(200)).unwrap().fps, 15);
         assert_eq!(ladder.judge(at(9000), Kbps(50)), None, "there is nothing below the last");
     }

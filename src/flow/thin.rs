@@ -1,6 +1,6 @@
-//! Thins a picture out for an output whose path carries less than the shared encoder gives: what follows a key
-//! frame passes while there is budget, the rest of its group does not. Nothing is sent that could not be
-//! decoded.
+//! Leaves frames out. For an output whose path carries less than the shared encoder gives: what follows a key
+//! frame passes while there is budget, the rest of its group does not, and nothing is sent that could not be
+//! decoded. And before an encoder that makes more than it was asked for.
 
 use crate::base::{Kbps, Moment};
 
@@ -48,6 +48,30 @@ impl Thinner {
     }
 }
 
+/// How much longer an encoder's output takes at its rate than it should, in milliseconds, before frames are left
+/// out; and the same while a queue drains.
+const OVERSPENT_MS: i64 = 500;
+const OVERSPENT_DRAINING_MS: i64 = 100;
+
+/// What an encoder made beyond its rate, which leaves out frames until it is paid back.
+#[derive(Debug, Clone, Default)]
+pub struct Overspent {
+    bits: i64,
+    at: Moment,
+}
+
+impl Overspent {
+    /// Whether there is room for a frame at `now`, when `bytes` came out since the last time.
+    pub fn affords(&mut self, now: Moment, rate: Kbps, bytes: u64, draining: bool) -> bool {
+        let per_ms = i64::from(rate.0);
+        let paid = now.since(self.at).as_micros() as i64 * per_ms / 1000;
+        self.at = now;
+        self.bits = (self.bits + bytes as i64 * 8 - paid).max(0);
+        let most = if draining { OVERSPENT_DRAINING_MS } else { OVERSPENT_MS };
+        self.bits <= per_ms * most
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +87,29 @@ mod tests {
             passed.push(pass);
         }
         (bits / 10_000, passed)
+    }
+
+    #[test]
+    fn an_encoder_that_makes_too_much_misses_frames_until_its_rate_is_kept() {
+        for (draining, fewest) in [(false, 90), (true, 85)] {
+            let mut spent = Overspent::default();
+            let (mut bytes, mut frames) = (0, 0);
+            // Twice the rate of 1 Mb/s, for six seconds.
+            for n in 0..180 {
+                let now = Moment::from_ms(n * 1000 / 30);
+                if spent.affords(now, Kbps(1000), std::mem::take(&mut bytes), draining) {
+                    bytes = 8333;
+                    frames += 1;
+                }
+            }
+            assert!((fewest..100).contains(&frames), "{frames}");
+        }
+        let mut spent = Overspent::default();
+        for n in 0..300_u64 {
+            // A key frame of eight times the mean is no reason to leave one out.
+            let bytes = if n.is_multiple_of(60) { 33_000 } else { 3_600 };
+            assert!(spent.affords(Moment::from_ms(n * 1000 / 30), Kbps(1000), bytes, false), "{n}");
+        }
     }
 
     #[test]

@@ -415,6 +415,8 @@ impl Scaler {
         if (from.width, from.height) == (to.width, to.height) {
             return Ok(None);
         }
+        // A converter changes no frame rate.
+        let to = Canvas { fps: from.fps, ..to };
         let (from, to) = (canvas_info(from)?, canvas_info(to)?);
         let setup = |e: gst::glib::BoolError| MediaError::lasting(format!("scaling: {e}"));
         let mut config = gst_video::VideoConverterConfig::new();

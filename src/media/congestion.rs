@@ -25,6 +25,8 @@ const PICTURE_HEADERS: u32 = 40;
 pub struct Advice {
     /// What is left for the picture.
     pub picture: Kbps,
+    /// The same once a queue that stands now has drained.
+    pub settled: Kbps,
     /// The share of packets lost over the last second, 0-1.
     pub loss: f64,
     /// Whether the picture is sent at all; `false` leaves the path to the sound.
@@ -89,8 +91,10 @@ impl Congestion {
             pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
                 let report = info.event().and_then(|e| e.structure()).and_then(packets);
                 let Some(report) = report else { return gst::PadProbeReturn::Ok };
-                let now = clock.now().nseconds();
-                shared.feedback_ns.store(now, Ordering::Relaxed);
+                let running = clock.now();
+                shared.feedback_ns.store(running.nseconds(), Ordering::Relaxed);
+                // rtpsession tells times of the system's clock, not running times.
+                let now = clock.monotonic_ns(running);
                 let advice = {
                     let Known { estimator, gate } = &mut *lock(&shared.known);
                     estimator.report(now, &report);
@@ -98,7 +102,20 @@ impl Congestion {
                     pace.set(u64::from(estimator.pace().bits_per_second()), clear);
                     let picture = shared.picture(estimator.rate());
                     let picture_on = gate.judge(Moment(now), picture, clear);
-                    Advice { picture, loss: estimator.loss(), picture_on }
+                    let loss = estimator.loss();
+                    tracing::trace!(
+                        rate = estimator.rate().0,
+                        queue_ms = estimator.queue_ms(),
+                        loss,
+                        picture_on,
+                        "path"
+                    );
+                    Advice {
+                        picture,
+                        settled: shared.picture(estimator.settled()),
+                        loss,
+                        picture_on,
+                    }
                 };
                 on_advice(advice);
                 gst::PadProbeReturn::Ok

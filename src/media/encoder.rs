@@ -153,6 +153,7 @@ impl Kind {
         &self,
         profile: &Profile,
         canvas: Canvas,
+        rate: Kbps,
     ) -> Result<gst::Element, gst::glib::BoolError> {
         let element = gst::ElementFactory::make(self.element).build()?;
         let settable = |name: &str| element.find_property(name).is_some();
@@ -166,7 +167,7 @@ impl Kind {
             let frames = canvas.frames_in(profile.keyframe_ms);
             set(&element, self.key_distance, &frames.to_string())?;
         }
-        self.set_rate(&element, profile.start_kbps);
+        self.set_rate(&element, rate);
         Ok(element)
     }
 
@@ -247,7 +248,7 @@ impl Kind {
             .and_then(|i| i.to_caps().map_err(|e| MediaError::lasting(e.to_string())));
         filter.set_property("caps", raw.map_err(|e| e.to_string())?);
         let convert = make("videoconvert")?;
-        let encoder = self.make(profile, canvas).map_err(|e| e.to_string())?;
+        let encoder = self.make(profile, canvas, profile.start_kbps).map_err(|e| e.to_string())?;
         let sink = gst_app::AppSink::builder().caps(&self.caps(canvas)).sync(false).build();
         let chain = [&source, &filter, &convert, &encoder, sink.upcast_ref()];
         pipeline.add_many(chain).map_err(|e| e.to_string())?;
@@ -309,6 +310,19 @@ impl Health {
     }
 }
 
+/// What is to be encoded, and by what.
+#[derive(Clone, Copy)]
+pub struct Wanted {
+    /// The kind of encoder.
+    pub kind: Kind,
+    /// The picture, which may be smaller than the profile's.
+    pub canvas: Canvas,
+    /// Its bitrate: the first frame is a key frame, and must fit it too.
+    pub rate: Kbps,
+    /// The number of the first frame.
+    pub first: u64,
+}
+
 /// The running picture encoder.
 pub struct VideoEncoder {
     kind: Kind,
@@ -323,17 +337,15 @@ pub struct VideoEncoder {
 }
 
 impl VideoEncoder {
-    /// Starts the encoder `kind` for pictures of `canvas`, which may be smaller than the profile's; what comes
-    /// out goes to `fanout`. `first` is the number of the first frame.
+    /// Starts an encoder; what comes out goes to `fanout`. `boot_id` names this boot in its stamps.
     pub fn start(
-        kind: Kind,
+        wanted: Wanted,
         profile: &Profile,
-        canvas: Canvas,
         clock: &MediaClock,
         fanout: &Arc<Fanout>,
         boot_id: u64,
-        first: u64,
     ) -> Result<Self, MediaError> {
+        let Wanted { kind, canvas, rate, first } = wanted;
         let setup = |e: gst::glib::BoolError| MediaError::lasting(format!("{}: {e}", kind.element));
         let scaler = Scaler::between(profile.canvas, canvas)?;
         let raw = canvas_info(canvas)?.to_caps().map_err(setup)?;
@@ -344,7 +356,7 @@ impl VideoEncoder {
             .is_live(true)
             .block(false)
             .build();
-        let encoder = kind.make(profile, canvas).map_err(setup)?;
+        let encoder = kind.make(profile, canvas, rate).map_err(setup)?;
         let shared = Arc::new(Shared {
             fanout: Arc::clone(fanout),
             clock: clock.clone(),

@@ -99,6 +99,7 @@ pub struct Fanout {
     wish: Mutex<KeyWish>,
     /// Frames encoded, key frames among them.
     counts: (AtomicU64, AtomicU64),
+    bytes: AtomicU64,
 }
 
 impl Fanout {
@@ -143,9 +144,15 @@ impl Fanout {
         (self.counts.0.load(Ordering::Relaxed), self.counts.1.load(Ordering::Relaxed))
     }
 
+    /// Bytes of picture encoded so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     /// Hands a frame to every open output.
     pub fn video(&self, frame: &Encoded) {
         self.counts.0.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(frame.buffer.size() as u64, Ordering::Relaxed);
         if frame.key {
             self.counts.1.fetch_add(1, Ordering::Relaxed);
         }

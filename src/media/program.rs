@@ -67,6 +67,7 @@ struct Counts {
     repeated: AtomicU64,
     skipped: AtomicU64,
     dropped: AtomicU64,
+    withheld: AtomicU64,
 }
 
 /// What the sound thread measures.
@@ -92,6 +93,7 @@ struct Shared {
     counts: Counts,
     sound: Mutex<SoundFigures>,
     rate: AtomicU32,
+    settled: AtomicU32,
     /// The share of packets lost, by the output's place.
     losses: Mutex<BTreeMap<u32, f64>>,
     glimpse_every_ns: AtomicU64,
@@ -140,6 +142,7 @@ impl Program {
                 slate: false,
             }),
             rate: AtomicU32::new(profile.start_kbps.0),
+            settled: AtomicU32::new(profile.start_kbps.0),
             losses: Mutex::default(),
             profile,
             clock,
@@ -230,11 +233,13 @@ impl Program {
         *lock(&self.shared.house_slate) = Some(frame);
     }
 
-    /// Asks the encoder for that bitrate, within the profile's bounds.
-    pub fn set_rate(&self, rate: Kbps) {
+    /// Asks the encoder for that bitrate, within the profile's bounds. `settled` is what the path will have once a
+    /// queue has drained: the size of the picture follows that.
+    pub fn set_rate(&self, rate: Kbps, settled: Kbps) {
         let profile = &self.shared.profile;
-        let rate = rate.clamp(profile.min_kbps, profile.max_kbps).0;
-        self.shared.rate.store(rate, Ordering::Relaxed);
+        let within = |rate: Kbps| rate.clamp(profile.min_kbps, profile.max_kbps).0;
+        self.shared.rate.store(within(rate), Ordering::Relaxed);
+        self.shared.settled.store(within(settled), Ordering::Relaxed);
     }
 
     /// The output at that place loses that share of its packets: the sound is protected accordingly.
@@ -244,7 +249,7 @@ impl Program {
 
     /// What the encoder is asked for.
     pub fn rate(&self) -> Kbps {
-        Kbps(self.shared.rate.load(Ordering::Relaxed))
+        self.shared.rate_now()
     }
 
     /// Gives glimpses at that interval; zero for none.
@@ -269,6 +274,7 @@ impl Program {
             skipped: counts.skipped.load(Ordering::Relaxed),
             encoded,
             dropped: counts.dropped.load(Ordering::Relaxed),
+            withheld: counts.withheld.load(Ordering::Relaxed),
             key_frames,
         }
     }
@@ -348,6 +354,10 @@ impl Shared {
         }
     }
 
+    fn rate_now(&self) -> Kbps {
+        Kbps(self.rate.load(Ordering::Relaxed))
+    }
+
     fn report(&self, fact: Fact) {
         if self.facts.try_send(fact).is_err() {
             tracing::warn!("the engine is behind: a report of the program was lost");
@@ -391,18 +401,18 @@ impl Shared {
                 let _ = glimpses.try_send(Glimpse { buffer: buffer.clone() });
             }
             self.mend(&mut encoding);
-            let wanted = self.rate.load(Ordering::Relaxed);
-            self.climb(&mut encoding, Kbps(wanted));
-            if !encoding.has_turn(self.profile.canvas.fps) {
+            self.climb(&mut encoding);
+            if !encoding.has_turn(self.profile.canvas.fps) || !self.affords(&mut encoding, pts_ns) {
                 self.reached.store(order, Ordering::Release);
                 continue;
             }
             let Encoding { encoder: Some(encoder), rate, refused, .. } = &mut encoding else {
                 continue;
             };
-            if wanted != *rate {
-                encoder.set_rate(Kbps(wanted));
-                *rate = wanted;
+            let wanted = self.rate_now();
+            if wanted.0 != *rate {
+                encoder.set_rate(wanted);
+                *rate = wanted.0;
             }
             if encoder.push(buffer, pts_ns, captured_ns) {
                 *refused = 0;

@@ -224,7 +224,7 @@ impl Studio {
                 lock(&last_good).insert(order, advice.picture);
                 program.note_loss(order, advice.loss);
                 if leading.is(order) {
-                    program.set_rate(advice.picture);
+                    program.set_rate(advice.picture, advice.settled);
                     return None;
                 }
                 // The encoder follows another: what it makes may be more than this path carries.

@@ -104,6 +104,8 @@ pub struct FrameCounts {
     pub encoded: u64,
     /// Composed but not encoded, because the encoder was behind.
     pub dropped: u64,
+    /// Composed but not encoded, because the link had no room for it.
+    pub withheld: u64,
     /// Key frames among the encoded.
     pub key_frames: u64,
 }

@@ -1,15 +1,15 @@
 //! The picture encoder as the program keeps it: mended when it breaks, exchanged when the link asks for another
 //! rung of the ladder. It draws nothing and decides no rate.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use super::Shared;
 use crate::{
     base::{Canvas, Kbps, Moment},
-    flow::Ladder,
+    flow::{Ladder, Overspent},
     media::{
         MediaError,
-        encoder::{Kind, VideoEncoder, choose_but},
+        encoder::{Kind, VideoEncoder, Wanted, choose_but},
     },
     show::{Fact, Profile},
 };
@@ -34,6 +34,10 @@ pub(super) struct Encoding {
     pub(super) canvas: Canvas,
     /// The rung to be encoded next, once the encoder has nothing of the present one in hand.
     next: Option<Canvas>,
+    /// What the encoder made beyond its rate.
+    spent: Overspent,
+    /// Bytes that had come out of it when that was judged last.
+    bytes: u64,
     /// Counts the program's frames, to leave out some where the rung has fewer.
     turn: u32,
 }
@@ -52,6 +56,8 @@ impl Encoding {
             canvas: ladder.canvas().unwrap_or(profile.canvas),
             ladder,
             next: None,
+            spent: Overspent::default(),
+            bytes: 0,
             turn: 0,
         }
     }
@@ -124,12 +130,28 @@ impl Shared {
         first: u64,
     ) -> Result<VideoEncoder, MediaError> {
         let Self { profile, clock, fanout, boot_id, .. } = self;
-        VideoEncoder::start(kind, profile, canvas, clock, fanout, *boot_id, first)
+        let wanted = Wanted { kind, canvas, rate: self.rate_now(), first };
+        VideoEncoder::start(wanted, profile, clock, fanout, *boot_id)
+    }
+
+    /// Whether the rate has room for a frame. An encoder obeys only within limits: noise at the coarsest it can do
+    /// is still too much for a narrow link. A frame left out is seen less than one that comes late.
+    pub(super) fn affords(&self, encoding: &mut Encoding, now_ns: u64) -> bool {
+        let bytes = self.fanout.bytes();
+        let new = bytes - std::mem::replace(&mut encoding.bytes, bytes);
+        let rate = self.rate_now();
+        let draining = rate.0 < self.settled.load(Ordering::Relaxed);
+        let affords = encoding.spent.affords(Moment(now_ns), rate, new, draining);
+        if !affords {
+            self.counts.withheld.fetch_add(1, Ordering::Relaxed);
+        }
+        affords
     }
 
     /// Steps up or down the ladder as the rate asks for: an encoder of the other size takes over with the next
     /// frame, which is a key frame.
-    pub(super) fn climb(&self, encoding: &mut Encoding, rate: Kbps) {
+    pub(super) fn climb(&self, encoding: &mut Encoding) {
+        let rate = Kbps(self.settled.load(Ordering::Relaxed));
         if let Some(canvas) = encoding.ladder.judge(Moment(self.clock.now().nseconds()), rate) {
             encoding.next = Some(canvas);
         }

@@ -1,0 +1,100 @@
+//! The show on a link that gets narrow and wide again: the picture goes on, smaller, and comes back.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says it by failing")]
+
+#[allow(dead_code, reason = "shared by several sets of tests")]
+#[path = "real/hawker.rs"]
+mod hawker_process;
+#[allow(dead_code, reason = "shared by several sets of tests")]
+#[path = "real/process.rs"]
+mod process;
+#[allow(dead_code, reason = "shared by several sets of tests")]
+#[path = "real/viewer.rs"]
+mod viewer;
+
+use std::time::{Duration, Instant};
+
+use hawker::{
+    base::Kbps,
+    flow::Path,
+    stage::{Stage, StageOptions, Weather},
+};
+use hawker_process::Place;
+use viewer::watch;
+
+fn uplink(kbps: u32) -> Weather {
+    let rate = Some(Kbps(kbps));
+    let path = Path { rate, queue_ms: 300, delay_ms: 20, ..Path::CLEAR };
+    Weather { publishers: path, ..Weather::CLEAR }
+}
+
+const SHOW: &str = "title = \"narrow\"\n\
+    [[input]]\nid = \"noise\"\nkind = \"test\"\npattern = \"noise\"\ntone-hz = 440\n\
+    [[scene]]\nid = \"one\"\nlayers = [\"noise\"]\n";
+
+/// Looks five times a second until `is` holds of what the stage and a viewer have.
+async fn until(what: &str, seconds: u64, mut is: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is() {
+        assert!(began.elapsed() < Duration::from_secs(seconds), "no {what} in {seconds} s");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_narrow_link_makes_the_picture_smaller_and_not_still() {
+    let options = StageOptions { weather: uplink(4000), ..StageOptions::default() };
+    let stage = Stage::start(options).await.unwrap();
+    let place = Place::new();
+    let text = format!("{SHOW}[[output]]\nid = \"far\"\nto = \"{}\"\n", stage.whip_url());
+    let show = place.start(&["live", &place.file("show.toml", &text)]);
+    let viewer = watch(&stage.whep_url()).await;
+    let seen = || viewer.figures(Instant::now());
+    until("full picture", 30, || stage.figures().kbps > 1900.0).await;
+    let before = seen();
+    stage.set_weather(uplink(1000));
+    until("smaller picture", 15, || seen().size.is_some_and(|(width, _)| width < 1280)).await;
+    // What is sent fits the link, and uses it.
+    let mut kbps = Vec::new();
+    for _ in 0..40 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        kbps.push(stage.figures().kbps);
+    }
+    let used = kbps[15..].iter().sum::<f64>() / 25.0;
+    let after = seen();
+    assert!((600.0..1010.0).contains(&used), "{used:.0} kb/s of 1000: {kbps:?}");
+    assert!(after.freeze_ms - before.freeze_ms < 2000, "{before:?} {after:?}");
+    assert!(after.gap_ms < 500 && after.fps > 15.0, "{after:?}");
+    stage.set_weather(uplink(4000));
+    until("full picture again", 30, || seen().size == Some((1280, 720))).await;
+    let steps = show.events().iter().filter(|e| e["event"] == "picture-stepped").count();
+    assert!((2..=6).contains(&steps), "down and up, and not to and fro: {steps}");
+    viewer.stop().await;
+    drop(show);
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_heals_by_itself_and_is_told() {
+    let stage = Stage::start(StageOptions::default()).await.unwrap();
+    let place = Place::new();
+    let text = format!("{SHOW}[[output]]\nid = \"far\"\nto = \"{}\"\n", stage.whip_url());
+    let show = place.start(&["live", &place.file("show.toml", &text)]);
+    let viewer = watch(&stage.whep_url()).await;
+    until("picture", 30, || viewer.figures(Instant::now()).fps > 20.0).await;
+    let down = Path { down: true, ..Path::CLEAR };
+    stage.set_weather(Weather { publishers: down, ..Weather::CLEAR });
+    let silent = tokio::task::block_in_place(|| show.event("output-silent", 5));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    stage.set_weather(Weather::CLEAR);
+    // The old session heals or a new one takes its place, whichever is first.
+    let well = |e: &serde_json::Value| {
+        e["seq"].as_u64() > silent["seq"].as_u64()
+            && (e["event"] == "output-healed" || e["event"] == "output-live")
+    };
+    tokio::task::block_in_place(|| show.event_that("recovery", 5, well));
+    until("picture again", 5, || viewer.figures(Instant::now()).fps > 20.0).await;
+    viewer.stop().await;
+    drop(show);
+    stage.stop().await;
+}
