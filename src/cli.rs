@@ -72,13 +72,13 @@ enum What {
     Send(send::Send),
     /// Take a running show off the air and end it
     End(send::End),
-    /// Read a show file and say what is wrong with it
+    /// Read a show file and say what is wrong with it, and what its ingests would refuse
     Check(check::Check),
     /// List cameras, microphones and screens
     Devices(devices::Devices),
     /// Say what this machine lacks for a show, and which package brings it
     Doctor(doctor::Doctor),
-    /// Print a schema, the configuration, the keys or the commands
+    /// Print a schema, the configuration, the keys, the commands or the servers that hawker knows
     Print(print::Print),
     /// Be the engine of a show (started by hawker itself)
     #[command(hide = true)]

@@ -4,6 +4,7 @@
 
 mod diagnostics;
 mod dirs;
+mod preflight;
 mod presets;
 mod reader;
 mod redact;
@@ -16,7 +17,11 @@ use std::{fs::File, io::Read, path::Path};
 
 pub use diagnostics::{Diagnostics, Problem, Spot};
 pub use dirs::Dirs;
-pub use presets::{Preset, Source, layouts, load_layout, load_profile, profiles};
+pub use preflight::{Preflight, preflight};
+pub use presets::{
+    Bearer, H264Level, Preset, Server, Source, ingests, layouts, load_ingest, load_layout,
+    load_profile, profiles, server_of,
+};
 pub use redact::shown_url;
 pub use schema::{report_schema, show_schema};
 pub use secrets::{read_secret, secret_warning};

@@ -2,6 +2,7 @@
 
 pub mod adapters;
 pub mod clock;
+pub mod destination;
 pub mod faces;
 pub mod folder;
 pub mod handle;
@@ -9,6 +10,7 @@ pub mod journal;
 pub mod lines;
 pub mod monitor;
 pub mod output;
+pub mod paths;
 pub mod process;
 pub mod report;
 pub mod run;

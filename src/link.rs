@@ -2,9 +2,10 @@
 //! floor 2 say what is sent, and what the reply means.
 
 mod http;
+pub mod tunnel;
 pub mod whip;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why there is no link.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +23,15 @@ pub enum LinkError {
     /// The file holds no certificate.
     #[error("the file {0} holds no certificate in PEM form: it must begin with BEGIN CERTIFICATE")]
     NotPem(PathBuf),
+    /// No port of this machine's own can be opened.
+    #[error("no port on loopback can be opened for a relay by TLS ({0}): close what holds so many")]
+    NoDoor(std::io::Error),
     /// TLS does not start on this machine.
     #[error("TLS does not start on this machine ({0}): check its OpenSSL installation")]
     Tls(String),
+}
+
+/// The text of a file of authorities.
+fn authorities(path: &Path) -> Result<Vec<u8>, LinkError> {
+    std::fs::read(path).map_err(|why| LinkError::Unreadable { path: path.to_owned(), why })
 }

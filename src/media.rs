@@ -25,5 +25,5 @@ pub mod studio;
 pub use clock::MediaClock;
 pub use error::MediaError;
 pub use init::init;
-pub use publisher::{Publisher, SessionEvent};
+pub use publisher::{Publisher, Route, SessionEvent};
 pub use studio::Studio;

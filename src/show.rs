@@ -16,7 +16,7 @@ pub use fact::{Fact, FailureKind};
 pub use handle::{Input, Outcome, Start};
 pub use registry::{Refusal, Risk};
 pub use spec::{
-    Hears, IngestSpec, InputKind, InputSpec, Mode, OutputSpec, Profile, Rung, SceneSpec, ShowSpec,
-    Target, VideoCodec, WhipSpec,
+    Hears, IceServerSpec, IceSpec, IngestSpec, InputKind, InputSpec, Mode, OutputSpec, Pick,
+    Profile, Rung, SceneSpec, ShowSpec, Target, VideoCodec, WhipSpec,
 };
 pub use state::{Ending, InputState, InputStatus, OutputState, OutputStatus, Phase, Show};

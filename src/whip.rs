@@ -1,6 +1,7 @@
 //! Floor 2: a WHIP or WHEP session without I/O (RFC 9725): a state machine that is told what happened and says
 //! what to send. It opens no socket and reads no clock; `link::whip` does both for it.
 
+mod ice;
 mod kin;
 pub mod sdp;
 mod session;
@@ -8,6 +9,7 @@ mod wording;
 
 use std::time::Duration;
 
+pub use ice::{IceKind, IceServer, IceServerError, MAX_SERVERS, ice_servers};
 pub use kin::is_loopback;
 pub use session::{
     BodyEnd, CandidateLine, Input, Method, Output, Request, Response, Session, Transport,
@@ -37,6 +39,21 @@ impl Role {
             Self::Whip => "WHIP endpoint",
             Self::Whep => "WHEP endpoint",
         }
+    }
+}
+
+/// How an endpoint differs from what the RFC lets a client expect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quirks {
+    /// It takes candidates after the answer (PATCH).
+    pub trickle: bool,
+    /// It names its STUN and TURN servers when it is asked before the offer (OPTIONS).
+    pub options_first: bool,
+}
+
+impl Default for Quirks {
+    fn default() -> Self {
+        Self { trickle: true, options_first: false }
     }
 }
 

@@ -1,5 +1,5 @@
-//! A WHIP server that is not ours takes the publish: GStreamer's `whipserversrc`, which answers, receives and
-//! decodes by itself.
+//! WHIP servers that are not ours take the publish: GStreamer's `whipserversrc`, and one on aiortc, whose ICE,
+//! DTLS, SRTP and SDP share nothing with GStreamer or str0m. Each answers, receives and decodes by itself.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,16 +16,21 @@ mod hawker_process;
 mod process;
 
 use std::{
+    io::{BufRead as _, BufReader},
     net::TcpListener,
+    path::Path,
+    process::{Command, Stdio},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
 };
 
 use gst::prelude::*;
 use hawker_process::Place;
-use process::until;
+use process::{Process, until};
+use serde_json::Value;
 
 /// A server that counts what it decodes.
 struct Server {
@@ -86,19 +91,20 @@ impl Drop for Server {
     }
 }
 
+/// A show of a ball and a tone that goes to that ingest.
+fn show_to(url: &str) -> String {
+    format!(
+        "title = \"abroad\"\n[[input]]\nid = \"ball\"\nkind = \"test\"\ntone-hz = 440\n\
+         [[scene]]\nid = \"one\"\nlayers = [\"ball\"]\n\
+         [[output]]\nid = \"abroad\"\nto = \"{url}\"\n"
+    )
+}
+
 #[test]
 fn whipserversrc_takes_the_show() {
     let server = Server::start();
     let place = Place::new();
-    let file = place.file(
-        "show.toml",
-        &format!(
-            "title = \"abroad\"\n[[input]]\nid = \"ball\"\nkind = \"test\"\ntone-hz = 440\n\
-             [[scene]]\nid = \"one\"\nlayers = [\"ball\"]\n\
-             [[output]]\nid = \"abroad\"\nto = \"{}\"\n",
-            server.url
-        ),
-    );
+    let file = place.file("show.toml", &show_to(&server.url));
     let mut show = place.start(&["live", &file]);
     show.event("output-live", 30);
     until("a hundred decoded frames and their sound", 30, || {
@@ -107,4 +113,55 @@ fn whipserversrc_takes_the_show() {
     });
     show.process.signal(rustix::process::Signal::INT);
     assert_eq!(show.ended(20), 130);
+}
+
+/// The server on aiortc, and what it says.
+struct Aiortc {
+    _process: Process,
+    said: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Aiortc {
+    fn start() -> Self {
+        // `script/setup --dev` puts it beside what cargo builds.
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        let script =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign_ingest/aiortc_whip.py");
+        let mut command = Command::new(target.join("aiortc/bin/python"));
+        command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = Process::start(&mut command);
+        let lines = BufReader::new(process.child.stdout.take().unwrap()).lines();
+        let said = Arc::<Mutex<Vec<Value>>>::default();
+        let ours = Arc::clone(&said);
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                ours.lock().unwrap().push(serde_json::from_str(&line).unwrap());
+            }
+        });
+        Self { _process: process, said }
+    }
+
+    /// The newest value it said by that name.
+    fn last(&self, name: &str) -> Option<Value> {
+        self.said.lock().unwrap().iter().rev().find_map(|said| said.get(name).cloned())
+    }
+}
+
+#[test]
+fn aiortc_takes_the_show() {
+    let server = Aiortc::start();
+    let port = until("the server listens", 30, || server.last("port").ok_or_else(String::new));
+    let place = Place::new();
+    let file = place.file("show.toml", &show_to(&format!("http://127.0.0.1:{port}/publish")));
+    let mut show = place.start(&["live", &file]);
+    show.event("output-live", 30);
+    until("a hundred decoded frames and their sound", 30, || {
+        let count = |name| server.last(name).and_then(|n| n.as_u64()).unwrap_or(0);
+        let got = (count("video"), count("audio"));
+        if got.0 >= 100 && got.1 >= 100 { Ok(()) } else { Err(format!("{got:?}; {}", show.told())) }
+    });
+    show.process.signal(rustix::process::Signal::INT);
+    assert_eq!(show.ended(20), 130);
+    until("the end is told", 10, || server.last("ended").ok_or_else(String::new));
+    assert_eq!(server.last("wrong"), None);
 }

@@ -16,8 +16,8 @@ use std::{fmt::Write as _, time::Duration};
 use fake::{Act, Server};
 use hawker::{
     base::Secret,
-    link::whip::{Conversation, Link, LinkOptions, WhipEvent, open},
-    whip::{Kind, Role},
+    link::whip::{Conversation, Link, LinkOptions, WhipEvent, begin, open},
+    whip::{IceKind, Kind, Role, Session},
 };
 use tokio::time::{Instant, timeout};
 use url::Url;
@@ -169,7 +169,7 @@ async fn without_a_location_the_show_goes_on() {
 
 #[tokio::test]
 async fn a_failed_patch_ends_trickling_and_nothing_else() {
-    for status in ["405 No", "412 No", "422 No", "428 No", "500 No", "307 No"] {
+    for status in ["405 No", "412 No", "422 No", "428 No", "500 No", "501 No", "307 No"] {
         let server = Server::start(vec![
             ("POST", created("location: /s/1|")),
             ("PATCH", say(status, "location: /elsewhere|", "")),
@@ -224,7 +224,11 @@ async fn a_token_never_reaches_another_host() {
     let Some(WhipEvent::Failed { sentence, kind, .. }) = next(&mut talk).await else {
         panic!("followed");
     };
-    assert!(sentence.contains("another party's host") && sentence.contains("'url'"), "{sentence}");
+    assert!(
+        sentence.contains("another party's host")
+            && sentence.contains("token-may-go-to = [\"localhost\"]"),
+        "{sentence}"
+    );
     assert_eq!(kind, Kind::Lasting);
     assert_eq!(next(&mut talk).await, None);
     assert!(stranger.seen().is_empty());
@@ -232,6 +236,170 @@ async fn a_token_never_reaches_another_host() {
     // Without a token there is nothing to leak.
     let mut talk = open(&link(), server.url("/a"), None, OFFER.into(), Role::Whip);
     up(&mut talk).await;
+
+    // Where the operator says so, it goes on.
+    let session = Session::new(Role::Whip, server.url("/a"), Some(Secret::new(TOKEN)));
+    let session = session.trusting(vec!["localhost".into()]);
+    let mut talk = begin(&link(), session, OFFER.into());
+    up(&mut talk).await;
+    let bearer = format!("Bearer {TOKEN}");
+    assert_eq!(stranger.saw_nth("POST", 1).await.header("authorization"), Some(bearer.as_str()));
+}
+
+/// Whatever becomes of the PATCH, the session stays.
+#[tokio::test]
+async fn a_patch_may_end_in_any_way() {
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nffff\r\n";
+    let endless = "HTTP/1.1 204 No\r\nx: ";
+    for act in [
+        Act::Hang(String::new()),
+        Act::Hang("HTTP/1.1 2".into()),
+        Act::Hang("HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\na=mid".into()),
+        Act::Slow("HTTP/1.1 2".into(), Duration::from_mins(1), String::new()),
+        Act::Drip(chunked.into()),
+        Act::Flood(chunked.into()),
+        Act::Flood(endless.into()),
+        Act::Never,
+    ] {
+        let server = Server::start(vec![
+            ("POST", created("location: /s/1|")),
+            ("PATCH", act.clone()),
+            ("DELETE", say("200 OK", "", "")),
+        ])
+        .await;
+        let mut talk = publish(&link(), server.url("/whip"));
+        talk.candidates.send((0, CANDIDATE.into())).await.unwrap();
+        up(&mut talk).await;
+        server.saw("PATCH").await;
+        ended(&mut talk).await;
+        assert_eq!(server.saw("DELETE").await.path, "/s/1", "{act:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_etag_is_used_once() {
+    let server = Server::start(vec![
+        ("POST", created("location: /s/1|etag: \"e1\"|")),
+        ("PATCH", say("412 Precondition Failed", "etag: W/\"e2\"|", "")),
+        ("PATCH", say("204 No Content", "", "")),
+    ])
+    .await;
+    let mut talk = publish(&link(), server.url("/whip"));
+    talk.candidates.send((0, CANDIDATE.into())).await.unwrap();
+    up(&mut talk).await;
+    let again = server.saw_nth("PATCH", 1).await;
+    assert_eq!(again.header("if-match"), Some("W/\"e2\""));
+    assert!(again.body.contains(CANDIDATE), "{}", again.body);
+}
+
+#[tokio::test]
+async fn an_end_that_is_not_confirmed_is_repeated_in_the_background() {
+    let server = Server::start(vec![
+        ("POST", created("location: /s/1|")),
+        ("DELETE", Act::Hang(String::new())),
+        ("DELETE", say("503 Busy", "", "")),
+        ("DELETE", say("204 No Content", "", "")),
+    ])
+    .await;
+    let mut talk = publish(&link(), server.url("/whip"));
+    up(&mut talk).await;
+    let began = Instant::now();
+    ended(&mut talk).await;
+    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
+    server.saw_nth("DELETE", 2).await;
+    assert!(began.elapsed() > Duration::from_millis(2_900), "{:?}", began.elapsed());
+    let paths = server.seen().into_iter().filter(|s| s.method == "DELETE").map(|s| s.path);
+    assert_eq!(paths.collect::<Vec<_>>(), ["/s/1"; 3]);
+}
+
+#[tokio::test]
+async fn an_old_end_does_not_end_its_successor() {
+    // The server gives every session of the stream the same address.
+    let server = Server::start(vec![
+        ("POST", created("location: /s/1|")),
+        ("DELETE", say("200 OK", "", "")),
+    ])
+    .await;
+    let link = link();
+    let mut old = publish(&link, server.url("/whip"));
+    up(&mut old).await;
+    let mut new = publish(&link, server.url("/whip"));
+    up(&mut new).await;
+    ended(&mut old).await;
+    assert!(server.seen().iter().all(|s| s.method != "DELETE"), "{:?}", server.seen());
+    ended(&mut new).await;
+    server.saw("DELETE").await;
+}
+
+#[tokio::test]
+async fn busy_then_free() {
+    for busy in [say("409 Conflict", "", ""), say("403 No", "", "Endpoint ID already in use")] {
+        let server = Server::start(vec![
+            ("POST", busy.clone()),
+            ("POST", busy),
+            ("POST", created("location: /s/1|")),
+        ])
+        .await;
+        let link = link();
+        for _ in 0..2 {
+            let line = read(&mut publish(&link, server.url("/whip"))).await;
+            assert!(line.starts_with("Passing: ") && line.contains("busy"), "{line}");
+        }
+        up(&mut publish(&link, server.url("/whip"))).await;
+    }
+}
+
+#[tokio::test]
+async fn what_link_headers_name_is_told() {
+    let headers = "link: <stun:s1>; rel=\"ice-server\", <https://h/x>; rel=\"urn:x:y\"|\
+        Link: <turn:t1?transport=tcp>; rel=ice-server; username=\"a,b\"; credential=\"p\\\"q\"; \
+        credential-type=password, <turns:t2:443>; rel=ice-server; username=u; credential=c|\
+        link: garbage, <, ;;;, <turn:t3>; rel=ice-server|location: /s/1|";
+    let server = Server::start(vec![
+        ("OPTIONS", say("204 No Content", headers, "")),
+        ("POST", created(headers)),
+    ])
+    .await;
+    let link = link();
+    let mut talk = publish(&link, server.url("/whip"));
+    let Some(WhipEvent::IceServers(servers)) = next(&mut talk).await else { panic!("none") };
+    up(&mut talk).await;
+    let kinds: Vec<_> = servers.iter().map(|s| (s.kind, s.host.as_str(), s.port)).collect();
+    assert_eq!(
+        kinds,
+        [
+            (IceKind::Stun, "s1", 3478),
+            (IceKind::TurnTcp, "t1", 3478),
+            (IceKind::TurnTls, "t2", 443)
+        ]
+    );
+    assert_eq!(servers[1].user.as_deref(), Some("a,b"));
+    assert_eq!(servers[1].credential.as_ref().map(Secret::expose), Some("p\"q"));
+
+    // Asked before the offer, with the token.
+    let asked = link.ice_servers(server.url("/whip"), Some(Secret::new(TOKEN))).await;
+    assert_eq!(asked, servers);
+    let bearer = format!("Bearer {TOKEN}");
+    assert_eq!(server.saw("OPTIONS").await.header("authorization"), Some(bearer.as_str()));
+    // A server that does not know the question has none.
+    let server = Server::start(vec![("OPTIONS", say("405 No", headers, ""))]).await;
+    assert!(link.ice_servers(server.url("/whip"), None).await.is_empty());
+}
+
+#[tokio::test]
+async fn without_trickle_the_offer_carries_its_candidates() {
+    let server = Server::start(vec![("POST", created("location: /s/1|"))]).await;
+    let session = Session::new(Role::Whip, server.url("/whip"), None).without_trickle();
+    let mut talk = begin(&link(), session, OFFER.into());
+    talk.candidates.send((0, CANDIDATE.into())).await.unwrap();
+    talk.candidates.send((0, String::new())).await.unwrap();
+    up(&mut talk).await;
+    let post = server.saw("POST").await;
+    assert!(post.body.contains(CANDIDATE) && post.body.contains("a=end-of-candidates"));
+    talk.candidates.send((0, CANDIDATE.replace("5000", "5001"))).await.unwrap();
+    // Time enough for a PATCH, if it were to come.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(server.seen().len(), 1);
 }
 
 #[tokio::test]
@@ -307,12 +475,14 @@ async fn what_the_operator_reads() {
         ("301", say("301 Moved", "location: /b|", "")),
         ("303", say("303 See Other", "location: /b|", "")),
         ("307 in a circle", redirect("/whip")),
+        ("307 without end", redirect("/hop/{n}")),
         ("307 to nowhere", say("307 Temporary Redirect", "", "")),
         ("307 to another host", redirect("https://evil.example/x")),
         ("400", say("400 Bad Request", "", "")),
         ("401", say("401 Unauthorized", "", "")),
         ("401, repeats the token", say("401 No", "content-type: text/plain|", "bad t0ken-s3cr3t.")),
         ("403", say("403 Forbidden", "", "")),
+        ("403, busy", say("403 Forbidden", "", "Endpoint ID already in use")),
         ("404, HTML", say("404 Not Found", "content-type: text/html|", "<html>nginx</html>")),
         ("405", say("405 Method Not Allowed", "", "")),
         ("406", say("406 Not Acceptable", "content-type: text/plain|", "no H264")),

@@ -34,10 +34,28 @@ pub(crate) fn show(path: Option<&Path>) -> Result<ShowSpec, Failure> {
     }
 }
 
+/// What the servers of a show's ingests would refuse.
+pub(crate) fn preflight(show: &ShowSpec) -> Result<Vec<config::Preflight>, Failure> {
+    config::preflight(show, &dirs()?).map_err(|e| Failure::usage(e.to_string()))
+}
+
+/// The server profiles there are.
+pub(crate) fn ingests() -> Result<Vec<config::Server>, Failure> {
+    let dirs = dirs()?;
+    let load = |preset: config::Preset| config::load_ingest(&preset.name, &dirs);
+    let all: Result<Vec<_>, _> = config::ingests(&dirs).into_iter().map(load).collect();
+    all.map_err(|e| Failure::usage(e.to_string()))
+}
+
 /// A show file that is about to go on air: its secrets are there too.
 pub(crate) fn show_with_secrets(path: Option<&Path>, mode: Mode) -> Result<ShowSpec, Failure> {
     let spec = show(path)?;
     if mode == Mode::Live {
+        for ingest in preflight(&spec)? {
+            for objection in ingest.objections {
+                tell(&format!("hawker: output '{}': {objection}", ingest.output));
+            }
+        }
         for output in &spec.outputs {
             for (what, reference) in output.target.secrets() {
                 config::read_secret(reference)

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use super::{Failure, load, out};
 use crate::{
-    config,
+    config::{self, Bearer, Server},
     show::{Risk, registry::ROWS},
 };
 
@@ -26,6 +26,8 @@ enum Thing {
     Config,
     /// The keys of the console
     Keys,
+    /// The WHIP servers that hawker knows, how it knows them, and their limits
+    Ingests,
     /// Every command, its arguments and its risk
     Commands,
 }
@@ -36,6 +38,7 @@ pub(crate) fn print(args: &Print) -> Result<u8, Failure> {
         Thing::ReportSchema => format!("{:#}", config::report_schema()),
         Thing::Config => config::print_config(&load::settings()?),
         Thing::Keys => keys(),
+        Thing::Ingests => ingests(&load::ingests()?),
         Thing::Commands => commands(),
     };
     out(&text);
@@ -52,6 +55,47 @@ fn keys() -> String {
         }
     }
     text
+}
+
+fn ingests(servers: &[Server]) -> String {
+    let mut text = String::new();
+    for server in servers {
+        let known: Vec<String> = server
+            .hosts
+            .iter()
+            .map(|host| format!("*.{host}"))
+            .chain(server.paths.iter().map(|path| format!("https://…{path}")))
+            .collect();
+        let known = if known.is_empty() { "by name only".into() } else { known.join(", ") };
+        let _ = writeln!(text, "{:<18}{}\n    known by: {known}", server.name, server.title);
+        let limits = limits(server);
+        if !limits.is_empty() {
+            let _ = writeln!(text, "    {}", limits.join("; "));
+        }
+        for note in &server.notes {
+            let _ = writeln!(text, "    {note}");
+        }
+    }
+    text
+}
+
+/// What a server profile limits, in words.
+fn limits(server: &Server) -> Vec<String> {
+    let mut all = Vec::new();
+    all.extend(match server.bearer {
+        Bearer::Required => Some("asks for a token".to_owned()),
+        Bearer::Never => Some("takes no token".to_owned()),
+        Bearer::Optional => None,
+    });
+    all.extend(server.max_size.map(|(w, h)| format!("{w}x{h} at most")));
+    all.extend(server.h264_level.map(|level| format!("H.264 up to level {}", level.name)));
+    all.extend(server.min_fps.map(|fps| format!("{fps} frames per second at least")));
+    all.extend(server.max_fps.map(|fps| format!("{fps} at most")));
+    all.extend(server.max_kbps.map(|max| format!("{} kbit/s at most", max.0)));
+    all.extend(server.keyframe_ms.map(|ms| format!("a key frame every {ms} ms")));
+    all.extend(server.needs_video.then(|| "no sound alone".to_owned()));
+    all.extend((!server.quirks.trickle).then(|| "no trickle".to_owned()));
+    all
 }
 
 fn commands() -> String {
@@ -77,6 +121,16 @@ fn commands() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_is_printed_with_how_it_is_known_and_its_limits() {
+        let dirs = config::Dirs::below(std::path::Path::new("/dev/null"));
+        let load = |name| config::load_ingest(name, &dirs).unwrap();
+        let text = ingests(&[load("ivs"), load("srs"), load("live777")]);
+        for part in ["*.whip.live-video.net", "8500 kbit/s", "no trickle", "by name only"] {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
+    }
 
     #[test]
     fn every_command_is_printed() {

@@ -1,5 +1,7 @@
-//! Profiles and layouts by name: those embedded in the program, each replaced by a file of the same name
+//! Profiles, layouts and server profiles by name: those embedded in the program, each replaced by a file of the same name
 //! in the user's configuration folder. It does not know shows.
+
+mod ingest;
 
 use std::{
     fs,
@@ -18,6 +20,8 @@ use crate::{
     scene::{Layout, Slot},
     show::{Profile, Rung, VideoCodec},
 };
+
+pub use ingest::{Bearer, H264Level, Server, ingests, load_ingest, server_of};
 
 /// Where the text of a preset comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

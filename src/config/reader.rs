@@ -89,6 +89,12 @@ impl<'t> Fields<'t> {
         Self { table, span, place: place.to_owned() }
     }
 
+    /// The same table under another name: `[output.ice]` for what is `[ice]` inside an output.
+    pub(super) fn named(mut self, place: &str) -> Self {
+        place.clone_into(&mut self.place);
+        self
+    }
+
     /// Where the table begins.
     pub(super) fn span(&self) -> &Range<usize> {
         &self.span

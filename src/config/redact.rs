@@ -14,6 +14,7 @@ pub(super) fn is_telling(key: &str) -> bool {
     let plain = key.trim();
     plain != "key"
         && plain != "keyframe-ms"
+        && plain != "token-may-go-to"
         && (TELLING.iter().any(|word| plain.contains(word))
             || (plain.len() <= 8 && strsim::damerau_levenshtein(plain, "token") <= 2))
 }

@@ -4,7 +4,10 @@
 use schemars::{JsonSchema, schema_for};
 use serde::Deserialize;
 
-use crate::{show::VideoCodec, show::spec::TestPattern, stats::Report};
+use crate::{
+    show::{Pick, VideoCodec, spec::TestPattern},
+    stats::Report,
+};
 
 /// The JSON Schema of a show file.
 pub fn show_schema() -> serde_json::Value {
@@ -226,4 +229,71 @@ pub struct OutputForm {
     /// Where the bearer token is kept: `env:NAME` or `file:PATH`. Never the token itself.
     #[schemars(regex(pattern = r"^(env:[A-Za-z_][A-Za-z0-9_]*$|file:.)"))]
     pub token: Option<String>,
+    /// What kind of server the ingest is, one of `hawker print ingests`; found by its address without it.
+    pub server: Option<String>,
+    /// Ingests that stand by: the next one takes over when one is off the air for longer than the allowance.
+    #[schemars(length(max = 8))]
+    pub standby: Option<Vec<StandbyForm>>,
+    /// In which order ingests are tried: as they are written (the default), or the nearest good one first.
+    pub pick: Option<Pick>,
+    /// How long an ingest may be off the air before the next one takes its place, in milliseconds; 3000 without it.
+    #[schemars(range(min = 0, max = 60_000))]
+    pub allowance_ms: Option<u32>,
+    /// Whether to go back to the first ingest once it takes sessions again.
+    pub return_to_first: Option<bool>,
+    /// Hosts that a redirect may carry the token to, beyond the ingest's own registrable domain.
+    pub token_may_go_to: Option<Vec<String>>,
+    /// A PEM file of authorities to trust besides the machine's own, from the folder of the show file.
+    pub ca: Option<String>,
+    /// How a path for media is found.
+    pub ice: Option<IceForm>,
+}
+
+/// An ingest that stands by: its address, or a table that says more.
+#[derive(Debug, JsonSchema, Deserialize)]
+#[serde(untagged)]
+pub enum StandbyForm {
+    /// Its address; no token is sent there.
+    Address(String),
+    /// Its address, and what it asks for.
+    Table(StandbyTable),
+}
+
+/// An ingest that stands by.
+#[derive(Debug, JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct StandbyTable {
+    /// Its address.
+    #[schemars(regex(pattern = r"^https?://"))]
+    pub to: String,
+    /// Where its bearer token is kept: `env:NAME` or `file:PATH`.
+    #[schemars(regex(pattern = r"^(env:[A-Za-z_][A-Za-z0-9_]*$|file:.)"))]
+    pub token: Option<String>,
+    /// What kind of server it is, one of `hawker print ingests`.
+    pub server: Option<String>,
+}
+
+/// How a path for media is found.
+#[derive(Debug, JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct IceForm {
+    /// Media go by a relay, or not at all.
+    pub relay_only: Option<bool>,
+    /// STUN and TURN servers of your own. With any, those that the ingest names are not used.
+    #[schemars(length(max = 16))]
+    pub servers: Option<Vec<IceServerForm>>,
+}
+
+/// A STUN or TURN server.
+#[derive(Debug, JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct IceServerForm {
+    /// `stun:host:port`, `turn:host:port`, with `?transport=tcp` for TCP, or `turns:host:port` for TLS.
+    #[schemars(regex(pattern = r"^(stun|turns?):"))]
+    pub url: String,
+    /// The user, for TURN.
+    pub user: Option<String>,
+    /// Where the password is kept, for TURN: `env:NAME` or `file:PATH`.
+    #[schemars(regex(pattern = r"^(env:[A-Za-z_][A-Za-z0-9_]*$|file:.)"))]
+    pub credential: Option<String>,
 }

@@ -23,11 +23,12 @@ const MAX_SHOW: u64 = 256 * 1024;
 const BUILTIN: &str = include_str!("../../presets/shows/builtin.toml");
 
 /// Show files to copy from: name and text.
-pub const EXAMPLES: [(&str, &str); 4] = [
+pub const EXAMPLES: [(&str, &str); 5] = [
     ("builtin", BUILTIN),
     ("table", include_str!("../../presets/shows/table.toml")),
     ("pk", include_str!("../../presets/shows/pk.toml")),
     ("screen", include_str!("../../presets/shows/screen.toml")),
+    ("standby", include_str!("../../presets/shows/standby.toml")),
 ];
 
 /// The keys of each table of a show file, beside those of an input's kind.
@@ -96,7 +97,7 @@ fn read_show(
     let profile = read_profile(fields, dirs, findings);
     let (inputs, known) = input::read_all(fields, base_dir, findings);
     let scenes = scene::read_all(fields, &known, dirs, findings);
-    let outputs = output::read_all(fields, base_dir, findings);
+    let outputs = output::read_all(fields, base_dir, dirs, findings);
     Some(ShowSpec { title: title?, profile: profile?, inputs, scenes, outputs })
 }
 
@@ -130,8 +131,9 @@ fn pointed<T>(
 ) -> Option<T> {
     loaded
         .map_err(|problems| {
-            let unknown =
-                problems.iter().find(|p| matches!(p.origin.as_str(), "profile" | "layout"));
+            let unknown = problems
+                .iter()
+                .find(|p| matches!(p.origin.as_str(), "profile" | "layout" | "ingest"));
             match unknown.cloned() {
                 Some(problem) => findings.add(span, problem.what, problem.todo),
                 None => findings.add_others(span, problems),

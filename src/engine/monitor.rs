@@ -126,7 +126,7 @@ async fn session(
         };
         match news {
             Ok(Some(WhipEvent::Answer(sdp))) => break sdp,
-            Ok(Some(WhipEvent::Established)) => {}
+            Ok(Some(WhipEvent::IceServers(_) | WhipEvent::Established)) => {}
             Ok(Some(WhipEvent::Failed { sentence, .. })) => return Err(sentence),
             Ok(Some(WhipEvent::Stopped) | None) => return Err("the session ended".into()),
             Err(_) => return Err("the stage did not answer".into()),

@@ -14,17 +14,20 @@ use tokio::{
 };
 use url::Url;
 
+use super::paths::{Paths, Ways};
 use crate::{
     base::{OutputId, Ring, Secret},
-    link::whip::{Conversation, Link, WhipEvent, open},
-    media::{Publisher, SessionEvent, Studio},
+    link::whip::{Conversation, Link, WhipEvent, begin},
+    media::{Publisher, Route, SessionEvent, Studio},
     show::{Fact, FailureKind},
     stats::OutputFigures,
-    whip::{Kind, Role},
+    whip::{IceServer, Kind, Quirks, Role, Session},
 };
 
 /// From the answer until ICE and DTLS are done.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+/// Without a path for so long after the answer, a session by the relays it named takes this one's place.
+const RELAY_AFTER: Duration = Duration::from_secs(2);
 /// Making an offer and taking an answer is work of milliseconds.
 const SDP_DEADLINE: Duration = Duration::from_secs(5);
 /// Feedback that stays out this long, or three times its usual interval, is silence.
@@ -42,10 +45,24 @@ pub struct Destination {
     pub url: Url,
     /// The bearer token.
     pub token: Option<Secret>,
+    /// Hosts that a redirect may carry the token to, beyond the endpoint's own family.
+    pub trusted: Vec<String>,
+    /// How the server differs from what is usual.
+    pub quirks: Quirks,
+    /// How a path for media is found.
+    pub paths: Paths,
     /// Its place among the show's outputs: the first that is open drives the encoder.
     pub order: u32,
     /// The session's number.
     pub session: u32,
+}
+
+impl Destination {
+    fn session(&self) -> Session {
+        let session = Session::new(Role::Whip, self.url.clone(), self.token.clone());
+        let session = session.trusting(self.trusted.clone());
+        if self.quirks.trickle { session } else { session.without_trickle() }
+    }
 }
 
 /// Figures over the whole life of an output, across sessions.
@@ -172,16 +189,63 @@ impl Broke {
     }
 }
 
+/// How a session ended that did not break.
+enum End {
+    /// It was stopped.
+    Stopped,
+    /// It found no path, and shall be opened anew with these servers.
+    Anew(Vec<IceServer>),
+}
+
 impl Run {
     async fn run(self) {
         let began = Instant::now();
-        let studio = Arc::clone(&self.studio);
-        let (only_address, order) = (only_address(&self.to.url), self.to.order);
-        let made = tokio::task::spawn_blocking(move || studio.publisher(only_address, order)).await;
+        let mut servers = self.to.paths.known(&self.to.url);
+        if self.to.quirks.options_first && self.to.paths.own.is_empty() {
+            let (url, token) = (self.to.url.clone(), self.to.token.clone());
+            let mut stopped = self.stopped.clone();
+            let named = tokio::select! {
+                named = self.link.ice_servers(url, token) => named,
+                () = asked(&mut stopped) => return,
+            };
+            if !named.is_empty() {
+                servers = named;
+            }
+        }
+        if let Some(named) = self.session(&servers, true, began).await {
+            self.session(&named, false, began).await;
+        }
+    }
+
+    /// One session from offer to end. The first may end with the servers for another one that may find a path.
+    async fn session(
+        &self,
+        servers: &[IceServer],
+        first: bool,
+        began: Instant,
+    ) -> Option<Vec<IceServer>> {
+        let (usable, doors) = match self.to.paths.open(servers).await {
+            Ok(opened) => opened,
+            Err(e) => {
+                self.failed(Broke::new(e.to_string(), FailureKind::Lasting)).await;
+                return None;
+            }
+        };
+        let route = Route {
+            only_address: only_address(&self.to.url),
+            servers: usable,
+            relay_only: self.to.paths.relay_only,
+        };
+        let (studio, order) = (Arc::clone(&self.studio), self.to.order);
+        let made = tokio::task::spawn_blocking(move || studio.publisher(&route, order)).await;
+        let made = made.map_err(|e| Broke::passing(e.to_string()));
+        let made = made.and_then(|m| m.map_err(|e| Broke::new(e.to_string(), e.kind())));
         let (publisher, mut events) = match made {
-            Ok(Ok(made)) => made,
-            Ok(Err(e)) => return self.failed(Broke::new(e.to_string(), e.kind())).await,
-            Err(e) => return self.failed(Broke::passing(e.to_string())).await,
+            Ok(made) => made,
+            Err(broke) => {
+                self.failed(broke).await;
+                return None;
+            }
         };
         let offer = match timeout(SDP_DEADLINE, publisher.offer()).await {
             Ok(Ok(offer)) => Ok(offer),
@@ -192,19 +256,25 @@ impl Run {
             Ok(offer) => offer,
             Err(broke) => {
                 self.failed(broke).await;
-                return retire(publisher).await;
+                retire(publisher).await;
+                return None;
             }
         };
-        let mut talk =
-            open(&self.link, self.to.url.clone(), self.to.token.clone(), offer, Role::Whip);
-        let end = self.live(&publisher, &mut events, &mut talk, began).await;
+        let mut talk = begin(&self.link, self.to.session(), offer);
+        let ways = Ways { servers, doors: &doors, first };
+        let end = self.live(&publisher, &mut events, &mut talk, ways, began).await;
         tally(&self.tally).end_session(publisher.dropped());
         // The ingest is told at once, so that nobody watches a picture that stands still; what is to come
         // next does not wait for its answer.
         talk.stop();
-        if let Err(broke) = end {
-            self.failed(broke).await;
-        }
+        let anew = match end {
+            Ok(End::Stopped) => None,
+            Ok(End::Anew(named)) => Some(named),
+            Err(broke) => {
+                self.failed(broke).await;
+                None
+            }
+        };
         let told = timeout(STOP_DEADLINE, async {
             while let Some(event) = talk.events.recv().await {
                 if matches!(event, WhipEvent::Stopped | WhipEvent::Failed { .. }) {
@@ -213,6 +283,7 @@ impl Run {
             }
         });
         let _ = tokio::join!(told, retire(publisher));
+        anew.filter(|_| !*self.stopped.borrow())
     }
 
     async fn failed(&self, broke: Broke) {
@@ -237,8 +308,12 @@ impl Run {
         publisher: &Publisher,
         events: &mut mpsc::Receiver<SessionEvent>,
         talk: &mut Conversation,
+        ways: Ways<'_>,
         began: Instant,
-    ) -> Result<(), Broke> {
+    ) -> Result<End, Broke> {
+        let paths = &self.to.paths;
+        let helps = |named: &[IceServer]| ways.first && paths.helps(ways.servers, named);
+        let mut named: Vec<IceServer> = Vec::new();
         let mut answered: Option<Instant> = None;
         let mut connected = false;
         let mut silence = Silence::default();
@@ -249,7 +324,7 @@ impl Run {
         loop {
             tokio::select! {
                 biased;
-                () = asked(&mut stopped) => return Ok(()),
+                () = asked(&mut stopped) => return Ok(End::Stopped),
                 event = events.recv() => match event {
                     Some(SessionEvent::Candidate(line, candidate)) => {
                         // A full channel means an ingest that is not answering; its own deadline runs.
@@ -273,6 +348,9 @@ impl Run {
                         let (output, session) = (self.to.id.clone(), self.to.session);
                         let _ = self.facts.send(Fact::OutputPicture { output, session, on }).await;
                     }
+                    Some(SessionEvent::Failed(_)) if !connected && helps(&named) => {
+                        return Ok(End::Anew(named));
+                    }
                     Some(SessionEvent::Failed(reason)) => {
                         return Err(Broke::passing(reason));
                     }
@@ -292,6 +370,10 @@ impl Run {
                         }
                         answered = Some(Instant::now());
                     }
+                    Some(WhipEvent::IceServers(servers)) => {
+                        paths.remembered.keep(&self.to.url, &servers);
+                        named = servers;
+                    }
                     Some(WhipEvent::Established) => {}
                     Some(WhipEvent::Failed { sentence, kind, retry_after }) => {
                         let kind = match kind {
@@ -306,6 +388,20 @@ impl Run {
                     }
                 },
                 _ = tick.tick() => {
+                    let hopeless = answered.is_some() && paths.hopeless(ways.servers);
+                    let long = !connected && answered.is_some_and(|at| at.elapsed() > RELAY_AFTER);
+                    if (hopeless || long) && helps(&named) {
+                        return Ok(End::Anew(named));
+                    }
+                    if hopeless {
+                        let reason = "media may go by a relay only (relay-only), and neither this output \
+                                      nor the ingest names one: write servers in [output.ice], or take \
+                                      relay-only out";
+                        return Err(Broke::new(reason.into(), FailureKind::Lasting));
+                    }
+                    if !connected && paths.relay_only && let Some(trouble) = ways.all_closed() {
+                        return Err(Broke::passing(trouble));
+                    }
                     if !connected && answered.is_some_and(|at| at.elapsed() > CONNECT_DEADLINE) {
                         let reason = format!(
                             "the ingest answered, but no media path was found within {} s: a firewall \

@@ -21,18 +21,20 @@ use url::Url;
 
 use super::{
     adapters::{Adapters, Factory, Making, StartError},
+    destination::Destinations,
     handle::Look,
     monitor::Monitor,
     output::{Destination, Output, SharedTally, tally},
+    paths::Paths,
 };
 use crate::{
     base::{InputId, OutputId, Secret},
-    config,
-    link::whip::{Link, LinkOptions},
+    link::whip::Link,
     media::{self, Studio},
     show::{Effect, Fact, FailureKind, InputSpec, OutputSpec, ShowSpec, Target},
     stage::{self, Stage, StageError, StageOptions},
     stats::{Meters, Picture, Report, report::OutputReport},
+    whip::Quirks,
 };
 
 /// How the adapters are set up.
@@ -71,7 +73,7 @@ struct Published {
 
 struct StudioAdapters {
     studio: Arc<Studio>,
-    link: Link,
+    destinations: Destinations,
     stage: Option<Stage>,
     stage_token: Option<Secret>,
     monitor: Option<Monitor>,
@@ -104,14 +106,14 @@ impl StudioAdapters {
         .map_err(broken)?
         .map_err(broken)?;
         let studio = Arc::new(studio);
-        let link = tokio::task::spawn_blocking(|| Link::new(&LinkOptions::default()))
+        let destinations = tokio::task::spawn_blocking(Destinations::new)
             .await
             .map_err(broken)?
             .map_err(broken)?;
         let inputs = start_inputs(&studio)?;
         Ok(Self {
             studio,
-            link,
+            destinations,
             stage,
             stage_token: options.token,
             monitor: None,
@@ -131,18 +133,28 @@ impl StudioAdapters {
         });
     }
 
-    fn destination(&self, spec: &OutputSpec, way: usize) -> Result<(Url, Option<Secret>), String> {
+    fn destination(
+        &mut self,
+        spec: &OutputSpec,
+        way: usize,
+        (order, session): (u32, u32),
+    ) -> Result<(Link, Destination), String> {
         match &spec.target {
             Target::Stage => {
                 let stage = self.stage.as_ref().ok_or("the stage is not running")?;
-                let url = Url::parse(&stage.whip_url()).map_err(|e| e.to_string())?;
-                Ok((url, self.stage_token.clone()))
+                let to = Destination {
+                    id: spec.id.clone(),
+                    url: Url::parse(&stage.whip_url()).map_err(|e| e.to_string())?,
+                    token: self.stage_token.clone(),
+                    trusted: Vec::new(),
+                    quirks: Quirks::default(),
+                    paths: Paths::default(),
+                    order,
+                    session,
+                };
+                Ok((self.destinations.link().clone(), to))
             }
-            Target::Whip(whip) => {
-                let ingest = whip.ingests.get(way).ok_or("there is no such ingest")?;
-                let secret = ingest.token.as_ref().map(config::read_secret).transpose();
-                Ok((ingest.url.clone(), secret.map_err(|e| e.to_string())?))
-            }
+            Target::Whip(whip) => self.destinations.of(&spec.id, whip, way, (order, session)),
             Target::Rtmp(_) | Target::Srt(_) | Target::Record(_) => {
                 Err("this kind of output is not there yet".to_owned())
             }
@@ -160,11 +172,9 @@ impl StudioAdapters {
         published.to = spec.target.shown(way);
         published.sessions.retain(|_, output| !output.is_over());
         let (order, shared) = (published.order, Arc::clone(&published.tally));
-        match self.destination(spec, way) {
-            Ok((url, token)) => {
-                let to = Destination { id: spec.id.clone(), url, token, order, session };
-                let output =
-                    Output::start(&self.studio, &self.link, to, self.facts.clone(), shared);
+        match self.destination(spec, way, (order, session)) {
+            Ok((link, to)) => {
+                let output = Output::start(&self.studio, &link, to, self.facts.clone(), shared);
                 if let Some(published) = self.outputs.get_mut(&spec.id) {
                     published.sessions.insert(session, output);
                 }
@@ -208,7 +218,7 @@ impl StudioAdapters {
             match Url::parse(&stage.whep_url()) {
                 Ok(url) => {
                     let token = self.stage_token.clone();
-                    self.monitor = Some(Monitor::start(&self.link, url, token));
+                    self.monitor = Some(Monitor::start(self.destinations.link(), url, token));
                 }
                 Err(e) => tracing::error!("the stage's own address is of no use: {e}"),
             }

@@ -17,6 +17,8 @@ use crate::whip::{self, BodyEnd, Method, Request, Response, Transport};
 
 /// Longest body taken, in bytes.
 const MAX_BODY: usize = 64 * 1024;
+/// More `Link` headers than any ingest sends; the rest is dropped.
+const MAX_LINKS: usize = 16;
 /// How long a body is waited for that only explains a failure, or says nothing.
 const PROSE: Duration = Duration::from_secs(1);
 /// How long [`Http::warm`] may take.
@@ -39,8 +41,7 @@ impl Http {
     pub(super) fn new(options: &LinkOptions) -> Result<Self, LinkError> {
         let mut authorities = Vec::new();
         if let Some(path) = &options.ca {
-            let pem = std::fs::read(path)
-                .map_err(|why| LinkError::Unreadable { path: path.clone(), why })?;
+            let pem = super::authorities(path)?;
             authorities = Certificate::from_pem_bundle(&pem).unwrap_or_default();
             if authorities.is_empty() {
                 return Err(LinkError::NotPem(path.clone()));
@@ -96,6 +97,7 @@ impl Http {
     pub(super) async fn send(&self, request: Request) -> Result<Response, Transport> {
         let deadline = Instant::now() + Duration::from_millis(request.timeout_ms);
         let verb = match request.method {
+            Method::Options => Verb::OPTIONS,
             Method::Post => Verb::POST,
             Method::Patch => Verb::PATCH,
             Method::Delete => Verb::DELETE,
@@ -131,6 +133,9 @@ impl Http {
             date: text(header::DATE),
             ..Response::default()
         };
+        let links = reply.headers().get_all(header::LINK).iter().take(MAX_LINKS);
+        response.links =
+            links.map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned()).collect();
         let wanted = request.method == Method::Post && reply.status().is_success();
         let body_by = if wanted { deadline } else { deadline.min(Instant::now() + PROSE) };
         let (body, end) = read_body(&mut reply, body_by).await;

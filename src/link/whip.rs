@@ -1,7 +1,14 @@
 //! Drives WHIP and WHEP sessions over HTTP: one task each, which does what the machine in `crate::whip` says.
 //! It judges no reply and words no failure itself.
 
-use std::{future::Future, path::PathBuf, pin::Pin, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    path::PathBuf,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -12,7 +19,10 @@ use url::Url;
 use super::{LinkError, http::Http};
 use crate::{
     base::{Moment, Secret},
-    whip::{Failure, Input, Kind, Output, Response, Role, Session, Transport},
+    whip::{
+        Failure, IceServer, Input, Kind, Method, Output, Request, Response, Role, Session,
+        Transport, ice_servers,
+    },
 };
 
 /// Candidates that may wait to be taken.
@@ -39,6 +49,36 @@ impl Default for LinkOptions {
 #[derive(Debug, Clone)]
 pub struct Link {
     http: Http,
+    standing: Standing,
+}
+
+/// How many sessions stand at an address. Some servers give every session of a stream the same one: there, the
+/// end of an old session would be the end of its successor.
+#[derive(Debug, Clone, Default)]
+struct Standing(Arc<Mutex<BTreeMap<Url, u32>>>);
+
+impl Standing {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Url, u32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn join(&self, place: &Url) {
+        *self.lock().entry(place.clone()).or_default() += 1;
+    }
+
+    fn leave(&self, place: &Url) {
+        let mut all = self.lock();
+        if let Some(count) = all.get_mut(place) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(place);
+            }
+        }
+    }
+
+    fn holds(&self, place: &Url) -> bool {
+        self.lock().contains_key(place)
+    }
 }
 
 impl Link {
@@ -48,7 +88,7 @@ impl Link {
     /// # Errors
     /// See [`LinkError`].
     pub fn new(options: &LinkOptions) -> Result<Self, LinkError> {
-        Ok(Self { http: Http::new(options)? })
+        Ok(Self { http: Http::new(options)?, standing: Standing::default() })
     }
 
     /// Opens a connection ahead, so that the next session's POST starts on a warm one. Best effort,
@@ -56,11 +96,22 @@ impl Link {
     pub async fn warm(&self, url: &Url) {
         self.http.warm(url).await;
     }
+
+    /// The STUN and TURN servers that an endpoint names when it is asked (`OPTIONS`) before there is a session.
+    /// None when it is silent for 2 s, or does not know the question.
+    pub async fn ice_servers(&self, endpoint: Url, token: Option<Secret>) -> Vec<IceServer> {
+        match self.http.send(Request::options(endpoint, token)).await {
+            Ok(reply) if (200..300).contains(&reply.status) => ice_servers(&reply.links),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// News of a session. The last one is `Failed` or `Stopped`; then the channel closes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WhipEvent {
+    /// STUN and TURN servers that the other end names; comes before `Answer`, if at all.
+    IceServers(Vec<IceServer>),
     /// The other end's answer, checked.
     Answer(String),
     /// The session stands. Follows `Answer` at once.
@@ -74,7 +125,8 @@ pub enum WhipEvent {
         /// Not before this has passed, asks the other end.
         retry_after: Option<Duration>,
     },
-    /// The session was ended: DELETE was answered, or its deadline passed.
+    /// The session was ended: DELETE was answered, or its deadline passed. One that was not confirmed is repeated,
+    /// for half a minute at most; nobody waits for that.
     Stopped,
 }
 
@@ -106,18 +158,22 @@ pub fn open(
     offer: String,
     role: Role,
 ) -> Conversation {
+    begin(link, Session::new(role, endpoint, token), offer)
+}
+
+/// The same, for a session with settings of its own. Must be called within a tokio runtime.
+pub fn begin(link: &Link, session: Session, offer: String) -> Conversation {
     let (candidates, local) = mpsc::channel(CANDIDATES);
     let (news, events) = mpsc::channel(EVENTS);
     let (stop, stopped) = watch::channel(false);
-    let session = Session::new(role, endpoint, token);
-    tokio::spawn(converse(link.http.clone(), session, offer, local, news, stopped));
+    tokio::spawn(converse(link.clone(), session, offer, local, news, stopped));
     Conversation { candidates, events, stop }
 }
 
 type Flight = Pin<Box<dyn Future<Output = Input> + Send>>;
 
 async fn converse(
-    http: Http,
+    link: Link,
     mut session: Session,
     offer: String,
     mut local: mpsc::Receiver<(u32, String)>,
@@ -126,17 +182,38 @@ async fn converse(
 ) {
     let began = Instant::now();
     let now = || Moment::default() + began.elapsed();
+    let mut news = Some(news);
+    let mut place = Place { standing: link.standing.clone(), url: None };
     let mut flight: Option<Flight> = None;
     let (mut stopping, mut gathering) = (false, true);
     session.handle(now(), Input::Start { offer });
     loop {
         while let Some(output) = session.poll() {
-            if let Output::Send(request) = output {
+            match output {
+                Output::Send(request) if request.method == Method::Delete => {
+                    place.leave();
+                    flight = Some(if link.standing.holds(&request.url) {
+                        // A successor stands at this very address: there is nothing to end.
+                        Box::pin(async move { superseded(request.id) })
+                    } else {
+                        fly(link.http.clone(), request)
+                    });
+                }
                 // What was under way is of no more use: its connection is given up with it.
-                flight = Some(fly(http.clone(), request));
-            } else if let Some(event) = told(output) {
-                // The channel holds all a session can say; only a reader that is gone loses it.
-                let _ = news.try_send(event);
+                Output::Send(request) => flight = Some(fly(link.http.clone(), request)),
+                output => {
+                    if let Output::Established { session_url: Some(url) } = &output {
+                        place.join(url.clone());
+                    }
+                    let last = matches!(output, Output::Failed(_) | Output::Stopped { .. });
+                    if let (Some(news), Some(event)) = (&news, told(output)) {
+                        // The channel holds all a session can say; only a reader that is gone loses it.
+                        let _ = news.try_send(event);
+                    }
+                    if last {
+                        news = None;
+                    }
+                }
             }
         }
         if session.is_over() {
@@ -167,7 +244,37 @@ async fn converse(
     }
 }
 
-fn fly(http: Http, request: crate::whip::Request) -> Flight {
+/// Where this session stands, as long as it does.
+struct Place {
+    standing: Standing,
+    url: Option<Url>,
+}
+
+impl Place {
+    fn join(&mut self, url: Url) {
+        self.leave();
+        self.standing.join(&url);
+        self.url = Some(url);
+    }
+
+    fn leave(&mut self) {
+        if let Some(url) = self.url.take() {
+            self.standing.leave(&url);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+fn superseded(id: u32) -> Input {
+    Input::Response { id, response: Response { status: 410, ..Response::default() } }
+}
+
+fn fly(http: Http, request: Request) -> Flight {
     let id = request.id;
     Box::pin(async move {
         let reply: Result<Response, Transport> = http.send(request).await;
@@ -188,6 +295,7 @@ async fn landed(flight: &mut Option<Flight>) -> Input {
 fn told(output: Output) -> Option<WhipEvent> {
     match output {
         Output::Send(_) => None,
+        Output::IceServers(servers) => Some(WhipEvent::IceServers(servers)),
         Output::Answer(answer) => Some(WhipEvent::Answer(answer)),
         Output::Established { session_url } => {
             if session_url.is_none() {
@@ -203,9 +311,7 @@ fn told(output: Output) -> Option<WhipEvent> {
         }
         Output::Stopped { clean } => {
             if !clean {
-                tracing::warn!(
-                    "the ingest did not confirm the end: it may hold the stream's name for a while"
-                );
+                tracing::warn!("the ingest has not confirmed the end yet: hawker goes on asking");
             }
             Some(WhipEvent::Stopped)
         }

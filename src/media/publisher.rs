@@ -2,9 +2,10 @@
 //! webrtcbin, with congestion control and pacing. The signalling (WHIP) happens elsewhere; the offer, the
 //! answer and the candidates pass through here as text.
 
+mod route;
+
 use std::{
     collections::{BTreeMap, btree_map},
-    net::IpAddr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -29,6 +30,8 @@ use crate::{
     show::{Profile, VideoCodec},
     stats::OutputFigures,
 };
+
+pub use route::Route;
 
 /// The extension that numbers packets across streams, so that the receiver can report on each
 /// (draft-holmer-rmcat-transport-wide-cc-extensions).
@@ -185,8 +188,8 @@ pub struct Session<'a> {
     pub clock: &'a MediaClock,
     /// Where frames come from.
     pub fanout: &'a Arc<Fanout>,
-    /// Use this address of ours only: for an ingest on loopback, which ICE leaves out by itself.
-    pub only_address: Option<IpAddr>,
+    /// How it reaches its ingest.
+    pub route: &'a Route,
     /// Its place among the outputs of the show: the lowest that is open leads.
     pub order: u32,
     /// Who is open.
@@ -201,12 +204,13 @@ pub struct Session<'a> {
 impl Publisher {
     /// Builds a session and starts it. It sends nothing before its answer is set and it has connected.
     pub fn start(session: Session<'_>) -> Result<(Self, mpsc::Receiver<SessionEvent>), MediaError> {
-        let Session { profile, clock, fanout, only_address, order, leading, start, on_advice } =
-            session;
+        let Session { profile, clock, fanout, route, order, leading, start, on_advice } = session;
         let ssrcs = fresh_ssrcs();
         let pipeline = gst::Pipeline::with_name("output");
         let webrtc = element("webrtcbin")?;
         webrtc.set_property_from_str("bundle-policy", "max-bundle");
+        // Before the streams are made: what comes later is not asked.
+        route.use_servers(&webrtc)?;
         // Sender reports speak of capture, not of sending: what a frame waits in the pacer must not look
         // like a change of its time.
         if let Some(rtp) = webrtc.downcast_ref::<gst::Bin>().and_then(|b| b.by_name("rtpbin")) {
@@ -283,12 +287,7 @@ impl Publisher {
         };
         let congestion = Congestion::install(&webrtc, profile, start, clock, Box::new(obey))?;
         forward_key_requests(&video, fanout);
-        if let Some(address) = only_address {
-            let agent = webrtc.property::<gst::Object>("ice-agent");
-            if !agent.emit_by_name::<bool>("add-local-ip-address", &[&address.to_string()]) {
-                return Err(MediaError::lasting(format!("{address} cannot be sent from")));
-            }
-        }
+        route.keep_address(&webrtc)?;
         watch_session(&webrtc, &pipeline, &events);
         clock.adopt(&pipeline);
         fanout.join(Arc::clone(&consumer));

@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    net::IpAddr,
     sync::{Arc, Mutex, RwLock},
     time::Duration,
 };
@@ -18,7 +17,7 @@ use super::{
     glimpse::Glimpses,
     input::{Sink, Source},
     program::{Feeds, Parts, Program},
-    publisher::{Leading, Session, WarmCertificate},
+    publisher::{Leading, Route, Session, WarmCertificate},
     slate,
 };
 use crate::{
@@ -204,7 +203,7 @@ impl Studio {
     /// shared encoder by its congestion control.
     pub fn publisher(
         &self,
-        only_address: Option<IpAddr>,
+        route: &Route,
         order: u32,
     ) -> Result<(Publisher, mpsc::Receiver<SessionEvent>), MediaError> {
         let program = Arc::downgrade(&self.program);
@@ -215,7 +214,7 @@ impl Studio {
             profile: &self.profile,
             clock: &self.clock,
             fanout: &self.fanout,
-            only_address,
+            route,
             order,
             leading: &self.leading,
             start,

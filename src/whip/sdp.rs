@@ -281,6 +281,33 @@ pub fn check_answer(offer: &str, answer: &str) -> Result<(), SdpError> {
     Ok(())
 }
 
+/// The offer with these candidates at its bundle's m-line, for an endpoint that takes no PATCH.
+pub(super) fn with_candidates(offer: &str, candidates: &[String], done: bool) -> String {
+    let at = bundle_line(offer) as usize;
+    let mut out = String::with_capacity(offer.len() + 128 * candidates.len());
+    // The session's lines are before the first section.
+    let mut section = None;
+    let put = |out: &mut String, section: Option<usize>| {
+        if section == Some(at) {
+            for candidate in candidates {
+                push(out, &format!("a={candidate}"));
+            }
+            if done {
+                push(out, "a=end-of-candidates");
+            }
+        }
+    };
+    for line in offer.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
+        if line.starts_with("m=") {
+            put(&mut out, section);
+            section = Some(section.map_or(0, |n| n + 1));
+        }
+        push(&mut out, line);
+    }
+    put(&mut out, section);
+    out
+}
+
 /// The body of a trickle PATCH (RFC 8840, in the shape RFC 9725 shows): the bundle's m-line with its
 /// credentials and the candidates, each as `candidate:…`.
 pub(super) fn fragment(offer: &str, candidates: &[String], done: bool) -> Option<String> {
@@ -404,6 +431,21 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn candidates_go_into_the_offer_at_the_bundles_line() {
+        let held = ["candidate:1 1 UDP 1 127.0.0.1 5 typ host".to_owned()];
+        for (offer, before) in [
+            (OFFER.to_owned(), "m=audio"),
+            (OFFER.replace("BUNDLE video0 audio1", "BUNDLE audio1 video0"), ""),
+        ] {
+            let with = with_candidates(&offer, &held, true);
+            let want = format!("a={}\r\na=end-of-candidates\r\n{before}", held[0]);
+            assert!(with.contains(&want) && with.matches(&held[0]).count() == 1, "{with}");
+            assert_eq!(with.lines().count(), offer.lines().count() + 2);
+        }
+        assert!(!with_candidates(OFFER, &held, false).contains("end-of-candidates"));
+    }
+
+    #[test]
     fn the_bundles_line_is_the_one_its_group_names_first() {
         assert_eq!(bundle_line(OFFER), 0);
         assert_eq!(bundle_line(&OFFER.replace("BUNDLE video0 audio1", "BUNDLE audio1 video0")), 1);
@@ -442,6 +484,25 @@ pub(super) mod tests {
                 prop_assert!(!said.contains(char::is_control), "{said:?}");
             }
             let _ = (ice_credentials(&answer), candidates(&answer), bundle_line(&answer));
+        }
+
+        /// A fragment read from anything is candidates, one a line; one made of anything holds each of them.
+        #[test]
+        fn fragments_are_read_and_made(
+            text in "((a=candidate:|a=mid:|m=|a=ice-ufrag:|a=)?.{0,20}\r?\n){0,12}",
+            held in prop::collection::vec("candidate:[!-~]{1,8}( [!-~]{1,8}){0,6}", 0..5),
+            done: bool,
+        ) {
+            for candidate in candidates(&text) {
+                prop_assert!(candidate.starts_with("candidate:") && !candidate.contains('\n'));
+            }
+            let _ = (ice_credentials(&text), bundle_line(&text), media_lines(&text));
+            let whole = fragment(OFFER, &held, done).unwrap();
+            prop_assert_eq!(candidates(&whole), held.iter().map(String::as_str).collect::<Vec<_>>());
+            prop_assert_eq!(whole.contains("a=end-of-candidates"), done);
+            let with = with_candidates(OFFER, &held, done);
+            prop_assert_eq!(candidates(&with).len(), held.len());
+            prop_assert_eq!(media_lines(&with).len(), 2);
         }
     }
 }

@@ -88,6 +88,12 @@ fn retry_after(response: &Response) -> Option<Duration> {
     Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)).min(MAX_RETRY))
 }
 
+/// Whether the other end's own words say that the place is taken for now.
+fn busy(says: &str) -> bool {
+    let says = says.to_ascii_lowercase();
+    ["in use", "busy", "already", "occupied"].iter().any(|word| says.contains(word))
+}
+
 /// The POST was answered with something that is neither success nor a redirect to follow.
 pub(super) fn status(
     role: Role,
@@ -103,7 +109,7 @@ pub(super) fn status(
             Lasting,
             format!(
                 "{peer} at {at} answers with a redirect that may not be followed ({code}; only 307 \
-                 and 308 may){says}: set 'url' to its final address"
+                 and 308 may){says}: set 'to' to its final address"
             ),
         ),
         401 if token.is_some() => (
@@ -117,21 +123,29 @@ pub(super) fn status(
                  (env:NAME or file:PATH)"
             ),
         ),
+        // Janus says so, where others say 409.
+        403 if busy(&says) => (
+            Passing,
+            format!(
+                "{peer} at {at} is busy (403){says}: another stream is on under this name; end it, \
+                 or wait until it is let go"
+            ),
+        ),
         403 => (
             Lasting,
             format!(
-                "{peer} at {at} does not let this stream in (403){says}: check 'url' and that \
+                "{peer} at {at} does not let this stream in (403){says}: check 'to' and that \
                  'token' may be used there; some say this when another stream is on"
             ),
         ),
         404 | 410 => (
             Lasting,
-            format!("there is no {endpoint} at this path of {at} ({code}){says}: check 'url'"),
+            format!("there is no {endpoint} at this path of {at} ({code}){says}: check 'to'"),
         ),
         405 => (
             Lasting,
             format!(
-                "{at} takes no POST at this path (405){says}: check that 'url' is its {endpoint}"
+                "{at} takes no POST at this path (405){says}: check that 'to' is its {endpoint}"
             ),
         ),
         406 | 415 | 422 => (
@@ -160,7 +174,7 @@ pub(super) fn status(
         ),
         400..=499 => (
             Lasting,
-            format!("{peer} at {at} refused the request ({code}){says}: check 'url' and 'token'"),
+            format!("{peer} at {at} refused the request ({code}){says}: check 'to' and 'token'"),
         ),
         500..=599 => {
             (Passing, format!("{peer} at {at} failed ({code}){says}: its own log knows more"))
@@ -169,7 +183,7 @@ pub(super) fn status(
             Lasting,
             format!(
                 "{at} answers with status {code}, which means nothing here{says}: check that \
-                 'url' is its {endpoint}"
+                 'to' is its {endpoint}"
             ),
         ),
     };
@@ -182,7 +196,7 @@ pub(super) fn bad_answer(role: Role, url: &Url, response: &Response, why: &str) 
     let (peer, endpoint, at) = (role.peer(), role.endpoint(), shown(url));
     if is_web_page(response) {
         return failure(
-            format!("{at} answers with a web page: this is not a {endpoint}; check 'url'"),
+            format!("{at} answers with a web page: this is not a {endpoint}; check 'to'"),
             Kind::Lasting,
         );
     }
@@ -190,7 +204,7 @@ pub(super) fn bad_answer(role: Role, url: &Url, response: &Response, why: &str) 
         BodyEnd::TooLong => failure(
             format!(
                 "the answer of {at} is longer than 64 KiB, which no session description is: \
-                 check that 'url' is its {endpoint}"
+                 check that 'to' is its {endpoint}"
             ),
             Kind::Lasting,
         ),
@@ -201,7 +215,7 @@ pub(super) fn bad_answer(role: Role, url: &Url, response: &Response, why: &str) 
         BodyEnd::Cut => transport(role, url, &Transport::Cut, 0),
         BodyEnd::Whole if response.body.trim().is_empty() => failure(
             format!(
-                "{at} said yes ({}) without a session description: check that 'url' is its \
+                "{at} said yes ({}) without a session description: check that 'to' is its \
                  {endpoint}",
                 response.status
             ),
@@ -209,7 +223,7 @@ pub(super) fn bad_answer(role: Role, url: &Url, response: &Response, why: &str) 
         ),
         BodyEnd::Whole => failure(
             format!(
-                "the answer of {peer} at {at} {why}: check that 'url' is its {endpoint}, and that \
+                "the answer of {peer} at {at} {why}: check that 'to' is its {endpoint}, and that \
                  it takes this profile's codecs"
             ),
             Kind::Lasting,
@@ -224,7 +238,7 @@ pub(super) fn transport(role: Role, url: &Url, error: &Transport, limit_ms: u64)
     let (kind, sentence) = match error {
         Transport::Dns => (
             Passing,
-            format!("the name {host} cannot be found: check 'url' and this machine's network"),
+            format!("the name {host} cannot be found: check 'to' and this machine's network"),
         ),
         Transport::Refused => {
             (Passing, format!("nothing listens at {place}: connection refused; is {peer} running?"))
@@ -236,21 +250,21 @@ pub(super) fn transport(role: Role, url: &Url, error: &Transport, limit_ms: u64)
         Transport::NoConnection => (
             Passing,
             format!(
-                "{place} accepts no connection in time: check 'url', this machine's network and \
+                "{place} accepts no connection in time: check 'to', this machine's network and \
                  the firewalls between"
             ),
         ),
         Transport::Untrusted(why) => (
             Lasting,
             format!(
-                "the certificate of {host} is not trusted: {}; correct 'url', or let this machine \
-                 trust the authority that signed it",
+                "the certificate of {host} is not trusted: {}; correct 'to', or name a file with the \
+                 authority that signed it: ca = \"…\"",
                 clean(why, None)
             ),
         ),
         Transport::NotTls => (
             Lasting,
-            format!("{place} does not speak TLS: check 'url' (its port, and http or https)"),
+            format!("{place} does not speak TLS: check 'to' (its port, and http or https)"),
         ),
         Transport::Timeout => (
             Passing,
@@ -266,7 +280,7 @@ pub(super) fn transport(role: Role, url: &Url, error: &Transport, limit_ms: u64)
         Transport::Other(why) => (
             Passing,
             format!(
-                "talking to {peer} at {place} failed ({}): check that 'url' is its {}",
+                "talking to {peer} at {place} failed ({}): check that 'to' is its {}",
                 clean(why, None),
                 role.endpoint()
             ),
@@ -277,7 +291,23 @@ pub(super) fn transport(role: Role, url: &Url, error: &Transport, limit_ms: u64)
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    #[test]
+    fn a_403_that_says_busy_passes() {
+        let url: Url = "https://h/x".parse().unwrap();
+        let said = |body: &str| {
+            let response = Response { status: 403, body: body.into(), ..Response::default() };
+            status(Role::Whip, &url, &response, None)
+        };
+        let busy = said("Endpoint ID already in use");
+        assert_eq!(busy.kind, Kind::Passing);
+        assert!(busy.sentence.contains("is busy (403) (it says: Endpoint ID already in use)"));
+        assert_eq!(said("Unauthorized").kind, Kind::Lasting);
+        assert_eq!(said("").kind, Kind::Lasting);
+    }
 
     #[test]
     fn foreign_words_are_cleaned() {
@@ -292,7 +322,7 @@ mod tests {
         let url: Url = "https://ingest.example/secret".parse().unwrap();
         let said = |error| transport(Role::Whip, &url, &error, 10_000);
         let dns = said(Transport::Dns);
-        assert!(dns.sentence.starts_with("the name ingest.example cannot be found: check 'url'"));
+        assert!(dns.sentence.starts_with("the name ingest.example cannot be found: check 'to'"));
         assert_eq!((dns.kind, dns.retry_after), (Kind::Passing, None));
         let far = said(Transport::Unreachable);
         assert!(far.sentence.starts_with("ingest.example:443 cannot be reached: check"));
@@ -300,6 +330,37 @@ mod tests {
         assert!(untrusted.sentence.contains("not trusted: self-signed [2J certificate; correct"));
         assert_eq!(untrusted.kind, Kind::Lasting);
         assert!(!said(Transport::Other("x".into())).sentence.contains("secret"));
+    }
+
+    proptest! {
+        /// Whatever a server says when it refuses: one line, not endless, without the token.
+        #[test]
+        fn any_refusal_is_one_safe_line(
+            code in prop_oneof![300_u16..600, any::<u16>()],
+            words in prop_oneof![
+                ".{0,60}",
+                "(\\PC|[\u{0}-\u{1f}\u{202e}\u{200b}]|t0ken-s3cr3t){0,300}",
+                "\\{\"(title|detail|message|error)\": ?\"([^\"\\\\]|t0ken-s3cr3t){0,60}\",? ?\"detail\": ?[^}]{0,20}\\}?",
+            ],
+            kind in prop::option::of("(application/problem\\+json|text/(plain|html)|.{0,12})"),
+            retry in prop::option::of("([0-9]{0,30}|.{0,30})"),
+        ) {
+            let token = Secret::new("t0ken-s3cr3t");
+            let url: Url = "https://h.example/secret-path".parse().unwrap();
+            let response = Response {
+                status: code,
+                body: words,
+                content_type: kind,
+                retry_after: retry,
+                ..Response::default()
+            };
+            let said = status(Role::Whip, &url, &response, Some(&token));
+            prop_assert!(!said.sentence.contains(char::is_control), "{:?}", said.sentence);
+            prop_assert!(!said.sentence.contains("t0ken-s3cr3t"), "{}", said.sentence);
+            prop_assert!(!said.sentence.contains("secret-path"), "{}", said.sentence);
+            prop_assert!(said.sentence.chars().count() < 700);
+            prop_assert!(said.retry_after.is_none_or(|wait| wait <= MAX_RETRY));
+        }
     }
 
     #[test]

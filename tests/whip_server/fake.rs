@@ -15,7 +15,8 @@ use url::Url;
 /// What is done with a request.
 #[derive(Debug, Clone)]
 pub enum Act {
-    /// Answered with these bytes; the connection stays open. `{port}` stands for the server's own.
+    /// Answered with these bytes; the connection stays open. `{port}` stands for the server's own, `{n}` for the
+    /// number of requests so far.
     Say(String),
     /// Answered with the first, waited, answered with the second.
     Slow(String, Duration, String),
@@ -124,8 +125,13 @@ async fn serve(
             let more = script.iter().filter(|(method, _)| *method == request.method).count() > 1;
             at.map(|at| if more { script.remove(at).1 } else { script[at].1.clone() })
         };
-        seen.lock().unwrap().push(request);
-        let own = |text: &str| text.replace("{port}", &port.to_string()).into_bytes();
+        let n = {
+            let mut seen = seen.lock().unwrap();
+            seen.push(request);
+            seen.len().to_string()
+        };
+        let port = port.to_string();
+        let own = |text: &str| text.replace("{port}", &port).replace("{n}", &n).into_bytes();
         match act {
             None => {
                 let none = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";

@@ -1,5 +1,6 @@
-//! `[[output]]`: where the program goes, and where the token for it is kept. An address or a token is
-//! never repeated in a message.
+//! `[[output]]`: where the program goes. An address or a token is never repeated in a message.
+
+pub(super) mod whip;
 
 use std::path::Path;
 
@@ -9,28 +10,30 @@ use super::Given;
 use crate::{
     base::SecretRef,
     config::{
+        Dirs,
         diagnostics::{Findings, nearest, quoted},
         reader::Fields,
         redact,
     },
-    show::{OutputSpec, Target, WhipSpec},
+    show::{OutputSpec, Target},
 };
 
-/// The keys of an output.
-pub(in crate::config) const KEYS: [&str; 3] = ["id", "to", "token"];
+/// The keys of every output.
+pub(in crate::config) const COMMON: [&str; 2] = ["id", "to"];
 
 /// All outputs.
 pub(super) fn read_all(
     show: &Fields<'_>,
     base_dir: &Path,
+    dirs: &Dirs,
     findings: &mut Findings<'_>,
 ) -> Vec<OutputSpec> {
+    let known: Vec<&str> = COMMON.into_iter().chain(whip::KEYS).collect();
     let (mut outputs, mut given) = (Vec::new(), Given::default());
     for fields in show.tables(findings, "output") {
-        fields.only(findings, &KEYS, |_| None);
+        fields.only(findings, &known, |_| None);
         let id = given.id(&fields, findings);
-        let token = secret_ref(&fields, "token", base_dir, findings);
-        let target = read_target(&fields, token, findings);
+        let target = read_target(&fields, &whip::Place { base_dir, dirs }, findings);
         if let (Some(id), Some(target)) = (id, target) {
             outputs.push(OutputSpec { id, target });
         }
@@ -40,7 +43,7 @@ pub(super) fn read_all(
 
 fn read_target(
     fields: &Fields<'_>,
-    token: Option<SecretRef>,
+    place: &whip::Place<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<Target> {
     const FORM: &str = "write to = \"stage\", or a WHIP address: to = \"https://host/…\"";
@@ -54,6 +57,11 @@ fn read_target(
                 "the stage takes no token here: it is hawker's own",
                 "take it out; the token viewers need is [stage] token in config.toml",
             );
+        }
+        for key in whip::KEYS.into_iter().filter(|key| *key != "token" && fields.has(key)) {
+            let at = fields.value(key).map_or(0..0, toml::Spanned::span);
+            let what = format!("{key} is for WHIP ingests: the stage is hawker's own");
+            findings.add(&at, what, "take it out");
         }
         return Some(Target::Stage);
     }
@@ -71,29 +79,14 @@ fn read_target(
             return None;
         }
     };
-    if !matches!(url.scheme(), "http" | "https") {
-        let what = format!("an output cannot be reached by {}:", quoted(url.scheme()));
-        findings.add(&span, what, format!("outputs speak WHIP; {FORM}"));
-        return None;
+    match url.scheme() {
+        "http" | "https" => whip::read(fields, (url, span), place, findings).map(Target::Whip),
+        scheme => {
+            let what = format!("an output cannot be reached by {}:", quoted(scheme));
+            findings.add(&span, what, format!("outputs speak WHIP; {FORM}"));
+            None
+        }
     }
-    if !url.username().is_empty() || url.password().is_some() {
-        findings.add(
-            &span,
-            format!("the address {} holds a user name or password", redact::shown_url(&url)),
-            "take it out, and give token = \"env:NAME\" or \"file:PATH\" instead",
-        );
-        return None;
-    }
-    if url.scheme() == "http" && fields.has("token") && !is_loopback(&url) {
-        let host = url.host_str().unwrap_or("?");
-        findings.add(
-            &span,
-            format!("the token would cross the network to {} in plain text", quoted(host)),
-            "use https://, or take the token out",
-        );
-        return None;
-    }
-    Some(Target::Whip(WhipSpec::to(url, token)))
 }
 
 fn is_loopback(url: &Url) -> bool {

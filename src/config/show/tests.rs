@@ -147,7 +147,12 @@ fn the_schema_has_the_keys_the_reader_has() {
     assert_eq!(of("ProgramForm"), set(&PROGRAM_KEYS));
     assert_eq!(of("SceneForm"), set(&scene::KEYS));
     assert_eq!(of("LayerTable"), set(&scene::LAYER_KEYS));
-    assert_eq!(of("OutputForm"), set(&output::KEYS));
+    let mut outputs = set(&output::COMMON);
+    outputs.extend(set(&output::whip::KEYS));
+    assert_eq!(of("OutputForm"), outputs);
+    assert_eq!(of("StandbyTable"), set(&output::whip::STANDBY_KEYS));
+    assert_eq!(of("IceForm"), set(&output::whip::ICE_KEYS));
+    assert_eq!(of("IceServerForm"), set(&output::whip::ICE_SERVER_KEYS));
     let variants = schema["$defs"]["InputForm"]["oneOf"].as_array().unwrap();
     assert_eq!(variants.len(), input::KINDS.len());
     for (name, own) in input::KINDS {

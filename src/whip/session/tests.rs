@@ -92,6 +92,157 @@ fn a_session_from_offer_to_end() {
 }
 
 #[test]
+fn an_end_that_is_not_confirmed_is_repeated_and_nobody_waits_for_it() {
+    let (mut session, post) = started("https://h/whip");
+    reply(&mut session, 0, post.id, created("/s/1"));
+    established(&mut session);
+    session.handle(Moment::from_ms(0), Input::Stop);
+    let mut delete = sent(&mut session);
+    reply(&mut session, 100, delete.id, Response { status: 503, ..Response::default() });
+    assert_eq!(session.poll(), Some(Output::Stopped { clean: false }), "at once");
+    let mut at = 100;
+    for wait in [1_000, 2_000, 4_000, 8_000] {
+        assert_eq!(session.next_timeout(), Some(Moment::from_ms(at + wait)));
+        at += wait;
+        session.handle(Moment::from_ms(at), Input::Timeout);
+        delete = sent(&mut session);
+        assert_eq!((delete.method, delete.url.path()), (Method::Delete, "/s/1"));
+        session.handle(
+            Moment::from_ms(at),
+            Input::TransportError { id: delete.id, error: Transport::Refused },
+        );
+        assert_eq!(session.poll(), None, "the last news was given");
+    }
+    session.handle(Moment::from_ms(at + 8_000), Input::Timeout);
+    delete = sent(&mut session);
+    reply(&mut session, at + 8_100, delete.id, Response { status: 204, ..Response::default() });
+    assert!(session.is_over() && session.poll().is_none());
+
+    // And not for ever.
+    let (mut session, post) = started("https://h/whip");
+    reply(&mut session, 0, post.id, created("/s/1"));
+    established(&mut session);
+    session.handle(Moment::from_ms(0), Input::Stop);
+    let mut deletes = 0;
+    while let Some(at) = session.next_timeout() {
+        assert!(at <= Moment::from_ms(31_500), "{at:?}");
+        session.handle(at, Input::Timeout);
+        while let Some(output) = session.poll() {
+            deletes += u32::from(matches!(output, Output::Send(_)));
+        }
+    }
+    assert!(session.is_over() && (5..=7).contains(&deletes), "{deletes}");
+}
+
+#[test]
+fn an_answer_after_the_last_news_is_let_go_of_too() {
+    let (mut session, post) = started("https://h/whip");
+    session.handle(Moment::from_ms(0), Input::Stop);
+    session.handle(Moment::from_ms(1_000), Input::Timeout);
+    assert_eq!(session.poll(), Some(Output::Stopped { clean: false }));
+    reply(&mut session, 5_000, post.id, created("/s/1"));
+    let delete = sent(&mut session);
+    assert_eq!((delete.method, delete.url.path()), (Method::Delete, "/s/1"));
+    reply(&mut session, 5_100, delete.id, Response { status: 200, ..Response::default() });
+    assert!(session.is_over() && session.poll().is_none());
+}
+
+#[test]
+fn a_stale_etag_is_renewed_once() {
+    let (mut session, post) = started("https://h/whip");
+    session.handle(Moment::from_ms(0), candidate(1));
+    reply(&mut session, 1, post.id, created("/s/1"));
+    established(&mut session);
+    let stale =
+        |etag: &str| Response { status: 412, etag: Some(etag.into()), ..Response::default() };
+    let first = sent(&mut session);
+    session.handle(Moment::from_ms(2), candidate(2));
+    session.handle(Moment::from_ms(2), Input::GatheringDone);
+    reply(&mut session, 3, first.id, stale("\"e2\""));
+    let again = sent(&mut session);
+    assert!(again.headers.contains(&("if-match", "\"e2\"".into())));
+    for part in ["a=candidate:1 ", "a=candidate:2 ", "a=end-of-candidates"] {
+        assert!(again.body.contains(part), "{part}");
+    }
+    reply(&mut session, 4, again.id, stale("\"e3\""));
+    assert_eq!(session.poll(), None);
+    session.handle(Moment::from_ms(5), candidate(3));
+    assert_eq!(session.poll(), None);
+
+    // The one that told the end too.
+    let (mut session, post) = started("https://h/whip");
+    session.handle(Moment::from_ms(0), candidate(1));
+    session.handle(Moment::from_ms(0), Input::GatheringDone);
+    reply(&mut session, 1, post.id, created("/s/1"));
+    established(&mut session);
+    let first = sent(&mut session);
+    reply(&mut session, 2, first.id, stale("\"e1\""));
+    assert_eq!(session.poll(), None, "the same ETag is no news");
+}
+
+#[test]
+fn where_nothing_may_follow_the_offer_it_waits_for_its_candidates() {
+    let begin = || {
+        let mut session = session("https://h/whip").without_trickle();
+        session.handle(Moment::from_ms(0), Input::Start { offer: OFFER.into() });
+        session.handle(Moment::from_ms(10), candidate(1));
+        assert_eq!(session.poll(), None);
+        session
+    };
+    let mut session = begin();
+    session.handle(Moment::from_ms(20), Input::GatheringDone);
+    let post = sent(&mut session);
+    assert!(post.body.contains("a=candidate:1 ") && post.body.contains("a=end-of-candidates"));
+    reply(&mut session, 30, post.id, created("/s/1"));
+    established(&mut session);
+    session.handle(Moment::from_ms(40), candidate(2));
+    assert_eq!(session.poll(), None, "no PATCH");
+
+    let mut session = begin();
+    session.handle(session.next_timeout().unwrap(), Input::Timeout);
+    let post = sent(&mut session);
+    assert!(post.body.contains("a=candidate:1 ") && !post.body.contains("end-of-candidates"));
+
+    let mut session = begin();
+    session.handle(Moment::from_ms(11), Input::Stop);
+    assert_eq!(session.poll(), Some(Output::Stopped { clean: true }));
+}
+
+#[test]
+fn named_hosts_may_see_the_token_but_never_in_clear() {
+    let redirect =
+        |to: &str| Response { status: 307, location: Some(to.into()), ..Response::default() };
+    let trusting = |to: &str| {
+        let mut session =
+            session("https://h.example.com/whip").trusting(vec!["media.example.net".into()]);
+        session.handle(Moment::from_ms(0), Input::Start { offer: OFFER.into() });
+        let post = sent(&mut session);
+        reply(&mut session, 1, post.id, redirect(to));
+        session.poll()
+    };
+    let Some(Output::Send(post)) = trusting("https://media.example.net:8443/x") else { panic!() };
+    assert!(post.bearer.is_some());
+    for to in
+        ["https://other.example.net/x", "http://media.example.net/x", "https://amedia.example.net/"]
+    {
+        assert!(matches!(trusting(to), Some(Output::Failed(_))), "{to}");
+    }
+    let Some(Output::Failed(failure)) = trusting("https://other.example.net:1/x") else { panic!() };
+    let setting = "token-may-go-to = [\"other.example.net\"]";
+    assert!(failure.sentence.contains(setting), "{}", failure.sentence);
+}
+
+#[test]
+fn what_the_answer_names_is_told_before_it() {
+    let (mut session, post) = started("https://h/whip");
+    let links = vec!["<stun:s>; rel=\"ice-server\", <x>; rel=next".to_owned()];
+    reply(&mut session, 1, post.id, Response { links, ..created("/s/1") });
+    let Some(Output::IceServers(servers)) = session.poll() else { panic!() };
+    assert_eq!(servers[0].to_string(), "stun:s:3478");
+    established(&mut session);
+}
+
+#[test]
 fn stopped_while_the_answer_is_pending_it_still_lets_go() {
     let (mut session, post) = started("https://h/whip");
     session.handle(Moment::from_ms(10), Input::Stop);
@@ -102,6 +253,7 @@ fn stopped_while_the_answer_is_pending_it_still_lets_go() {
     assert_eq!(session.poll(), None);
     session.handle(Moment::from_ms(1270), Input::Timeout);
     assert_eq!(session.poll(), Some(Output::Stopped { clean: false }));
+    assert_eq!(session.next_timeout(), Some(Moment::from_ms(2270)), "asked again");
 }
 
 #[test]
@@ -143,7 +295,7 @@ fn a_bad_answer_is_let_go_of() {
     reply(&mut session, 1, post.id, Response { body: "v=0\r\n".into(), ..created("/s/1") });
     assert!(matches!(session.poll(), Some(Output::Failed(_))));
     let delete = sent(&mut session);
-    reply(&mut session, 2, delete.id, Response { status: 500, ..Response::default() });
+    reply(&mut session, 2, delete.id, Response { status: 403, ..Response::default() });
     assert_eq!(session.poll(), None, "the last news was the failure");
     assert!(session.is_over());
 }
@@ -190,10 +342,12 @@ fn response() -> impl Strategy<Value = Response> {
         ".{0,80}",
     ];
     let status = prop_oneof![Just(201_u16), Just(307), Just(308), 100_u16..600, any::<u16>(),];
+    let link =
+        "(<(stun|turns?):[a-z]{0,5}>; rel=ice-server(; [a-z]{0,10}=\"?.{0,4}\"?){0,3},?){0,3}";
     let end = prop_oneof![Just(BodyEnd::Whole), Just(BodyEnd::Late), Just(BodyEnd::Cut)];
     let place = proptest::option::of(0..PLACES.len());
-    (status, place, body, end, proptest::option::of(".{0,20}")).prop_map(
-        |(status, place, body, end, loose)| Response {
+    (status, place, body, end, proptest::option::of(".{0,20}"), link).prop_map(
+        |(status, place, body, end, loose, link)| Response {
             status,
             location: place.map(|at| PLACES[at].to_owned()),
             etag: loose.clone(),
@@ -201,6 +355,7 @@ fn response() -> impl Strategy<Value = Response> {
             retry_after: loose,
             body,
             end,
+            links: vec![link],
             ..Response::default()
         },
     )
@@ -230,14 +385,26 @@ fn act() -> impl Strategy<Value = Act> {
 
 proptest! {
     /// Whatever the other end does: no panic, no token to a stranger or in the clear, one last word,
-    /// and after a stop it ends within its deadlines.
+    /// and after a stop it says so within its deadlines, and is gone half a minute later.
     #[test]
-    fn it_always_ends_and_keeps_its_secret(acts in proptest::collection::vec(act(), 0..24)) {
+    fn it_always_ends_and_keeps_its_secret(
+        acts in proptest::collection::vec(act(), 0..24),
+        trickle: bool,
+    ) {
         let mut session = session("https://h.example.com/whip");
+        if !trickle {
+            session = session.without_trickle();
+        }
         session.handle(Moment::from_ms(0), Input::Start { offer: OFFER.into() });
         let (mut ms, mut last, mut words, mut posts) = (0, 0, 0, 0);
         let ending = [Act::Stop, Act::Wait(1_300), Act::Wait(1_300)];
-        for act in acts.into_iter().chain(ending) {
+        let background = (0..40).map(|_| Act::Wait(1_300));
+        let (acts_and_end, mut turn) = (acts.len() + ending.len(), 0);
+        for act in acts.into_iter().chain(ending).chain(background) {
+            turn += 1;
+            if turn > acts_and_end + 1 {
+                prop_assert_eq!(words, 1, "the last news is late");
+            }
             while let Some(output) = session.poll() {
                 let printed = format!("{output:?}");
                 prop_assert!(!printed.contains(TOKEN));
@@ -259,7 +426,9 @@ proptest! {
                         prop_assert!(one_line && failure.sentence.chars().count() < 700);
                     }
                     Output::Stopped { .. } => words += 1,
-                    Output::Answer(_) | Output::Established { .. } => prop_assert_eq!(words, 0),
+                    Output::IceServers(_) | Output::Answer(_) | Output::Established { .. } => {
+                        prop_assert_eq!(words, 0);
+                    }
                 }
             }
             let input = match act {
