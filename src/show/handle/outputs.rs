@@ -109,9 +109,11 @@ impl Turn<'_> {
     fn publish(&mut self, index: usize) {
         let now = self.now.mono;
         let output = &mut self.show.outputs[index];
-        output.way = output.next_way(now);
+        let way = output.next_way(now);
+        output.way = way;
         output.status = OutputStatus::Connecting;
-        output.session = self.open(index, self.show.outputs[index].way);
+        let session = self.open(index, way);
+        self.show.outputs[index].session = session;
     }
 
     /// Orders a session; its number.
@@ -265,14 +267,15 @@ impl Turn<'_> {
             renewal.at = wait.map(|w| now + w);
         }
         let retry_in_ms = wait.map(|w| w.as_millis() as u64);
-        self.say(if silent {
+        let what = if silent {
             output.last_failure = Some(reason.clone());
             Happening::OutputFailed { output: id, reason, retry_in_ms }
         } else {
             // The way back to the first: what is on air is well.
             output.attempt = 0;
             Happening::ReturnFailed { output: id, reason, retry_in_ms }
-        });
+        };
+        self.say(what);
     }
 
     pub(super) fn output_silent(&mut self, id: &OutputId, session: u32) {
@@ -312,7 +315,8 @@ impl Turn<'_> {
         // What was not reported may have arrived all the same.
         output.down_since = None;
         output.well();
-        let renewal = std::mem::replace(&mut output.renewal, output.way_back(now));
+        let way_back = output.way_back(now);
+        let renewal = std::mem::replace(&mut output.renewal, way_back);
         if let Some(session) = renewal.and_then(|r| r.session) {
             self.retire(id, session);
         }

@@ -187,7 +187,12 @@ impl Target {
 
     /// Every secret it names, with what it is for.
     pub fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
-        let some = |what, secret: &'_ Option<SecretRef>| secret.as_ref().map(|s| (what, s)).into_iter();
+        fn some<'a>(
+            what: &'static str,
+            secret: &'a Option<SecretRef>,
+        ) -> impl Iterator<Item = (&'static str, &'a SecretRef)> {
+            secret.iter().map(move |s| (what, s))
+        }
         match self {
             Self::Stage | Self::Record(_) => Vec::new(),
             Self::Whip(whip) => {
