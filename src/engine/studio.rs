@@ -24,13 +24,15 @@ use super::{
     handle::Look,
     monitor::Monitor,
     output::{Destination, Output, SharedTally, tally},
+    probe::nearest,
+    warmth::Warmth,
 };
 use crate::{
     base::{InputId, OutputId, Secret},
     config,
     link::whip::{Link, LinkOptions},
     media::{self, Studio},
-    show::{Effect, Fact, FailureKind, InputSpec, OutputSpec, ShowSpec, Target},
+    show::{Effect, Fact, FailureKind, InputSpec, Mode, OutputSpec, ShowSpec, Target, spec::Pick},
     stage::{self, Stage, StageError, StageOptions},
     stats::{Meters, Picture, Report, report::OutputReport},
 };
@@ -72,6 +74,8 @@ struct Published {
 struct StudioAdapters {
     studio: Arc<Studio>,
     link: Link,
+    /// By output that has not been on air yet.
+    warmths: BTreeMap<OutputId, Warmth>,
     stage: Option<Stage>,
     stage_token: Option<Secret>,
     monitor: Option<Monitor>,
@@ -89,11 +93,17 @@ fn broken(text: impl ToString) -> StartError {
 impl StudioAdapters {
     async fn make(making: Making, options: StudioOptions) -> Result<Self, StartError> {
         let Making { facts, spec, mode, .. } = making;
-        let needs_stage = mode == crate::show::Mode::Rehearse
+        let needs_stage = mode == Mode::Rehearse
             || spec.outputs.is_empty()
             || spec.outputs.iter().any(|o| o.target == Target::Stage);
         // The port is asked for first: of all that can be wrong it is said soonest.
         let stage = if needs_stage { Some(open_stage(&options).await?) } else { None };
+        let link = tokio::task::spawn_blocking(|| Link::new(&LinkOptions::default()))
+            .await
+            .map_err(broken)?
+            .map_err(broken)?;
+        // Before media start, which takes a while.
+        let warmths = if mode == Mode::Live { warmths(&spec, &link) } else { BTreeMap::new() };
         let media_spec = Arc::clone(&spec);
         let media_facts = facts.clone();
         let studio = tokio::task::spawn_blocking(move || {
@@ -104,14 +114,11 @@ impl StudioAdapters {
         .map_err(broken)?
         .map_err(broken)?;
         let studio = Arc::new(studio);
-        let link = tokio::task::spawn_blocking(|| Link::new(&LinkOptions::default()))
-            .await
-            .map_err(broken)?
-            .map_err(broken)?;
         let inputs = start_inputs(&studio)?;
         Ok(Self {
             studio,
             link,
+            warmths,
             stage,
             stage_token: options.token,
             monitor: None,
@@ -179,6 +186,24 @@ impl StudioAdapters {
         }
     }
 
+    /// Finds out how far its ingests are.
+    fn probe(&mut self, spec: &OutputSpec) {
+        let (id, ways) = (spec.id.clone(), ingests(spec));
+        let (link, facts) = (self.link.clone(), self.facts.clone());
+        tokio::spawn(async move {
+            let rtt_ms = nearest(&link, &ways).await;
+            // An engine that is gone needs no report.
+            let _ = facts.send(Fact::Probed { output: id, rtt_ms }).await;
+        });
+    }
+
+    /// The show file's own: the core knows no secrets.
+    fn in_full(&self, shown: OutputSpec) -> OutputSpec {
+        let staged = shown.target == Target::Stage;
+        let full = self.spec.outputs.iter().find(|o| o.id == shown.id).filter(|_| !staged);
+        full.cloned().unwrap_or(shown)
+    }
+
     /// Lets one session go. Its task ends by itself.
     fn retire(&mut self, id: &OutputId, session: u32) {
         if let Some(output) = self.outputs.get(id).and_then(|p| p.sessions.get(&session)) {
@@ -214,6 +239,28 @@ impl StudioAdapters {
         }
         self.tell(Fact::StageUp { viewer_url });
     }
+}
+
+fn ingests(spec: &OutputSpec) -> Vec<Url> {
+    match &spec.target {
+        Target::Whip(whip) => whip.ingests.iter().map(|i| i.url.clone()).collect(),
+        Target::Stage | Target::Rtmp(_) | Target::Srt(_) | Target::Record(_) => Vec::new(),
+    }
+}
+
+/// A connection standing by to each ingest that is tried first, or may be.
+fn warmths(spec: &ShowSpec, link: &Link) -> BTreeMap<OutputId, Warmth> {
+    let mut warmths = BTreeMap::new();
+    for output in &spec.outputs {
+        let mut urls = ingests(output);
+        if !matches!(&output.target, Target::Whip(whip) if whip.pick == Pick::Nearest) {
+            urls.truncate(1);
+        }
+        if !urls.is_empty() {
+            warmths.insert(output.id.clone(), Warmth::keep(link, urls));
+        }
+    }
+    warmths
 }
 
 async fn open_stage(options: &StudioOptions) -> Result<Stage, StartError> {
@@ -266,10 +313,10 @@ impl Adapters for StudioAdapters {
             Effect::Slate(on) => self.studio.slate(on),
             Effect::Sound { input, gain, muted } => self.studio.set_sound(&input, gain, muted),
             Effect::StartStage => self.stage_up(),
+            Effect::Probe(shown) => self.probe(&self.in_full(shown)),
             Effect::Publish { output: shown, way, session } => {
-                let full = self.spec.outputs.iter().find(|o| o.id == shown.id).cloned();
-                let staged = shown.target == Target::Stage;
-                self.publish(&full.filter(|_| !staged).unwrap_or(shown), way, session);
+                self.warmths.remove(&shown.id);
+                self.publish(&self.in_full(shown), way, session);
             }
             Effect::Retire { output, session } => self.retire(&output, session),
             Effect::Unpublish(id) => self.unpublish(id),

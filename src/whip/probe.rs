@@ -240,7 +240,7 @@ impl Candidate {
             let failure = failure.unwrap_or(&Transport::Timeout);
             return not_reached(failure, self.tcp.is_some(), limit_ms);
         }
-        if let Some(status @ (500 | 502..=504)) = self.status {
+        if let Some(status) = self.status.filter(|status| !is_well(*status)) {
             return (Grade::Poor, format!("it is not well: it answers {status}"));
         }
         if let Some(bad) = self.publish.as_ref().and_then(unfit) {
@@ -269,6 +269,11 @@ impl Candidate {
         }
         (grade, words)
     }
+}
+
+/// Whether a server that answers OPTIONS with that status is well. It need not know OPTIONS, nor want it.
+pub const fn is_well(status: u16) -> bool {
+    !matches!(status, 500 | 502..=504)
 }
 
 /// Hanging up on OPTIONS is an answer too: of a server that knows POST alone.
