@@ -8,8 +8,8 @@ mod spec;
 use hawker::{
     base::{Moment, Now, Severity},
     show::{
-        Command, Effect, Fact, FailureKind, Happening, IngestSpec, Input, Mode, Outcome, OutputState,
-        OutputStatus, Show, ShowSpec, Start, Target, spec::Pick,
+        Command, Effect, Fact, FailureKind, Happening, IngestSpec, Input, Mode, Outcome,
+        OutputState, OutputStatus, Show, ShowSpec, Start, Target, spec::Pick,
     },
 };
 use spec::{output, spec};
@@ -36,8 +36,7 @@ fn with_ways(ways: usize, return_to_first: bool) -> ShowSpec {
 
 impl Set {
     fn new(ways: usize, return_to_first: bool) -> Self {
-        let mut set =
-            Self { show: Show::new(with_ways(ways, return_to_first), Mode::Live), at: 0 };
+        let mut set = Self { show: Show::new(with_ways(ways, return_to_first), Mode::Live), at: 0 };
         set.give(Input::Start(Start { for_ms: None, standby: false, headless: false }));
         set
     }
@@ -60,8 +59,7 @@ impl Set {
         let Target::Whip(whip) = &mut spec.outputs[0].target else { panic!() };
         whip.pick = Pick::Nearest;
         let mut set = Self { show: Show::new(spec, Mode::Live), at: 0 };
-        let begun =
-            set.give(Input::Start(Start { for_ms: None, standby: false, headless: false }));
+        let begun = set.give(Input::Start(Start { for_ms: None, standby: false, headless: false }));
         let probes = |e: &Effect| matches!(e, Effect::Probe(o) if o.id == output("a"));
         assert_eq!((opened(&begun), begun.effects.iter().any(probes)), (None, true));
         set
@@ -255,7 +253,11 @@ fn it_returns_to_the_first_ingest_if_asked_to_and_never_leaves_the_standby_befor
     assert!(set.a().is_live() && set.a().way == 1);
     assert_eq!(opened(&set.wake()), Some((0, session + 2)));
     assert_eq!(retired(&set.connects(session + 2)), [session]);
-    assert_eq!((set.a().way, set.a().down_ms), (0, 300), "nobody missed anything but the first gap");
+    assert_eq!(
+        (set.a().way, set.a().down_ms),
+        (0, 300),
+        "nobody missed anything but the first gap"
+    );
     assert_eq!(set.show.next_wake(), None);
 }
 
@@ -299,7 +301,10 @@ fn the_nearest_ingest_is_tried_first_and_the_others_stand_by_in_order() {
 fn a_probe_that_fails_or_hangs_leaves_the_order_as_it_is_written() {
     let mut set = Set::probing();
     let failed = set.probed(&[None, None, None]);
-    assert_eq!((opened(&failed), failed.events[0].what.severity()), (Some((0, 1)), Severity::Warning));
+    assert_eq!(
+        (opened(&failed), failed.events[0].what.severity()),
+        (Some((0, 1)), Severity::Warning)
+    );
     let mut set = Set::probing();
     let woken = set.wake();
     assert_eq!((set.at, opened(&woken)), (2000, Some((0, 1))));

@@ -58,12 +58,8 @@ struct Wanted {
 
 pub(crate) fn probe(args: &Probe) -> Result<u8, Failure> {
     let Wanted { asked, profile } = wanted(args)?;
-    let plan = ProbePlan {
-        rounds: args.rounds,
-        limit: args.timeout,
-        publish: args.publish,
-        profile,
-    };
+    let plan =
+        ProbePlan { rounds: args.rounds, limit: args.timeout, publish: args.publish, profile };
     if io::stderr().is_terminal() && !args.json {
         tell(&format!("probing {} ...", count(asked.len())));
     }
@@ -127,16 +123,17 @@ fn of_show(args: &Probe, path: &Path) -> Result<Wanted, Failure> {
             let named = Named { output: output.id.to_string(), way };
             let ca = whip.ca.clone().or_else(|| args.ca.clone());
             // Two outputs that stand by at one ingest are one question.
-            let same =
-                |a: &&mut Asked| args.publish.is_none() && a.url == ingest.url && a.ca == ca;
+            let same = |a: &&mut Asked| args.publish.is_none() && a.url == ingest.url && a.ca == ca;
             if let Some(known) = asked.iter_mut().find(same) {
                 known.named.push(named);
                 continue;
             }
             let token = match (&ingest.token, args.publish) {
-                (Some(reference), Some(_)) => Some(config::read_secret(reference).map_err(|e| {
-                    Failure::usage(format!("output '{}', token: {e}", output.id))
-                })?),
+                (Some(reference), Some(_)) => {
+                    Some(config::read_secret(reference).map_err(|e| {
+                        Failure::usage(format!("output '{}', token: {e}", output.id))
+                    })?)
+                }
                 _ => None,
             };
             let stun = stun_servers(args, Some(whip));

@@ -215,7 +215,8 @@ impl StudioAdapters {
         let sessions = self.outputs.get_mut(&id).map(|p| std::mem::take(&mut p.sessions));
         let facts = self.facts.clone();
         tokio::spawn(async move {
-            let sessions: Vec<Output> = sessions.into_iter().flat_map(BTreeMap::into_values).collect();
+            let sessions: Vec<Output> =
+                sessions.into_iter().flat_map(BTreeMap::into_values).collect();
             sessions.iter().for_each(Output::stop);
             for session in sessions {
                 session.gone().await;
@@ -375,7 +376,8 @@ impl Adapters for StudioAdapters {
         Box::pin(async move {
             let Self { studio, stage, monitor, outputs, inputs, .. } = *self;
             drop(inputs);
-            let outputs: Vec<Output> = outputs.into_values().flat_map(|p| p.sessions.into_values()).collect();
+            let outputs: Vec<Output> =
+                outputs.into_values().flat_map(|p| p.sessions.into_values()).collect();
             outputs.iter().for_each(Output::stop);
             let gone = async {
                 for output in outputs {

@@ -326,7 +326,9 @@ mod tests {
         )
         .unwrap();
         assert_eq!((head.status, head.links.len()), (204, 2));
-        for no in ["", "SSH-2.0-OpenSSH_9.2", "HTTP/1.1 ", "HTTP/1.1 2000", "HTTP/2 200", "HTTP/1.1 abc"] {
+        for no in
+            ["", "SSH-2.0-OpenSSH_9.2", "HTTP/1.1 ", "HTTP/1.1 2000", "HTTP/2 200", "HTTP/1.1 abc"]
+        {
             assert!(read_head(no).is_none(), "{no}");
         }
     }
@@ -345,7 +347,8 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let good = listener.local_addr().unwrap();
         // Bound and let go: refused at once.
-        let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let gone =
+            tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let (stream, took) = connect(&[gone, good]).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), good);
         assert!(took < 250.0, "{took} ms: the winner's own time");

@@ -292,7 +292,9 @@ fn unfit(published: &Published) -> Option<String> {
     }
     let wanted = f64::from(published.wanted_kbps);
     let kbps = published.kbps.filter(|kbps| *kbps < wanted * NARROW)?;
-    Some(format!("narrow: it carries {kbps:.0} of the {wanted:.0} kb/s that the profile starts with"))
+    Some(format!(
+        "narrow: it carries {kbps:.0} of the {wanted:.0} kb/s that the profile starts with"
+    ))
 }
 
 /// No round was answered. `connected` is whether one got as far as a connection.

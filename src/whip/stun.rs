@@ -243,10 +243,7 @@ mod tests {
         let read = |attributes: &[_]| read_answer(&answer(BINDING_SUCCESS, attributes), ID);
         let want = |text: &str| Some(Answer::Success(Some(text.parse().unwrap())));
         assert_eq!(read(&[software, v4]), want("192.0.2.1:32853"));
-        assert_eq!(
-            read(&[software, v6]),
-            want("[2001:db8:1234:5678:11:2233:4455:6677]:32853")
-        );
+        assert_eq!(read(&[software, v6]), want("[2001:db8:1234:5678:11:2233:4455:6677]:32853"));
         let old: (u16, &[u8]) = (0x0001, b"\x00\x01\x80\x55\xc0\x00\x02\x01");
         assert_eq!(read(&[old]), want("192.0.2.1:32853"));
     }
@@ -271,8 +268,18 @@ mod tests {
         assert_eq!(at("STUN:10.0.0.1:19302"), Ok("10.0.0.1:19302".into()));
         assert_eq!(at("turn:[2001:db8::1]:3479?transport=udp"), Ok("[2001:db8::1]:3479".into()));
         for wrong in [
-            "", "stun:", "stun.example", "turns:a:5349", "turn:a?transport=tcp", "stun:a:0",
-            "stun:a:b", "stun:[::1", "stun:[x]", "stun:[::1]3478", "stun:a b", "http://a",
+            "",
+            "stun:",
+            "stun.example",
+            "turns:a:5349",
+            "turn:a?transport=tcp",
+            "stun:a:0",
+            "stun:a:b",
+            "stun:[::1",
+            "stun:[x]",
+            "stun:[::1]3478",
+            "stun:a b",
+            "http://a",
         ] {
             assert_eq!(at(wrong), Err(NoStunServer), "{wrong}");
         }

@@ -153,10 +153,8 @@ mod tests {
         };
         let far = Round { tcp_ms: Some(240.0), tls_ms: None, ..near.clone() };
         let why = "unable to get local issuer certificate, as is said at some length by it";
-        let untrusted = Round {
-            failure: Some(Transport::Untrusted(why.into())),
-            ..Round::default()
-        };
+        let untrusted =
+            Round { failure: Some(Transport::Untrusted(why.into())), ..Round::default() };
         ProbeReport::sorted(vec![
             candidate("http://far.example/secret", &[("main", 1), ("second", 0)], far, false),
             candidate("https://eu.example:8443/secret", &[("main", 0)], near, true),

@@ -264,9 +264,7 @@ impl Turn<'_> {
         output.last_failure = Some(reason.clone());
         let wait = self.wait_after(index, kind, asked);
         self.show.outputs[index].status = match wait {
-            Some(wait) => {
-                OutputStatus::Retrying { reason: reason.clone(), retry_at: now + wait }
-            }
+            Some(wait) => OutputStatus::Retrying { reason: reason.clone(), retry_at: now + wait },
             None => OutputStatus::Refused { reason: reason.clone() },
         };
         let retry_in_ms = wait.map(|w| w.as_millis() as u64);
@@ -328,7 +326,9 @@ impl Turn<'_> {
         let now = self.now.mono;
         let Some(index) = self.output_index(id) else { return };
         let output = &mut self.show.outputs[index];
-        let OutputStatus::Live { since, silent: silent @ None } = &mut output.status else { return };
+        let OutputStatus::Live { since, silent: silent @ None } = &mut output.status else {
+            return;
+        };
         if output.session != session {
             return;
         }
@@ -353,7 +353,9 @@ impl Turn<'_> {
         let now = self.now.mono;
         let Some(index) = self.output_index(id) else { return };
         let output = &mut self.show.outputs[index];
-        let OutputStatus::Live { silent: silent @ Some(_), .. } = &mut output.status else { return };
+        let OutputStatus::Live { silent: silent @ Some(_), .. } = &mut output.status else {
+            return;
+        };
         if output.session != session {
             return;
         }
