@@ -19,6 +19,7 @@ pub mod stage;
 pub mod config;
 pub mod show;
 // 2: pure domain
+pub mod flow;
 pub mod scene;
 pub mod stats;
 pub mod whip;

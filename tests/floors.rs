@@ -20,7 +20,7 @@ use std::{fs, path::Path};
 const FLOORS: &[(&str, &[&str])] = &[
     ("0", &["base"]),
     ("1", &["market"]),
-    ("2", &["scene", "planner", "stats", "chat", "whip", "shop"]),
+    ("2", &["scene", "planner", "stats", "chat", "whip", "flow", "shop"]),
     ("3", &["show"]),
     ("3 1/2", &["config"]),
     ("4", &["media", "stage", "link", "store"]),

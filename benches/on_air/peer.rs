@@ -18,6 +18,7 @@ impl Peer {
     /// Publishes to `url`, stamping frames for `boot_id`.
     pub fn start(url: &str, boot_id: u64) -> Self {
         gstrswebrtc::plugin_register_static().expect("the peer's plugin");
+        gstrsrtp::plugin_register_static().expect("the peer's congestion control");
         let pipeline = gst::parse::launch(&format!(
             "{CONTENT} ! queue max-size-buffers=1 ! whipclientsink name=peer congestion-control=gcc \
              video-caps=video/x-h264 \

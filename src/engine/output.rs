@@ -269,6 +269,10 @@ impl Run {
                         let _ = self.facts.send(fact).await;
                     }
                     Some(SessionEvent::Connected) => {}
+                    Some(SessionEvent::Picture(on)) => {
+                        let (output, session) = (self.to.id.clone(), self.to.session);
+                        let _ = self.facts.send(Fact::OutputPicture { output, session, on }).await;
+                    }
                     Some(SessionEvent::Failed(reason)) => {
                         return Err(Broke::passing(reason));
                     }

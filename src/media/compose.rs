@@ -58,17 +58,23 @@ pub fn canvas_info(canvas: Canvas) -> Result<gst_video::VideoInfo, MediaError> {
         .map_err(|e| MediaError::lasting(format!("a canvas of {canvas} cannot be made: {e}")))
 }
 
+/// A store of frames that are used again.
+fn pool(info: &gst_video::VideoInfo) -> Result<gst::BufferPool, MediaError> {
+    let setup = |e: gst::glib::BoolError| MediaError::lasting(format!("frame pool: {e}"));
+    let caps = info.to_caps().map_err(setup)?;
+    let pool: gst::BufferPool = gst_video::VideoBufferPool::new().upcast();
+    let mut config = pool.config();
+    config.set_params(Some(&caps), info.size() as u32, 2, POOL);
+    pool.set_config(config).map_err(setup)?;
+    pool.set_active(true).map_err(setup)?;
+    Ok(pool)
+}
+
 impl Composer {
     /// A composer for that canvas.
     pub fn new(canvas: Canvas) -> Result<Self, MediaError> {
         let info = canvas_info(canvas)?;
-        let setup = |e: gst::glib::BoolError| MediaError::lasting(format!("frame pool: {e}"));
-        let caps = info.to_caps().map_err(setup)?;
-        let pool: gst::BufferPool = gst_video::VideoBufferPool::new().upcast();
-        let mut config = pool.config();
-        config.set_params(Some(&caps), info.size() as u32, 2, POOL);
-        pool.set_config(config).map_err(setup)?;
-        pool.set_active(true).map_err(setup)?;
+        let pool = pool(&info)?;
         Ok(Self { canvas, info, pool, converters: HashMap::new(), overlays: HashMap::new() })
     }
 
@@ -395,3 +401,38 @@ fn blend_alpha(
         }
     }
 }
+/// Makes the program's picture smaller, for a rung of the ladder.
+pub struct Scaler {
+    converter: gst_video::VideoConverter,
+    pool: gst::BufferPool,
+    from: gst_video::VideoInfo,
+    to: gst_video::VideoInfo,
+}
+
+impl Scaler {
+    /// From the program's canvas to another; `None` where both have the same size.
+    pub fn between(from: Canvas, to: Canvas) -> Result<Option<Self>, MediaError> {
+        if (from.width, from.height) == (to.width, to.height) {
+            return Ok(None);
+        }
+        let (from, to) = (canvas_info(from)?, canvas_info(to)?);
+        let setup = |e: gst::glib::BoolError| MediaError::lasting(format!("scaling: {e}"));
+        let mut config = gst_video::VideoConverterConfig::new();
+        config.set_resampler_method(gst_video::VideoResamplerMethod::Linear);
+        let converter = gst_video::VideoConverter::new(&from, &to, Some(config)).map_err(setup)?;
+        Ok(Some(Self { converter, pool: pool(&to)?, from, to }))
+    }
+
+    /// The same picture, smaller.
+    pub fn scale(&mut self, picture: gst::Buffer) -> Result<gst::Buffer, MediaError> {
+        let broken = |what: &str| MediaError::passing(format!("scaling: {what}"));
+        let from = gst_video::VideoFrame::from_buffer_readable(picture, &self.from)
+            .map_err(|_| broken("the picture cannot be read"))?;
+        let buffer = self.pool.acquire_buffer(None).map_err(|_| broken("no frame is free"))?;
+        let mut to = gst_video::VideoFrame::from_buffer_writable(buffer, &self.to)
+            .map_err(|_| broken("the frame cannot be written"))?;
+        self.converter.frame(&from, &mut to);
+        Ok(to.into_buffer())
+    }
+}
+

@@ -1,101 +1,149 @@
-//! Congestion control of one session: `rtpgccbwe` (Google congestion control) finds what the path carries
-//! from the receiver's transport-wide feedback; the pacer keeps what is sent within it.
-//!
-//! The estimator does not lie in the packets' way. It lets packets out every five milliseconds and one by
-//! one, which costs a frame 2.5 ms on average and a fifth of the session's processor time; it needs only the
-//! feedback, and gets that from a probe.
+//! Congestion control of one session: the receiver's transport-wide feedback goes to `flow::Estimator`, which
+//! says what the path carries; the pacer keeps what is sent within it, sound first.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicU64, Ordering},
 };
 
 use gst::prelude::*;
 
-use super::{MediaError, clock::MediaClock, error::element, pacer::Pacer};
-use crate::{base::Kbps, show::Profile};
+use super::{MediaError, clock::MediaClock, feed::lock, pacer::Pacer};
+use crate::{
+    base::{Kbps, Moment},
+    flow::{Bounds, Estimator, PictureGate, Reported},
+    show::Profile,
+};
 
-/// A frame that is let out at the mean rate takes its whole interval, so the estimate may begin and rise well
-/// above what is encoded; a path that carries less says so within a second, and the encoder follows at once
-/// (libwebrtc paces at 2.5 times the rate for the same reason).
-const HEADROOM: u32 = 4;
+/// Headers of RTP, UDP and IP on packets of 20 ms of sound, in kbit/s.
+const SOUND_HEADERS: u32 = 16;
+/// Headers and retransmissions on the picture, as a share in 1/1024.
+const PICTURE_HEADERS: u32 = 40;
+
+/// What congestion control has to say after a report.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Advice {
+    /// What is left for the picture.
+    pub picture: Kbps,
+    /// The share of packets lost over the last second, 0-1.
+    pub loss: f64,
+    /// Whether the picture is sent at all; `false` leaves the path to the sound.
+    pub picture_on: bool,
+}
 
 /// What a session's congestion control consists of.
 pub struct Congestion {
-    estimator: gst::Element,
     /// Held for its thread, which ends with it.
     _pacer: Pacer,
-    feedback_ns: Arc<AtomicU64>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    known: Mutex<Known>,
+    feedback_ns: AtomicU64,
+    /// What the sound takes, headers and all.
+    sound: Kbps,
+}
+
+struct Known {
+    estimator: Estimator,
+    gate: PictureGate,
+}
+
+impl Shared {
+    fn picture(&self, rate: Kbps) -> Kbps {
+        let left = rate.0.saturating_sub(self.sound.0);
+        Kbps(left - left * PICTURE_HEADERS / 1024)
+    }
 }
 
 impl Congestion {
-    /// Puts congestion control into `webrtc`, which lies in `pipeline`. `on_rate` is told what is left for
-    /// the picture.
+    /// Puts congestion control into `webrtc`. It begins with `start` for the picture, or with the profile's own
+    /// first rate. `on_advice` is told after every report.
     pub fn install(
-        pipeline: &gst::Pipeline,
         webrtc: &gst::Element,
         profile: &Profile,
+        start: Option<Kbps>,
         clock: &MediaClock,
-        on_rate: Box<dyn Fn(Kbps) + Send + Sync>,
+        on_advice: Box<dyn Fn(Advice) + Send + Sync>,
     ) -> Result<Self, MediaError> {
-        let sound = profile.audio_kbps.bits_per_second();
-        let start = (profile.start_kbps.bits_per_second() + sound) * HEADROOM;
-        let estimator = element("rtpgccbwe")?;
-        estimator.set_property("estimated-bitrate", start);
-        estimator.set_property("min-bitrate", profile.min_kbps.bits_per_second() + sound);
-        estimator
-            .set_property("max-bitrate", (profile.max_kbps.bits_per_second() + sound) * HEADROOM);
-        pipeline
-            .add(&estimator)
-            .map_err(|e| MediaError::lasting(format!("congestion control: {e}")))?;
-        let pacer = Pacer::start(u64::from(start))?;
+        let sound = Kbps(profile.audio_kbps.0 + SOUND_HEADERS);
+        let whole = |picture: Kbps| Kbps(picture.0 + picture.0 * (PICTURE_HEADERS + 2) / 1024 + sound.0);
+        let bounds = Bounds {
+            start: whole(start.unwrap_or(profile.start_kbps).min(profile.max_kbps)),
+            // With the sound alone there must still be something to find out by.
+            least: Kbps(sound.0 + profile.min_kbps.0 / 3),
+            most: whole(profile.max_kbps),
+        };
+        let estimator = Estimator::new(bounds);
+        let pacer = Pacer::start(u64::from(estimator.pace().bits_per_second()))?;
         let pace = pacer.handle();
-        estimator.connect_notify(Some("estimated-bitrate"), move |estimator, _| {
-            let bits = estimator.property::<u32>("estimated-bitrate");
-            pace.set_rate(u64::from(bits));
-            on_rate(Kbps::from_bits_per_second(u64::from(bits.saturating_sub(sound))));
+        let shared = Arc::new(Shared {
+            known: Mutex::new(Known { estimator, gate: PictureGate::new(profile.min_kbps) }),
+            feedback_ns: AtomicU64::new(0),
+            sound,
         });
-        let feedback_ns = Arc::new(AtomicU64::new(0));
-        if let (Some(pad), Some(listener)) =
-            (pacer.element().static_pad("src"), estimator.static_pad("src"))
-        {
-            let (clock, feedback_ns) = (clock.clone(), Arc::clone(&feedback_ns));
-            let listener = listener.downgrade();
+        if let Some(pad) = pacer.element().static_pad("src") {
+            let (clock, shared) = (clock.clone(), Arc::clone(&shared));
             pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
-                let feedback = info
-                    .event()
-                    .filter(|e| e.structure().is_some_and(|s| s.name() == "RTPTWCCPackets"));
-                if let (Some(event), Some(listener)) = (feedback, listener.upgrade()) {
-                    feedback_ns.store(clock.now().nseconds(), Ordering::Relaxed);
-                    listener.send_event(event.clone());
-                }
+                let report = info.event().and_then(|e| e.structure()).and_then(packets);
+                let Some(report) = report else { return gst::PadProbeReturn::Ok };
+                let now = clock.now().nseconds();
+                shared.feedback_ns.store(now, Ordering::Relaxed);
+                let advice = {
+                    let Known { estimator, gate } = &mut *lock(&shared.known);
+                    estimator.report(now, &report);
+                    let clear = estimator.is_clear();
+                    pace.set(u64::from(estimator.pace().bits_per_second()), clear);
+                    let picture = shared.picture(estimator.rate());
+                    let picture_on = gate.judge(Moment(now), picture, clear);
+                    Advice { picture, loss: estimator.loss(), picture_on }
+                };
+                on_advice(advice);
                 gst::PadProbeReturn::Ok
             });
         }
         let way = pacer.element().clone();
         webrtc.connect("request-aux-sender", false, move |_| Some(way.to_value()));
-        Ok(Self { estimator, _pacer: pacer, feedback_ns })
+        Ok(Self { _pacer: pacer, shared })
     }
 
-    /// To be called once the pipeline runs: the estimator has no packets to let out, so its clockwork rests.
-    pub fn rest(&self) {
-        if let Some(pad) = self.estimator.static_pad("src") {
-            let _ = pad.pause_task();
-        }
+    /// The rate the path is known to carry: never more than was sent over it. `None` before the first report.
+    pub fn available(&self) -> Option<Kbps> {
+        lock(&self.shared.known).estimator.known()
     }
 
-    /// The rate the path is believed to carry, in kb/s.
-    pub fn available_kbps(&self) -> f64 {
-        f64::from(self.estimator.property::<u32>("estimated-bitrate")) / 1000.0
+    /// What is left for the picture now.
+    pub fn picture(&self) -> Kbps {
+        self.shared.picture(lock(&self.shared.known).estimator.rate())
     }
 
     /// When feedback last came, running time; zero while none has.
     pub fn feedback_ns(&self) -> u64 {
-        self.feedback_ns.load(Ordering::Relaxed)
+        self.shared.feedback_ns.load(Ordering::Relaxed)
     }
 
     /// Counts the silence from `now_ns` on, feedback or not.
     pub fn expect_feedback(&self, now_ns: u64) {
-        self.feedback_ns.store(now_ns, Ordering::Relaxed);
+        self.shared.feedback_ns.store(now_ns, Ordering::Relaxed);
     }
+}
+
+/// The packets of a transport-wide report, as rtpsession tells of it.
+fn packets(event: &gst::StructureRef) -> Option<Vec<Reported>> {
+    if event.name() != "RTPTWCCPackets" {
+        return None;
+    }
+    let all = event.get::<gst::glib::ValueArray>("packets").ok()?;
+    let one = |value: &gst::glib::Value| {
+        let packet = value.get::<gst::Structure>().ok()?;
+        let arrived = packet.get::<gst::ClockTime>("remote-ts").ok().map(gst::ClockTime::nseconds);
+        let lost = packet.get::<bool>("lost").unwrap_or(false);
+        Some(Reported {
+            sent_ns: packet.get::<gst::ClockTime>("local-ts").ok()?.nseconds(),
+            arrived_ns: arrived.filter(|_| !lost),
+            bytes: packet.get::<u32>("size").ok()?,
+        })
+    };
+    Some(all.iter().filter_map(one).collect())
 }

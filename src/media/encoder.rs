@@ -5,7 +5,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -15,7 +15,7 @@ use gst::prelude::*;
 use super::{
     MediaError,
     clock::MediaClock,
-    compose::canvas_info,
+    compose::{Scaler, canvas_info},
     fanout::{Encoded, Fanout},
     feed::lock,
     mixer::{CHANNELS, RATE},
@@ -149,7 +149,7 @@ fn set(element: &gst::Element, name: &str, value: &str) -> Result<(), gst::glib:
 }
 
 impl Kind {
-    fn make(&self, profile: &Profile) -> Result<gst::Element, gst::glib::BoolError> {
+    fn make(&self, profile: &Profile, canvas: Canvas) -> Result<gst::Element, gst::glib::BoolError> {
         let element = gst::ElementFactory::make(self.element).build()?;
         let settable = |name: &str| element.find_property(name).is_some();
         for (name, value) in self.live.iter().filter(|(name, _)| settable(name)) {
@@ -159,7 +159,7 @@ impl Kind {
             set(&element, "speed-preset", &profile.effort)?;
         }
         if settable(self.key_distance) {
-            let frames = profile.canvas.frames_in(profile.keyframe_ms);
+            let frames = canvas.frames_in(profile.keyframe_ms);
             set(&element, self.key_distance, &frames.to_string())?;
         }
         self.set_rate(&element, profile.start_kbps);
@@ -243,7 +243,7 @@ impl Kind {
             .and_then(|i| i.to_caps().map_err(|e| MediaError::lasting(e.to_string())));
         filter.set_property("caps", raw.map_err(|e| e.to_string())?);
         let convert = make("videoconvert")?;
-        let encoder = self.make(profile).map_err(|e| e.to_string())?;
+        let encoder = self.make(profile, canvas).map_err(|e| e.to_string())?;
         let sink = gst_app::AppSink::builder().caps(&self.caps(canvas)).sync(false).build();
         let chain = [&source, &filter, &convert, &encoder, sink.upcast_ref()];
         pipeline.add_many(chain).map_err(|e| e.to_string())?;
@@ -308,6 +308,8 @@ impl Health {
 /// The running picture encoder.
 pub struct VideoEncoder {
     kind: Kind,
+    /// Where the program's picture is larger than what is encoded.
+    scaler: Option<Scaler>,
     pipeline: gst::Pipeline,
     source: gst_app::AppSrc,
     encoder: gst::Element,
@@ -317,17 +319,19 @@ pub struct VideoEncoder {
 }
 
 impl VideoEncoder {
-    /// Starts the encoder `kind`; what comes out goes to `fanout`. `first` is the number of the first frame.
+    /// Starts the encoder `kind` for pictures of `canvas`, which may be smaller than the profile's; what comes
+    /// out goes to `fanout`. `first` is the number of the first frame.
     pub fn start(
         kind: Kind,
         profile: &Profile,
+        canvas: Canvas,
         clock: &MediaClock,
         fanout: &Arc<Fanout>,
         boot_id: u64,
         first: u64,
     ) -> Result<Self, MediaError> {
         let setup = |e: gst::glib::BoolError| MediaError::lasting(format!("{}: {e}", kind.element));
-        let canvas = profile.canvas;
+        let scaler = Scaler::between(profile.canvas, canvas)?;
         let raw = canvas_info(canvas)?.to_caps().map_err(setup)?;
         let pipeline = gst::Pipeline::with_name("picture-encoder");
         let source = gst_app::AppSrc::builder()
@@ -336,7 +340,7 @@ impl VideoEncoder {
             .is_live(true)
             .block(false)
             .build();
-        let encoder = kind.make(profile).map_err(setup)?;
+        let encoder = kind.make(profile, canvas).map_err(setup)?;
         let shared = Arc::new(Shared {
             fanout: Arc::clone(fanout),
             clock: clock.clone(),
@@ -373,13 +377,23 @@ impl VideoEncoder {
         pipeline
             .set_state(gst::State::Playing)
             .map_err(|e| MediaError::lasting(format!("{} does not start: {e}", kind.element)))?;
-        Ok(Self { kind, pipeline, source, encoder, shared, health, next: AtomicU64::new(first) })
+        let next = AtomicU64::new(first);
+        Ok(Self { kind, scaler, pipeline, source, encoder, shared, health, next })
     }
 
     /// Encodes a frame. `false` if it was dropped because the encoder is behind.
-    pub fn push(&self, mut buffer: gst::Buffer, pts_ns: u64, captured_ns: u64) -> bool {
+    pub fn push(&mut self, mut buffer: gst::Buffer, pts_ns: u64, captured_ns: u64) -> bool {
         if self.source.current_level_buffers() >= MOST_WAITING {
             return false;
+        }
+        if let Some(scaler) = &mut self.scaler {
+            match scaler.scale(buffer) {
+                Ok(scaled) => buffer = scaled,
+                Err(e) => {
+                    tracing::warn!("a frame could not be scaled: {e}");
+                    return false;
+                }
+            }
         }
         let now_ns = self.shared.clock.now().nseconds();
         if self.shared.fanout.key_due(now_ns) {
@@ -405,6 +419,11 @@ impl VideoEncoder {
     /// The number that the next frame will carry.
     pub fn next_number(&self) -> u64 {
         self.next.load(Ordering::Relaxed)
+    }
+
+    /// Whether everything it was given has come out.
+    pub fn is_idle(&self) -> bool {
+        lock(&self.shared.pending).is_empty()
     }
 
     /// The encoder's name.
@@ -481,6 +500,8 @@ impl Shared {
 pub struct AudioEncoder {
     pipeline: gst::Pipeline,
     source: gst_app::AppSrc,
+    encoder: gst::Element,
+    protected: AtomicU32,
     health: Arc<Health>,
 }
 
@@ -533,12 +554,21 @@ impl AudioEncoder {
         pipeline
             .set_state(gst::State::Playing)
             .map_err(|e| MediaError::lasting(format!("opusenc does not start: {e}")))?;
-        Ok(Self { pipeline, source, health })
+        Ok(Self { pipeline, source, encoder, protected: AtomicU32::new(0), health })
     }
 
     /// Why it broke, if it broke.
     pub fn broken(&self) -> Option<String> {
         self.health.broken()
+    }
+
+    /// Prepares for that share of packets to be lost: the more, the more of each packet repeats the one before.
+    pub fn protect(&self, lost: f64) {
+        // In steps: every change makes the encoder think anew.
+        let percent = ((lost * 100.0 / 5.0).ceil() as u32 * 5).min(30);
+        if self.protected.swap(percent, Ordering::Relaxed) != percent {
+            self.encoder.set_property("packet-loss-percentage", percent as i32);
+        }
     }
 
     /// Encodes interleaved stereo whose first frame belongs at `pts_ns`. Beyond a second of backlog sound is

@@ -7,6 +7,10 @@ use std::sync::{
 };
 
 use super::feed::lock;
+use crate::{
+    base::{Kbps, Moment},
+    flow::Thinner,
+};
 
 /// How many frames may wait for one output before it loses some: half a second would already be too late
 /// for a conversation.
@@ -31,17 +35,22 @@ pub struct Consumer {
     audio: gst_app::AppSrc,
     waiting_for_key: AtomicBool,
     open: AtomicBool,
+    /// Whether the picture passes at all.
+    picture: AtomicBool,
+    thinner: Mutex<Thinner>,
     dropped: AtomicU64,
 }
 
 impl Consumer {
     /// Feeds these two sources, once `open` is called.
-    pub const fn new(video: gst_app::AppSrc, audio: gst_app::AppSrc) -> Self {
+    pub fn new(video: gst_app::AppSrc, audio: gst_app::AppSrc) -> Self {
         Self {
             video,
             audio,
             waiting_for_key: AtomicBool::new(true),
             open: AtomicBool::new(false),
+            picture: AtomicBool::new(true),
+            thinner: Mutex::default(),
             dropped: AtomicU64::new(0),
         }
     }
@@ -49,6 +58,29 @@ impl Consumer {
     /// Frames thrown away because this output could not keep up.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Lets the picture pass or not, and no more of it than that; `None` for all of it.
+    pub fn limit(&self, picture: bool, most: Option<Kbps>) {
+        lock(&self.thinner).limit(most);
+        if !self.picture.swap(picture, Ordering::AcqRel) && picture {
+            self.waiting_for_key.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether the picture passes.
+    pub fn has_picture(&self) -> bool {
+        self.picture.load(Ordering::Acquire)
+    }
+
+    fn takes(&self, frame: &Encoded) -> bool {
+        let now = Moment(frame.buffer.pts().map_or(0, gst::ClockTime::nseconds));
+        let passes = self.has_picture()
+            && lock(&self.thinner).pass(now, frame.key, frame.buffer.size());
+        if !passes {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        passes
     }
 }
 
@@ -125,6 +157,9 @@ impl Fanout {
                     continue;
                 }
                 consumer.waiting_for_key.store(false, Ordering::Release);
+            }
+            if !consumer.takes(frame) {
+                continue;
             }
             if consumer.video.current_level_buffers() >= MOST_WAITING {
                 consumer.dropped.fetch_add(1, Ordering::Relaxed);

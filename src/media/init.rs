@@ -1,5 +1,4 @@
-//! Starts GStreamer once: its log goes to ours, never to the terminal, and the elements linked in are made
-//! known to it.
+//! Starts GStreamer once: its log goes to ours, never to the terminal.
 
 use std::sync::Once;
 
@@ -10,7 +9,7 @@ use super::error::{MediaError, without_secrets};
 /// Starts GStreamer. May be called again; only the first call does anything.
 ///
 /// # Errors
-/// When the library does not start or the linked-in elements are refused.
+/// When the library does not start.
 pub fn init() -> Result<(), MediaError> {
     // Process-wide because GStreamer's own state is: a second log function would say everything twice.
     static LOG: Once = Once::new();
@@ -34,5 +33,5 @@ pub fn init() -> Result<(), MediaError> {
             }
         });
     });
-    gstrsrtp::plugin_register_static().map_err(|e| MediaError::Init(e.to_string()))
+    Ok(())
 }

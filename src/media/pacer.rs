@@ -1,7 +1,7 @@
 //! Lets packets out no faster than the path is believed to carry. What fits goes through at once, in the
 //! thread that brought it; what does not waits for a thread of the pacer's own.
 //! A frame of ordinary size therefore never waits, and a key frame is spread instead of flooding a narrow
-//! link.
+//! link. Sound passes everything that waits: it is little, and what is heard matters more.
 
 use std::{
     collections::VecDeque,
@@ -12,13 +12,14 @@ use std::{
 
 use gst::prelude::*;
 
-use super::{MediaError, feed::lock};
+use super::{MediaError, feed::lock, publisher::AUDIO_PT};
 
 /// How much may leave at once after a pause: this long at the rate.
 const BURST: Duration = Duration::from_millis(20);
 /// What has waited longer than this at the rate leaves anyway: late packets are worth less than a full
-/// queue of the network's.
+/// queue of the network's. On a path that is full already they wait longer.
 const LONGEST: Duration = Duration::from_millis(30);
+const LONGEST_ON_FULL_PATH: Duration = Duration::from_millis(250);
 /// Between two bursts of what waits.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -66,6 +67,7 @@ struct Line {
     bucket: Bucket,
     waiting: VecDeque<gst::Buffer>,
     waiting_bits: u64,
+    longest: Duration,
     /// The pacer's thread holds packets that are older than any that come now.
     sending: bool,
     stop: bool,
@@ -75,6 +77,12 @@ struct Shared {
     began: Instant,
     line: Mutex<Line>,
     more: Condvar,
+}
+
+fn is_sound(packet: &gst::BufferRef) -> bool {
+    // The payload type stands in the second byte, beside the marker (RFC 3550, 5.1).
+    let mut second = [0];
+    packet.copy_to_slice(1, &mut second).is_ok() && u32::from(second[0] & 0x7f) == AUDIO_PT
 }
 
 fn bits(buffer: &gst::BufferRef) -> u64 {
@@ -87,6 +95,10 @@ impl Shared {
         let size = bits(&packet);
         let mut line = lock(&self.line);
         line.bucket.fill(self.began.elapsed());
+        if is_sound(&packet) {
+            line.bucket.spend(size);
+            return Some(packet);
+        }
         if line.waiting.is_empty() && !line.sending && line.bucket.take(size) {
             return Some(packet);
         }
@@ -109,7 +121,7 @@ impl Shared {
                 continue;
             }
             line.bucket.fill(self.began.elapsed());
-            let most = line.bucket.over(LONGEST);
+            let most = line.bucket.over(line.longest);
             let mut leaving = Vec::new();
             while let Some(size) = line.waiting.front().map(|b| bits(b)) {
                 if line.waiting_bits as i64 > most {
@@ -145,6 +157,7 @@ impl Pacer {
                 bucket: Bucket::new(bits_per_second),
                 waiting: VecDeque::new(),
                 waiting_bits: 0,
+                longest: LONGEST,
                 sending: false,
                 stop: false,
             }),
@@ -199,11 +212,12 @@ impl Pacer {
 pub struct PacerHandle(Arc<Shared>);
 
 impl PacerHandle {
-    /// From now on at that rate.
-    pub fn set_rate(&self, bits_per_second: u64) {
+    /// From now on at that rate; whether the path is clear of a queue.
+    pub fn set(&self, bits_per_second: u64, clear: bool) {
         let mut line = lock(&self.0.line);
         line.bucket.fill(self.0.began.elapsed());
         line.bucket.bits_per_second = bits_per_second;
+        line.longest = if clear { LONGEST } else { LONGEST_ON_FULL_PATH };
     }
 }
 

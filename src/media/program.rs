@@ -27,7 +27,8 @@ use super::{
     mixer::{BLOCK_NS, CHANNELS, Mixer, RATE, Track, frame_at},
 };
 use crate::{
-    base::{InputId, Kbps},
+    base::{Canvas, InputId, Kbps, Moment},
+    flow::Ladder,
     scene::{Composition, Plan, Transition, plan},
     show::{Fact, Profile},
     stats::{FrameCounts, Level, Loudness},
@@ -89,6 +90,8 @@ struct Shared {
     counts: Counts,
     sound: Mutex<SoundFigures>,
     rate: AtomicU32,
+    /// The share of packets lost, by the output's place.
+    losses: Mutex<BTreeMap<u32, f64>>,
     glimpse_every_ns: AtomicU64,
     /// Counts orders to show something else, and which of them the encoder has been given.
     ordered: AtomicU64,
@@ -135,6 +138,7 @@ impl Program {
                 slate: false,
             }),
             rate: AtomicU32::new(profile.start_kbps.0),
+            losses: Mutex::default(),
             profile,
             clock,
             feeds,
@@ -150,7 +154,8 @@ impl Program {
             stop: AtomicBool::new(false),
             boot_id,
         });
-        let encoder = shared.encoder(kind, 0)?;
+        let first = Encoding::broken(kind, &shared.profile);
+        let encoder = shared.encoder(kind, first.canvas, 0)?;
         let audio = shared.audio_encoder()?;
         let composer = Composer::new(shared.profile.canvas)?;
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
@@ -161,14 +166,17 @@ impl Program {
         };
         let mut program = Self { shared: Arc::clone(&shared), threads: Vec::new() };
         let picture = Arc::clone(&shared);
-        let mut first = Some((Encoding::new(kind, encoder), composer));
+        let mut first = Some((Encoding { encoder: Some(encoder), ..first }, composer));
         program.threads.push(spawn(
             "program-picture",
             Box::new(move || {
                 picture.keep_running(|| {
                     let (encoding, composer) = match first.take() {
                         Some(parts) => parts,
-                        None => (Encoding::broken(kind), Composer::new(picture.profile.canvas)?),
+                        None => (
+                            Encoding::broken(kind, &picture.profile),
+                            Composer::new(picture.profile.canvas)?,
+                        ),
                     };
                     picture.run_picture(encoding, composer, &glimpses);
                     Ok(())
@@ -221,13 +229,15 @@ impl Program {
     }
 
     /// Asks the encoder for that bitrate, within the profile's bounds.
-    /// Less is obeyed at once; more in steps, since an estimate is believed only as far as it was tried.
     pub fn set_rate(&self, rate: Kbps) {
         let profile = &self.shared.profile;
-        let now = self.shared.rate.load(Ordering::Relaxed);
-        let step = now / 20 + 10;
-        let rate = rate.clamp(profile.min_kbps, profile.max_kbps).0.min(now + step);
+        let rate = rate.clamp(profile.min_kbps, profile.max_kbps).0;
         self.shared.rate.store(rate, Ordering::Relaxed);
+    }
+
+    /// The output at that place loses that share of its packets: the sound is protected accordingly.
+    pub fn note_loss(&self, order: u32, share: f64) {
+        lock(&self.shared.losses).insert(order, share);
     }
 
     /// What the encoder is asked for.
@@ -332,15 +342,51 @@ struct Encoding {
     refused: u32,
     failures: u32,
     retry_at_ns: u64,
+    ladder: Ladder,
+    /// What is encoded: a rung of the ladder.
+    canvas: Canvas,
+    /// The rung to be encoded next, once the encoder has nothing of the present one in hand.
+    next: Option<Canvas>,
+    /// Counts the program's frames, to leave out some where the rung has fewer.
+    turn: u32,
 }
 
 impl Encoding {
-    fn new(kind: Kind, encoder: VideoEncoder) -> Self {
-        Self { encoder: Some(encoder), ..Self::broken(kind) }
+    fn broken(kind: Kind, profile: &Profile) -> Self {
+        let ladder = Ladder::new(profile.ladder.clone(), profile.start_kbps);
+        Self {
+            kind,
+            encoder: None,
+            number: 0,
+            rate: 0,
+            refused: 0,
+            failures: 0,
+            retry_at_ns: 0,
+            canvas: ladder.canvas().unwrap_or(profile.canvas),
+            ladder,
+            next: None,
+            turn: 0,
+        }
     }
 
-    const fn broken(kind: Kind) -> Self {
-        Self { kind, encoder: None, number: 0, rate: 0, refused: 0, failures: 0, retry_at_ns: 0 }
+    /// Whether this frame of the program is one of the rung's.
+    fn has_turn(&mut self, program_fps: u32) -> bool {
+        let before = self.turn * self.canvas.fps / program_fps;
+        self.turn = (self.turn + 1) % program_fps;
+        let after = if self.turn == 0 {
+            self.canvas.fps
+        } else {
+            self.turn * self.canvas.fps / program_fps
+        };
+        after > before
+    }
+
+    /// Takes the encoder away. Taking a hanging pipeline down may wait: not here.
+    fn put_away(&mut self) {
+        if let Some(old) = self.encoder.take() {
+            self.number = old.next_number();
+            let _ = std::thread::Builder::new().name("old-encoder".into()).spawn(|| drop(old));
+        }
     }
 }
 
@@ -375,11 +421,7 @@ impl Shared {
             encoding.failures += 1;
             encoding.refused = 0;
             encoding.retry_at_ns = now_ns;
-            if let Some(old) = encoding.encoder.take() {
-                encoding.number = old.next_number();
-                // Taking a hanging pipeline down may wait: not here.
-                let _ = std::thread::Builder::new().name("old-encoder".into()).spawn(|| drop(old));
-            }
+            encoding.put_away();
         }
         if encoding.encoder.is_some() || now_ns < encoding.retry_at_ns {
             return;
@@ -390,7 +432,7 @@ impl Shared {
             encoding.kind = other;
             encoding.failures = 0;
         }
-        match self.encoder(encoding.kind, encoding.number) {
+        match self.encoder(encoding.kind, encoding.canvas, encoding.number) {
             Ok(encoder) => {
                 encoding.encoder = Some(encoder);
                 encoding.rate = 0;
@@ -406,8 +448,35 @@ impl Shared {
         }
     }
 
-    fn encoder(&self, kind: Kind, first: u64) -> Result<VideoEncoder, MediaError> {
-        VideoEncoder::start(kind, &self.profile, &self.clock, &self.fanout, self.boot_id, first)
+    fn encoder(&self, kind: Kind, canvas: Canvas, first: u64) -> Result<VideoEncoder, MediaError> {
+        let Self { profile, clock, fanout, boot_id, .. } = self;
+        VideoEncoder::start(kind, profile, canvas, clock, fanout, *boot_id, first)
+    }
+
+    /// Steps up or down the ladder as the rate asks for: an encoder of the other size takes over with the next
+    /// frame, which is a key frame.
+    fn climb(&self, encoding: &mut Encoding, rate: Kbps) {
+        if let Some(canvas) = encoding.ladder.judge(Moment(self.clock.now().nseconds()), rate) {
+            encoding.next = Some(canvas);
+        }
+        let Some(canvas) = encoding.next.filter(|_| encoding.encoder.as_ref().is_some_and(VideoEncoder::is_idle))
+        else {
+            return;
+        };
+        encoding.next = None;
+        let number = encoding.encoder.as_ref().map_or(encoding.number, VideoEncoder::next_number);
+        match self.encoder(encoding.kind, canvas, number) {
+            Ok(encoder) => {
+                encoding.put_away();
+                encoding.encoder = Some(encoder);
+                encoding.canvas = canvas;
+                encoding.rate = 0;
+                encoding.turn = 0;
+                self.report(Fact::PictureStepped { picture: canvas, rate });
+            }
+            // The present one goes on.
+            Err(e) => self.report(Fact::ProgramFailed { reason: e.to_string() }),
+        }
     }
 
     fn report(&self, fact: Fact) {
@@ -453,10 +522,15 @@ impl Shared {
                 let _ = glimpses.try_send(Glimpse { buffer: buffer.clone() });
             }
             self.mend(&mut encoding);
+            let wanted = self.rate.load(Ordering::Relaxed);
+            self.climb(&mut encoding, Kbps(wanted));
+            if !encoding.has_turn(self.profile.canvas.fps) {
+                self.reached.store(order, Ordering::Release);
+                continue;
+            }
             let Encoding { encoder: Some(encoder), rate, refused, .. } = &mut encoding else {
                 continue;
             };
-            let wanted = self.rate.load(Ordering::Relaxed);
             if wanted != *rate {
                 encoder.set_rate(Kbps(wanted));
                 *rate = wanted;
@@ -613,6 +687,8 @@ impl Shared {
             }
             block_number += 1;
             if block_number.is_multiple_of(10) {
+                let worst = lock(&self.losses).values().copied().fold(0.0, f64::max);
+                encoder.protect(worst);
                 *lock(&self.sound) = SoundFigures {
                     level: mixer.take_level(),
                     limiter_db: mixer.take_reduction(),

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     MediaError,
     clock::MediaClock,
-    congestion::Congestion,
+    congestion::{Advice, Congestion},
     error::element,
     fanout::{Consumer, Fanout},
     feed::lock,
@@ -35,7 +35,7 @@ use crate::{
 const TWCC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 const VIDEO_PT: u32 = 96;
 /// RTX takes 97 by itself, so sound keeps well away.
-const AUDIO_PT: u32 = 111;
+pub(super) const AUDIO_PT: u32 = 111;
 /// Room for SRTP, a TURN header and a tunnel below an MTU of 1280.
 const MTU: u32 = 1200;
 
@@ -48,6 +48,8 @@ pub enum SessionEvent {
     GatheringDone,
     /// ICE and DTLS are done: media flows.
     Connected,
+    /// The path carries too little for a picture, and the sound goes alone; or the picture is back.
+    Picture(bool),
     /// The session is over; why.
     Failed(String),
 }
@@ -189,14 +191,18 @@ pub struct Session<'a> {
     pub order: u32,
     /// Who is open.
     pub leading: &'a Arc<Leading>,
-    /// Told the rate the path carries, as congestion control sees it.
-    pub on_rate: Box<dyn Fn(Kbps) + Send + Sync>,
+    /// What the picture had on this way lately; `None` begins with the profile's own rate.
+    pub start: Option<Kbps>,
+    /// Told what congestion control advises; answers with the most the picture may take where the shared encoder
+    /// does not follow this session.
+    pub on_advice: Box<dyn Fn(Advice) -> Option<Kbps> + Send + Sync>,
 }
 
 impl Publisher {
     /// Builds a session and starts it. It sends nothing before its answer is set and it has connected.
     pub fn start(session: Session<'_>) -> Result<(Self, mpsc::Receiver<SessionEvent>), MediaError> {
-        let Session { profile, clock, fanout, only_address, order, leading, on_rate } = session;
+        let Session { profile, clock, fanout, only_address, order, leading, start, on_advice } =
+            session;
         let ssrcs = fresh_ssrcs();
         let pipeline = gst::Pipeline::with_name("output");
         let webrtc = element("webrtcbin")?;
@@ -261,7 +267,21 @@ impl Publisher {
                 .ok_or_else(|| MediaError::lasting("a payloader without an end"))?;
             out.link(&pad).map_err(|e| MediaError::lasting(format!("publishing: {e}")))?;
         }
-        let congestion = Congestion::install(&pipeline, &webrtc, profile, clock, on_rate)?;
+        let (events, received) = mpsc::channel(64);
+        let consumer = Arc::new(Consumer::new(video.clone(), audio));
+        let obey = {
+            let (consumer, tell) = (Arc::downgrade(&consumer), events.clone());
+            move |advice: Advice| {
+                let limit = on_advice(advice);
+                let Some(consumer) = consumer.upgrade() else { return };
+                if consumer.has_picture() != advice.picture_on {
+                    // A full channel means nobody listens any more.
+                    let _ = tell.try_send(SessionEvent::Picture(advice.picture_on));
+                }
+                consumer.limit(advice.picture_on, limit);
+            }
+        };
+        let congestion = Congestion::install(&webrtc, profile, start, clock, Box::new(obey))?;
         forward_key_requests(&video, fanout);
         if let Some(address) = only_address {
             let agent = webrtc.property::<gst::Object>("ice-agent");
@@ -269,10 +289,8 @@ impl Publisher {
                 return Err(MediaError::lasting(format!("{address} cannot be sent from")));
             }
         }
-        let (events, received) = mpsc::channel(64);
         watch_session(&webrtc, &pipeline, &events);
         clock.adopt(&pipeline);
-        let consumer = Arc::new(Consumer::new(video, audio));
         fanout.join(Arc::clone(&consumer));
         let publisher = Self {
             pipeline,
@@ -293,7 +311,6 @@ impl Publisher {
             .pipeline
             .set_state(gst::State::Playing)
             .map_err(|e| MediaError::lasting(format!("publishing does not start: {e}")))?;
-        publisher.congestion.rest();
         Ok((publisher, received))
     }
 
@@ -351,6 +368,11 @@ impl Publisher {
         self.fanout.open(&self.consumer);
     }
 
+    /// What the path has for the picture.
+    pub fn picture(&self) -> Kbps {
+        self.congestion.picture()
+    }
+
     /// Milliseconds since the ingest last said anything; `None` while it has never.
     pub fn silence(&self) -> Option<Duration> {
         let last = self.congestion.feedback_ns();
@@ -370,7 +392,7 @@ impl Publisher {
         OutputFigures {
             sent_kbps: sample.kbps,
             target_kbps: Some(f64::from(target.0)),
-            available_kbps: Some(self.congestion.available_kbps()),
+            available_kbps: self.congestion.available().map(|k| f64::from(k.0)),
             rtt_ms: sample.rtt_ms,
             loss: sample.loss,
             silent_ms: self.silence().map(|s| s.as_millis() as u64),

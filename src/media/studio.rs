@@ -41,6 +41,8 @@ pub struct Studio {
     fanout: Arc<Fanout>,
     glimpses: Glimpses,
     leading: Arc<Leading>,
+    /// What the picture had lately, by the output's place.
+    last_good: Arc<Mutex<BTreeMap<u32, Kbps>>>,
     _certificate: WarmCertificate,
 }
 
@@ -104,6 +106,7 @@ impl Studio {
             fanout,
             glimpses,
             leading: Arc::default(),
+            last_good: Arc::default(),
             _certificate: WarmCertificate::make(),
         };
         studio.draw_slates(spec)?;
@@ -206,6 +209,8 @@ impl Studio {
     ) -> Result<(Publisher, mpsc::Receiver<SessionEvent>), MediaError> {
         let program = Arc::downgrade(&self.program);
         let leading = Arc::clone(&self.leading);
+        let last_good = Arc::clone(&self.last_good);
+        let start = lock(&last_good).get(&order).copied();
         Publisher::start(Session {
             profile: &self.profile,
             clock: &self.clock,
@@ -213,10 +218,17 @@ impl Studio {
             only_address,
             order,
             leading: &self.leading,
-            on_rate: Box::new(move |rate| {
-                if let Some(program) = program.upgrade().filter(|_| leading.is(order)) {
-                    program.set_rate(rate);
+            start,
+            on_advice: Box::new(move |advice| {
+                let program = program.upgrade()?;
+                lock(&last_good).insert(order, advice.picture);
+                program.note_loss(order, advice.loss);
+                if leading.is(order) {
+                    program.set_rate(advice.picture);
+                    return None;
                 }
+                // The encoder follows another: what it makes may be more than this path carries.
+                Some(advice.picture).filter(|most| *most < program.rate())
             }),
         })
     }

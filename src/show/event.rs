@@ -9,7 +9,7 @@ use super::{
     state::Ending,
 };
 use crate::{
-    base::{Db, InputId, OutputId, SceneId, Severity},
+    base::{Canvas, Db, InputId, Kbps, OutputId, SceneId, Severity},
     scene::{Composition, Transition},
 };
 
@@ -58,6 +58,10 @@ pub enum Happening {
     InputEnded { input: InputId },
     /// The encoder runs.
     EncoderUp { encoder: String, hardware: bool },
+    /// The link gives more or less than before: another picture is sent.
+    PictureStepped { picture: Canvas, rate: Kbps },
+    /// An output sends its sound alone, or its picture again.
+    OutputPicture { output: OutputId, on: bool },
     /// The program pipeline broke and was started anew.
     ProgramFailed { reason: String },
     /// The stage listens.
@@ -120,7 +124,10 @@ impl Happening {
             Self::OutputFailed { .. } | Self::OutputSilent { .. } | Self::ProgramFailed { .. } => {
                 Severity::Critical
             }
-            Self::InputFailed { .. } | Self::Panicked => Severity::Warning,
+            Self::InputFailed { .. }
+            | Self::Panicked
+            | Self::PictureStepped { .. }
+            | Self::OutputPicture { on: false, .. } => Severity::Warning,
             Self::OutputProbed { order, .. } => match order.first() {
                 Some(Distance { rtt_ms: Some(_), .. }) => Severity::Info,
                 _ => Severity::Warning,
@@ -169,6 +176,13 @@ impl Happening {
                 format!("encoding with {encoder}{}", if *hardware { " (hardware)" } else { "" })
             }
             Self::ProgramFailed { reason } => format!("the program pipeline broke: {reason}"),
+            Self::PictureStepped { picture, rate } => {
+                format!("the picture is {picture} now: the link has {rate} for it")
+            }
+            Self::OutputPicture { output, on: false } => {
+                format!("{output}: the link carries hardly anything; the sound goes alone")
+            }
+            Self::OutputPicture { output, on: true } => format!("{output}: the picture is sent again"),
             Self::StageUp { viewer_url } => format!("watch at {viewer_url}"),
             Self::OutputProbing { output } => format!("{output}: looking for the nearest ingest"),
             Self::OutputProbed { output, order } => format!("{output}: {}", nearest(order)),

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{InputId, OutputId};
+use crate::base::{Canvas, InputId, Kbps, OutputId};
 
 /// Why an output or an input failed, as far as it matters to what is done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,22 @@ pub enum Fact {
         encoder: String,
         /// Whether hardware does it.
         hardware: bool,
+    },
+    /// The encoder stepped up or down the profile's ladder.
+    PictureStepped {
+        /// What is encoded now.
+        picture: Canvas,
+        /// What the path has for it.
+        rate: Kbps,
+    },
+    /// An output's path carries too little for a picture, and the sound goes alone; or the picture is back.
+    OutputPicture {
+        /// Which.
+        output: OutputId,
+        /// Which of its sessions.
+        session: u32,
+        /// Whether the picture is sent.
+        on: bool,
     },
     /// The program pipeline broke; media restarts it by itself.
     ProgramFailed {

@@ -412,6 +412,11 @@ impl Turn<'_> {
                 self.show.encoder = Some(encoder.clone());
                 self.say(Happening::EncoderUp { encoder, hardware });
             }
+            Fact::PictureStepped { picture, rate } => {
+                self.show.picture = Some(picture);
+                self.say(Happening::PictureStepped { picture, rate });
+            }
+            Fact::OutputPicture { output, session, on } => self.output_picture(&output, session, on),
             Fact::ProgramFailed { reason } => self.say(Happening::ProgramFailed { reason }),
             Fact::StageUp { viewer_url } => {
                 self.show.viewer_url = Some(viewer_url.clone());

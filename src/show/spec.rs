@@ -13,6 +13,7 @@ use crate::{
     scene::{Composition, Layer, Layout},
 };
 
+pub use crate::flow::Rung;
 pub use output::{
     Container, IceServerSpec, IceSpec, IngestSpec, OutputSpec, Pick, RecordSpec, RtmpSpec, SrtSpec,
     Target, WhipSpec,
@@ -105,15 +106,6 @@ pub struct Profile {
     pub latency_target_ms: u32,
     /// The rungs to step down, best first. At least one.
     pub ladder: Vec<Rung>,
-}
-
-/// One rung of a ladder: the picture sent while the link gives at least `from_kbps`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rung {
-    /// Its picture.
-    pub canvas: Canvas,
-    /// The least bitrate at which it is worth it.
-    pub from_kbps: Kbps,
 }
 
 /// The codec of the picture. Sound is always Opus.

@@ -10,7 +10,7 @@ use super::{
     spec::{InputSpec, Mode, OutputSpec, ShowSpec},
 };
 use crate::{
-    base::{Db, InputId, Moment, OutputId, SceneId},
+    base::{Canvas, Db, InputId, Moment, OutputId, SceneId},
     scene::{Transition, TransitionKind},
 };
 
@@ -176,6 +176,8 @@ pub struct OutputState {
     pub order: Vec<usize>,
     /// The session that the status speaks of.
     pub session: u32,
+    /// Its path carries too little for a picture.
+    pub sound_only: bool,
     /// A session that is to take its place.
     pub renewal: Option<Renewal>,
     /// Sessions ordered so far.
@@ -202,6 +204,7 @@ impl OutputState {
             last_failure: None,
             way: 0,
             session: 0,
+            sound_only: false,
             renewal: None,
             sessions: 0,
             trouble: None,
@@ -254,6 +257,8 @@ pub struct Show {
     pub outputs: Vec<OutputState>,
     /// The encoder that runs.
     pub encoder: Option<String>,
+    /// What is encoded, once it was not the profile's canvas.
+    pub picture: Option<Canvas>,
     /// Where a browser watches the stage.
     pub viewer_url: Option<String>,
     /// Consoles attached.
@@ -300,6 +305,7 @@ impl Show {
                 .collect(),
             outputs: spec.outputs.iter().cloned().map(OutputState::new).collect(),
             encoder: None,
+            picture: None,
             viewer_url: None,
             consoles: 0,
             ending: None,

@@ -155,9 +155,9 @@ impl Turn<'_> {
     fn publish(&mut self, index: usize) {
         let now = self.now.mono;
         let output = &mut self.show.outputs[index];
-        let way = output.next_way(now);
-        output.way = way;
+        output.way = output.next_way(now);
         output.status = OutputStatus::Connecting;
+        let way = output.way;
         let session = self.open(index, way);
         self.show.outputs[index].session = session;
     }
@@ -209,6 +209,7 @@ impl Turn<'_> {
         output.was_live = true;
         output.connect_ms.get_or_insert(connect_ms);
         output.status = OutputStatus::Live { since: now, silent: None };
+        output.sound_only = false;
         output.well();
         output.renewal = output.way_back(now);
         let to = output.shown();
@@ -363,12 +364,21 @@ impl Turn<'_> {
         // What was not reported may have arrived all the same.
         output.down_since = None;
         output.well();
-        let way_back = output.way_back(now);
-        let renewal = std::mem::replace(&mut output.renewal, way_back);
+        let back = output.way_back(now);
+        let renewal = std::mem::replace(&mut output.renewal, back);
         if let Some(session) = renewal.and_then(|r| r.session) {
             self.retire(id, session);
         }
         self.say(Happening::OutputHealed { output: id.clone() });
+    }
+
+    pub(super) fn output_picture(&mut self, id: &OutputId, session: u32, on: bool) {
+        let Some(index) = self.output_index(id) else { return };
+        let output = &mut self.show.outputs[index];
+        if output.session == session && output.is_live() && output.sound_only == on {
+            output.sound_only = !on;
+            self.say(Happening::OutputPicture { output: id.clone(), on });
+        }
     }
 
     /// Opens what is due.

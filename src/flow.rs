@@ -1,0 +1,14 @@
+//! Floor 2: what a path carries, and what is worth sending over it. A receiver's reports go in, a rate and a
+//! picture's size come out. Pure: time is in the reports.
+
+pub mod estimate;
+pub mod gate;
+pub mod ladder;
+#[cfg(test)]
+mod simulated;
+pub mod thin;
+
+pub use estimate::{Bounds, Estimator, Reported};
+pub use gate::PictureGate;
+pub use ladder::{Ladder, Rung};
+pub use thin::Thinner;
