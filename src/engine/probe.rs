@@ -26,7 +26,7 @@ use crate::{
     base::{OutputId, Secret},
     config,
     link::{
-        probe::{Prober, round_trip, stun},
+        probe::{Prober, stun},
         whip::{Link, LinkOptions},
     },
     media::{self, Studio},
@@ -34,7 +34,7 @@ use crate::{
     show::{Fact, FailureKind, InputKind, Profile, ShowSpec, spec::TestPattern},
     stage,
     whip::{
-        probe::{Candidate, Grade, Named, ProbeReport, Published, Round, is_well},
+        probe::{Candidate, Grade, Named, ProbeReport, Published, Round, Spread},
         stun::StunServer,
     },
 };
@@ -50,8 +50,9 @@ const END: Duration = Duration::from_secs(4);
 
 /// All the time there is to find the nearest before going live.
 const NEAREST: Duration = Duration::from_millis(1500);
-/// Round trips timed then.
-const NEAREST_ROUNDS: usize = 3;
+/// Rounds timed then, each on a connection of its own, all at once but for a moment: three after each other
+/// would take three times as long.
+const NEAREST_ROUNDS: u32 = 3;
 /// Once the nearest is known, the others are waited for as long again, and at least this long.
 const GRACE: Duration = Duration::from_millis(250);
 
@@ -290,22 +291,26 @@ fn test_show(profile: &Profile) -> ShowSpec {
 /// The round trip to each of these ingests in milliseconds; `None` for one that gave no good answer within 1.5 s.
 /// Once the nearest is known, those far behind are not waited for. Each that answered has a connection of
 /// `link` standing by.
-pub async fn nearest(link: &Link, ways: &[Url]) -> Vec<Option<u32>> {
+pub async fn nearest(prober: &Prober, link: &Link, ways: &[Url]) -> Vec<Option<u32>> {
     let began = tokio::time::Instant::now();
     let mut deadline = began + NEAREST;
     let mut asking: FuturesUnordered<_> = ways
         .iter()
         .enumerate()
         .map(|(way, url)| async move {
-            // A server that takes connections and does not speak is near, and of no use.
-            let (rtt, status) = tokio::join!(round_trip(url, NEAREST_ROUNDS), link.warm(url));
-            (way, rtt.ok().filter(|_| status.is_some_and(is_well)))
+            let rounds = join_all((0..NEAREST_ROUNDS).map(|number| async move {
+                sleep(APART * number).await;
+                prober.round(url, NEAREST).await.distance_ms()
+            }));
+            // The connection that is kept has no part in the figures.
+            let (rounds, _) = tokio::join!(rounds, link.warm(url));
+            (way, Spread::of(rounds.into_iter().flatten()))
         })
         .collect();
     let mut found = vec![None; ways.len()];
     while let Ok(Some((way, rtt))) = timeout_at(deadline, asking.next()).await {
         if let Some(rtt) = rtt {
-            found[way] = Some(rtt.round() as u32);
+            found[way] = Some(rtt.median_ms.round() as u32);
             let took = began.elapsed();
             deadline = deadline.min(began + took + took.max(GRACE));
         }

@@ -30,7 +30,11 @@ use super::{
 use crate::{
     base::{InputId, OutputId, Secret},
     config,
-    link::whip::{Link, LinkOptions},
+    link::{
+        LinkError,
+        probe::Prober,
+        whip::{Link, LinkOptions},
+    },
     media::{self, Studio},
     show::{Effect, Fact, FailureKind, InputSpec, Mode, OutputSpec, ShowSpec, Target, spec::Pick},
     stage::{self, Stage, StageError, StageOptions},
@@ -76,6 +80,8 @@ struct StudioAdapters {
     link: Link,
     /// By output that has not been on air yet.
     warmths: BTreeMap<OutputId, Warmth>,
+    /// By output that picks the nearest of its ingests.
+    probers: BTreeMap<OutputId, Prober>,
     stage: Option<Stage>,
     stage_token: Option<Secret>,
     monitor: Option<Monitor>,
@@ -104,6 +110,10 @@ impl StudioAdapters {
             .map_err(broken)?;
         // Before media start, which takes a while.
         let warmths = if mode == Mode::Live { warmths(&spec, &link) } else { BTreeMap::new() };
+        let (live_spec, live) = (Arc::clone(&spec), mode == Mode::Live);
+        let probers = tokio::task::spawn_blocking(move || {
+            if live { probers(&live_spec) } else { Ok(BTreeMap::new()) }
+        });
         let media_spec = Arc::clone(&spec);
         let media_facts = facts.clone();
         let studio = tokio::task::spawn_blocking(move || {
@@ -114,11 +124,16 @@ impl StudioAdapters {
         .map_err(broken)?
         .map_err(broken)?;
         let studio = Arc::new(studio);
+        let probers = probers.await.map_err(broken)?.map_err(|e| StartError {
+            text: e.to_string(),
+            exit_code: 2,
+        })?;
         let inputs = start_inputs(&studio)?;
         Ok(Self {
             studio,
             link,
             warmths,
+            probers,
             stage,
             stage_token: options.token,
             monitor: None,
@@ -189,9 +204,12 @@ impl StudioAdapters {
     /// Finds out how far its ingests are.
     fn probe(&mut self, spec: &OutputSpec) {
         let (id, ways) = (spec.id.clone(), ingests(spec));
+        let Some(prober) = self.probers.get(&id).cloned() else {
+            return self.tell(Fact::Probed { output: id, rtt_ms: Vec::new() });
+        };
         let (link, facts) = (self.link.clone(), self.facts.clone());
         tokio::spawn(async move {
-            let rtt_ms = nearest(&link, &ways).await;
+            let rtt_ms = nearest(&prober, &link, &ways).await;
             // An engine that is gone needs no report.
             let _ = facts.send(Fact::Probed { output: id, rtt_ms }).await;
         });
@@ -249,12 +267,26 @@ fn ingests(spec: &OutputSpec) -> Vec<Url> {
     }
 }
 
+/// Whether it goes to the nearest of its ingests.
+fn picks(output: &OutputSpec) -> Option<&WhipSpec> {
+    match &output.target {
+        Target::Whip(whip) if whip.pick == Pick::Nearest => Some(whip),
+        _ => None,
+    }
+}
+
+/// One for each output that picks. It blocks.
+fn probers(spec: &ShowSpec) -> Result<BTreeMap<OutputId, Prober>, LinkError> {
+    let picking = spec.outputs.iter().filter_map(|o| Some((o.id.clone(), picks(o)?)));
+    picking.map(|(id, whip)| Ok((id, Prober::new(whip.ca.as_deref())?))).collect()
+}
+
 /// A connection standing by to each ingest that is tried first, or may be.
 fn warmths(spec: &ShowSpec, link: &Link) -> BTreeMap<OutputId, Warmth> {
     let mut warmths = BTreeMap::new();
     for output in &spec.outputs {
         let mut urls = ingests(output);
-        if !matches!(&output.target, Target::Whip(whip) if whip.pick == Pick::Nearest) {
+        if picks(output).is_none() {
             urls.truncate(1);
         }
         if !urls.is_empty() {

@@ -268,20 +268,6 @@ fn read_head(head: &str) -> Option<Head> {
     Some(Head { status, links })
 }
 
-/// One round trip of TCP to an ingest in milliseconds, the median of that many, its name looked up once.
-pub async fn round_trip(url: &Url, rounds: usize) -> Result<f64, Transport> {
-    let (addresses, _) = resolve(url).await?;
-    let (stream, first) = connect(&addresses).await?;
-    // The others go where the first was answered.
-    let address = stream.peer_addr().map_err(|_| Transport::Cut)?;
-    let mut times = vec![first];
-    while times.len() < rounds {
-        times.push(connect(&[address]).await?.1);
-    }
-    times.sort_by(f64::total_cmp);
-    Ok(times[times.len() / 2])
-}
-
 /// One round trip by UDP to a STUN server, in milliseconds; `None` when no answer came to two requests.
 pub async fn stun(server: &StunServer) -> Option<f64> {
     let found = timeout(STUN_TIMEOUT * 4, lookup_host((server.host.as_str(), server.port)));

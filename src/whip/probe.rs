@@ -53,6 +53,14 @@ pub struct Spread {
     pub max_ms: f64,
 }
 
+impl Round {
+    /// How far it is, in ms, by the same rule as [`Candidate::distance_ms`]; `None` unless it answered well.
+    pub fn distance_ms(&self) -> Option<f64> {
+        self.status.filter(|status| is_well(*status))?;
+        Some(self.tcp_ms?.max(self.options_ms?))
+    }
+}
+
 impl Spread {
     /// Sums up; `None` of nothing.
     pub fn of(times: impl IntoIterator<Item = f64>) -> Option<Self> {
@@ -223,10 +231,12 @@ impl Candidate {
         candidate
     }
 
-    /// One round trip: of media where they were sent, else of TCP, in ms.
+    /// One round trip, in ms: of media where they were sent. Else that of TCP, or the quickest answer to
+    /// OPTIONS where that is longer: at many an ingest TCP ends at a front nearby.
     pub fn distance_ms(&self) -> Option<f64> {
         let sent = self.publish.as_ref().and_then(|p| p.rtt_ms);
-        sent.or(self.tcp.map(|tcp| tcp.median_ms))
+        let asked = self.options.map_or(0.0, |options| options.min_ms);
+        sent.or(self.tcp.map(|tcp| tcp.median_ms.max(asked)))
     }
 
     fn judge(&self, failure: Option<&Transport>, limit_ms: u64) -> (Grade, String) {
@@ -251,7 +261,7 @@ impl Candidate {
         };
         let away = format!("{} away", whole_ms(distance));
         let lost = self.rounds - self.answered;
-        let worst = self.tcp.map_or(0.0, |tcp| tcp.max_ms);
+        let worst = self.options.or(self.tcp).map_or(0.0, |time| time.max_ms);
         let jumpy = worst - distance > NEAR_MS;
         let (grade, mut words) = if distance > FAR_MS {
             (Grade::Far, format!("far: {}; sound will lag", whole_ms(distance)))
@@ -346,7 +356,7 @@ mod tests {
             dns_ms: Some(1.0),
             tcp_ms: Some(tcp_ms),
             tls_ms: Some(tcp_ms + 2.0),
-            options_ms: Some(tcp_ms + 1.0),
+            options_ms: Some(tcp_ms),
             status: Some(405),
             ..Round::default()
         }

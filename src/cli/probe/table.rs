@@ -146,12 +146,17 @@ mod tests {
             dns_ms: Some(1.25),
             tcp_ms: Some(23.4),
             tls_ms: Some(25.0),
-            options_ms: Some(1234.0),
+            options_ms: Some(26.0),
             status: Some(204),
             stun_ms: Some(22.0),
             ..Round::default()
         };
-        let far = Round { tcp_ms: Some(240.0), tls_ms: None, ..near.clone() };
+        let far = Round {
+            tcp_ms: Some(240.0),
+            tls_ms: None,
+            options_ms: Some(1234.0),
+            ..near.clone()
+        };
         let why = "unable to get local issuer certificate, as is said at some length by it";
         let untrusted =
             Round { failure: Some(Transport::Untrusted(why.into())), ..Round::default() };
