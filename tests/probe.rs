@@ -21,6 +21,8 @@ mod process;
 mod schema;
 #[path = "probe/servers.rs"]
 mod servers;
+#[path = "probe/way.rs"]
+mod way;
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -29,7 +31,7 @@ use hawker::{
     base::Secret,
     config,
     engine::{
-        Engine, Plan, Signals,
+        Engine, Handle, Over, Plan, Signals,
         probe::nearest,
         studio::{StudioOptions, factory},
         warmth::Warmth,
@@ -51,9 +53,14 @@ use hawker::{
 use hawker_process::Place;
 use process::{Said, run};
 use servers::{OFFER, Tls, closed, far, mute, no_such_name, stun};
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::mpsc,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 use unicode_width::UnicodeWidthStr;
 use url::Url;
+use way::far_stage;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -176,7 +183,10 @@ async fn none_good_enough_is_three_and_bad_usage_is_two() {
     let gone = format!("http://127.0.0.1:{}/s3cr3t", closed().await);
     let none = probe(&place, &[&gone]);
     assert_eq!(none.code, 3, "{none:?}");
-    assert!(none.out.contains("nothing listens") && none.err.contains("not good enough"), "{none:?}");
+    assert!(
+        none.out.contains("nothing listens") && none.err.contains("not good enough"),
+        "{none:?}"
+    );
     let stage_only = place.file(
         "stage.toml",
         "title = \"t\"\n[[input]]\nid = \"a\"\nkind = \"test\"\n[[scene]]\nid = \"s\"\n\
@@ -299,7 +309,10 @@ async fn colours_are_for_terminals_that_want_them() {
     };
     let (coloured, plain) = (in_terminal(""), in_terminal("1"));
     assert_eq!((coloured.code, plain.code), (0, 0), "{coloured:?} {plain:?}");
-    assert!(coloured.out.contains("\x1b[3") && !plain.out.contains('\x1b'), "{coloured:?} {plain:?}");
+    assert!(
+        coloured.out.contains("\x1b[3") && !plain.out.contains('\x1b'),
+        "{coloured:?} {plain:?}"
+    );
 }
 
 fn link(ca: Option<&Tls>) -> Link {
@@ -309,11 +322,13 @@ fn link(ca: Option<&Tls>) -> Link {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_nearest_is_found_in_its_time_and_its_connection_serves_the_post() {
-    let near = Server::start(vec![("OPTIONS", say("204 No Content")), ("POST", say("404 No"))]).await;
+    let near =
+        Server::start(vec![("OPTIONS", say("204 No Content")), ("POST", say("404 No"))]).await;
     let slower = Server::start(vec![("OPTIONS", slow(80))]).await;
     let unwell = Server::start(vec![("OPTIONS", say("502 Bad Gateway"))]).await;
     let at = |port: u16| -> Url { format!("http://127.0.0.1:{port}/whip").parse().unwrap() };
-    let ways = [at(mute().await), slower.url("/w"), at(closed().await), near.url("/w"), unwell.url("/w")];
+    let ways =
+        [at(mute().await), slower.url("/w"), at(closed().await), near.url("/w"), unwell.url("/w")];
     let (link, prober) = (link(None), Prober::new(None).unwrap());
     let began = Instant::now();
     let found = nearest(&prober, &link, &ways).await;
@@ -369,6 +384,24 @@ async fn what_stands_by_answers_after_one_round_trip() {
     drop(warmth);
 }
 
+/// The built-in show, with that output.
+fn engine(whip: WhipSpec, standby: bool) -> (Handle, JoinHandle<Over>, mpsc::Sender<()>) {
+    let mut spec = config::builtin_show();
+    spec.outputs.push(OutputSpec { id: "main".parse().unwrap(), target: Target::Whip(whip) });
+    let start = Start { for_ms: None, standby, headless: false };
+    let plan = Plan { spec, mode: Mode::Live, start, journal: None, report: None };
+    let options = StudioOptions {
+        listen: ([127, 0, 0, 1], 0).into(),
+        any_port: true,
+        token: None,
+        monitor: false,
+    };
+    let engine = Engine::new(plan, factory(options)).unwrap();
+    let handle = engine.faces().handle();
+    let (stop, signals) = Signals::queue();
+    (handle, tokio::spawn(engine.run(signals)), stop)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_show_goes_live_at_the_nearest_and_says_so() {
     let near = stage(None).await;
@@ -379,20 +412,7 @@ async fn a_show_goes_live_at_the_nearest_and_says_so() {
     let ingest = |url| IngestSpec { url, token: None, server: None };
     whip.ingests.push(ingest(slower.url("/s3cr3t")));
     whip.ingests.push(ingest(near.whip_url().parse().unwrap()));
-    let mut spec = config::builtin_show();
-    spec.outputs.push(OutputSpec { id: "main".parse().unwrap(), target: Target::Whip(whip) });
-    let start = Start { for_ms: None, standby: false, headless: false };
-    let plan = Plan { spec, mode: Mode::Live, start, journal: None, report: None };
-    let options = StudioOptions {
-        listen: ([127, 0, 0, 1], 0).into(),
-        any_port: true,
-        token: None,
-        monitor: false,
-    };
-    let engine = Engine::new(plan, factory(options)).unwrap();
-    let mut handle = engine.faces().handle();
-    let (_stop, signals) = Signals::queue();
-    let over = tokio::spawn(engine.run(signals));
+    let (mut handle, over, _stop) = engine(whip, false);
     let mut events: Vec<Event> = Vec::new();
     let live = async {
         loop {
@@ -424,4 +444,40 @@ async fn a_show_goes_live_at_the_nearest_and_says_so() {
     let over = timeout(Duration::from_secs(20), over).await.unwrap().unwrap();
     assert_eq!(over.exit_code, 0);
     near.stop().await;
+}
+
+/// HTTP and media 100 ms there and back, the connection standing by: the first whole key frame is at the ingest
+/// within 900 ms.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_way_off_the_first_frame_is_there_in_time() {
+    let ingest = stage(None).await;
+    let whip = WhipSpec::to(far_stage(&ingest, 50 * MS).await, None);
+    let (mut handle, over, _stop) = engine(whip, true);
+    let up = async {
+        loop {
+            if matches!(handle.events.recv().await.unwrap().what, Happening::InputUp { .. }) {
+                return;
+            }
+        }
+    };
+    timeout(Duration::from_secs(20), up).await.expect("an input");
+    // The operator looks around for a moment; the connection comes to stand by.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let told = std::time::Instant::now();
+    handle.command(Command::GoLive { output: None }, true).await.unwrap();
+    let seen = async {
+        loop {
+            if let Some(at) = ingest.figures().first_frame_at {
+                return at;
+            }
+            tokio::time::sleep(5 * MS).await;
+        }
+    };
+    let first = timeout(Duration::from_secs(10), seen).await.expect("a frame") - told;
+    println!("first frame {first:?} after GoLive, at 100 ms there and back");
+    assert!(first <= Duration::from_millis(900), "{first:?}");
+    handle.command(Command::EndShow, true).await.unwrap();
+    let over = timeout(Duration::from_secs(20), over).await.unwrap().unwrap();
+    assert_eq!(over.exit_code, 0);
+    ingest.stop().await;
 }

@@ -36,7 +36,10 @@ use crate::{
         whip::{Link, LinkOptions},
     },
     media::{self, Studio},
-    show::{Effect, Fact, FailureKind, InputSpec, Mode, OutputSpec, ShowSpec, Target, spec::Pick},
+    show::{
+        Effect, Fact, FailureKind, InputSpec, Mode, OutputSpec, ShowSpec, Target, WhipSpec,
+        spec::Pick,
+    },
     stage::{self, Stage, StageError, StageOptions},
     stats::{Meters, Picture, Report, report::OutputReport},
 };
@@ -124,10 +127,10 @@ impl StudioAdapters {
         .map_err(broken)?
         .map_err(broken)?;
         let studio = Arc::new(studio);
-        let probers = probers.await.map_err(broken)?.map_err(|e| StartError {
-            text: e.to_string(),
-            exit_code: 2,
-        })?;
+        let probers = probers
+            .await
+            .map_err(broken)?
+            .map_err(|e| StartError { text: e.to_string(), exit_code: 2 })?;
         let inputs = start_inputs(&studio)?;
         Ok(Self {
             studio,
