@@ -4,6 +4,7 @@
 pub mod estimate;
 pub mod gate;
 pub mod ladder;
+pub mod path;
 #[cfg(test)]
 mod simulated;
 pub mod thin;
@@ -11,4 +12,5 @@ pub mod thin;
 pub use estimate::{Bounds, Estimator, Reported};
 pub use gate::PictureGate;
 pub use ladder::{Ladder, Rung};
+pub use path::{Passage, Path};
 pub use thin::Thinner;

@@ -13,5 +13,5 @@ mod sps;
 mod watch;
 
 pub use server::{Stage, StageError, StageOptions};
-pub use sfu::{MAX_VIEWERS, StageFigures, landing::toward as local_address_toward};
+pub use sfu::{MAX_VIEWERS, StageFigures, air::Weather, landing::toward as local_address_toward};
 pub use watch::{AccessUnit, SoundPacket, Watch, WatchError, WatchOptions, WatchState};

@@ -61,23 +61,9 @@ impl Stage {
     }
 
     fn fails(&mut self, name: &str, kind: FailureKind) -> Outcome {
-        self.fails_asking(name, kind, None)
-    }
-
-    fn fails_asking(&mut self, name: &str, kind: FailureKind, wait: Option<u64>) -> Outcome {
         let (output, session) = (output(name), self.session(name));
         let reason = "no".into();
-        self.fact(Fact::OutputFailed { output, session, reason, kind, retry_after_ms: wait })
-    }
-
-    fn silent(&mut self, name: &str) -> Outcome {
-        let session = self.show.output(&output(name)).unwrap().session;
-        self.fact(Fact::OutputSilent { output: output(name), session })
-    }
-
-    fn healed(&mut self, name: &str) -> Outcome {
-        let session = self.show.output(&output(name)).unwrap().session;
-        self.fact(Fact::OutputHealed { output: output(name), session })
+        self.fact(Fact::OutputFailed { output, session, reason, kind, retry_after_ms: None })
     }
 
     fn input_fails(&mut self) -> Outcome {
@@ -145,7 +131,10 @@ fn an_output_retries_fast_then_slowly() {
         waits.extend(retry(&stage.fails("a", FailureKind::Passing).events));
         let woken = stage.wake();
         assert!(
-            woken.effects.iter().any(|e| matches!(e, Effect::Publish { output: o, .. } if o.id == output("a")))
+            woken
+                .effects
+                .iter()
+                .any(|e| matches!(e, Effect::Publish { output: o, .. } if o.id == output("a")))
         );
     }
     assert_eq!(waits[..10], [300; 10]);

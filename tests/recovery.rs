@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 #[path = "engine/spec.rs"]
+#[allow(dead_code, reason = "this test names outputs only")]
 mod spec;
 
 use hawker::{

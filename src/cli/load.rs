@@ -40,9 +40,8 @@ pub(crate) fn show_with_secrets(path: Option<&Path>, mode: Mode) -> Result<ShowS
     if mode == Mode::Live {
         for output in &spec.outputs {
             for (what, reference) in output.target.secrets() {
-                config::read_secret(reference).map_err(|e| {
-                    Failure::usage(format!("output '{}', {what}: {e}", output.id))
-                })?;
+                config::read_secret(reference)
+                    .map_err(|e| Failure::usage(format!("output '{}', {what}: {e}", output.id)))?;
                 if let Some(warning) = config::secret_warning(reference) {
                     tell(&format!("hawker: output '{}', {what}: {warning}", output.id));
                 }

@@ -13,8 +13,8 @@ use crate::{
     base::{Canvas, Db, InputId, Kbps, Now},
     scene::{Fit, Layer, Layout},
     show::{
-        Fact, FailureKind, Hears, Input, InputKind, InputSpec, Mode, OutputSpec, Profile, Rung, WhipSpec,
-        SceneSpec, Show, ShowSpec, Start, Target, VideoCodec, spec::TestPattern,
+        Fact, FailureKind, Hears, Input, InputKind, InputSpec, Mode, OutputSpec, Profile, Rung,
+        SceneSpec, Show, ShowSpec, Start, Target, VideoCodec, WhipSpec, spec::TestPattern,
     },
     stats::{
         FrameCounts, InputFigures, LatencySummary, Level, Loudness, Meters, OutputFigures, Picture,

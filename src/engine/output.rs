@@ -336,8 +336,7 @@ impl Run {
             Verdict::Silent => Fact::OutputSilent { output, session },
             Verdict::Healed => Fact::OutputHealed { output, session },
             Verdict::Dead => {
-                let reason =
-                    format!("the ingest has sent no feedback for {} s", GIVE_UP.as_secs());
+                let reason = format!("the ingest has sent no feedback for {} s", GIVE_UP.as_secs());
                 return Err(Broke::passing(reason));
             }
         };

@@ -167,7 +167,8 @@ impl Estimator {
 
     /// What the path is known to carry: never more than was sent over it. `None` before the first report.
     pub fn known(&self) -> Option<Kbps> {
-        (self.tested.0 > 0.0).then(|| Kbps::from_bits_per_second(self.rate.min(self.tested.0) as u64))
+        (self.tested.0 > 0.0)
+            .then(|| Kbps::from_bits_per_second(self.rate.min(self.tested.0) as u64))
     }
 
     /// How fast packets may leave: a burst passes where there is neither queue nor loss, and is spread where
@@ -205,6 +206,12 @@ impl Estimator {
             self.trial = None;
             self.draining = None;
         }
+        // What was sent after it was reported is no packet of ours.
+        let sane = |p: &&Reported| {
+            p.sent_ns <= now && p.arrived_ns.is_none_or(|at| at < i64::MAX as u64 / 2)
+        };
+        let packets: Vec<Reported> = packets.iter().filter(sane).copied().collect();
+        let packets = packets.as_slice();
         let mut lost = 0;
         for packet in packets {
             match packet.arrived_ns {
@@ -218,7 +225,7 @@ impl Estimator {
         while self.losses.front().is_some_and(|(at, ..)| at + S < now) {
             self.losses.pop_front();
         }
-        let Some(newest) = self.arrived.back().map(|a| a.at) else { return };
+        let Some(newest) = self.arrived.iter().map(|a| a.at).max() else { return };
         while self.arrived.front().is_some_and(|a| a.at + 2 * FLOW < newest) {
             self.arrived.pop_front();
         }
@@ -231,7 +238,8 @@ impl Estimator {
             self.tested = (flow, now);
         }
         self.judge(now, since.min(GAP), newest, flow);
-        let (least, most) = (self.bounds.least.bits_per_second(), self.bounds.most.bits_per_second());
+        let (least, most) =
+            (self.bounds.least.bits_per_second(), self.bounds.most.bits_per_second());
         self.rate = self.rate.clamp(f64::from(least), f64::from(most));
     }
 
@@ -365,8 +373,7 @@ impl Estimator {
                 self.rate = trial.bits;
                 self.trial_rest = now + TRIAL_REST;
             } else {
-                self.ceiling =
-                    Some(Ceiling { bits: self.rate, hits: 1, rest_until: now + 2 * S });
+                self.ceiling = Some(Ceiling { bits: self.rate, hits: 1, rest_until: now + 2 * S });
             }
             self.lossy_since = None;
             return true;
@@ -408,7 +415,8 @@ impl Estimator {
             wanted = wanted.min((ceiling.bits * KEEP).max(self.rate));
         }
         // Beyond what was sent nothing is known.
-        let believed = flow.map_or(self.rate, |flow| (flow.max(self.tested.0) * BELIEF).max(self.rate));
+        let believed =
+            flow.map_or(self.rate, |flow| (flow.max(self.tested.0) * BELIEF).max(self.rate));
         self.rate = wanted.min(believed);
     }
 }

@@ -54,7 +54,8 @@ impl Ladder {
             self.above_since = None;
             let since = *self.below_since.get_or_insert(now);
             let plunged = f64::from(rate.0) < f64::from(here.from_kbps.0) * PLUNGE;
-            return (plunged || now.since(since) >= DOWN).then(|| self.stand(best(&self.steps, rate)));
+            return (plunged || now.since(since) >= DOWN)
+                .then(|| self.stand(best(&self.steps, rate)));
         }
         self.below_since = None;
         let enough = |step: &Rung| f64::from(rate.0) >= f64::from(step.from_kbps.0) * SPARE;

@@ -1,43 +1,22 @@
-//! A path for tests: a bottleneck with a queue that drops at its tail, a delay, loss and jitter by chance from
-//! a seed; before it a source that sends frames as it is told; behind it a receiver that reports.
+//! A path in use, for tests: before it a source that sends frames as it is told, behind it a receiver that
+//! reports.
 
-use super::{Estimator, Reported};
+use super::{Estimator, Passage, Path, Reported};
+use crate::base::{Kbps, Moment};
 
 const MS: u64 = 1_000_000;
 const STEP: u64 = MS / 2;
 const PACKET: u32 = 1200;
 
-/// What the path is like.
-#[derive(Debug, Clone, Copy)]
-pub struct Path {
-    /// Its narrowest place, in kbit/s.
-    pub kbps: u32,
-    /// What may wait there, in milliseconds at that rate.
-    pub queue_ms: u64,
-    /// From sender to receiver, in milliseconds; the reports take as long.
-    pub delay_ms: u64,
-    /// Packets lost by chance, in a thousand.
-    pub lost: u64,
-    /// Added by chance to each packet's delay, up to this many milliseconds.
-    pub jitter_ms: u64,
-}
-
-impl Path {
-    pub const fn of(kbps: u32) -> Self {
-        Self { kbps, queue_ms: 300, delay_ms: 20, lost: 0, jitter_ms: 0 }
-    }
-}
-
 /// Sender, path and receiver.
 pub struct Link {
-    pub path: Path,
+    pub way: Passage,
     pub estimator: Estimator,
     now: u64,
     frame: u64,
     chance: u64,
     pacer: Vec<u32>,
     credit: f64,
-    free_at: u64,
     /// On their way to the receiver.
     travelling: Vec<Reported>,
     /// Reports on their way back: when they come, and what they say.
@@ -54,16 +33,18 @@ pub struct Link {
 }
 
 impl Link {
-    pub fn new(path: Path, estimator: Estimator) -> Self {
+    /// A path of that rate with a queue of 300 ms and 20 ms each way.
+    pub fn new(kbps: u32, estimator: Estimator) -> Self {
+        let rate = Some(Kbps(kbps));
+        let path = Path { rate, queue_ms: 300, delay_ms: 20, ..Path::CLEAR };
         Self {
-            path,
+            way: Passage::new(path, 0x2545_f491_4f6c_dd1d),
             estimator,
             now: 0,
             frame: 0,
             chance: 0x2545_f491_4f6c_dd1d,
             pacer: Vec::new(),
             credit: 0.0,
-            free_at: 0,
             travelling: Vec::new(),
             reports: Vec::new(),
             unreported: Vec::new(),
@@ -115,26 +96,16 @@ impl Link {
             let bytes = self.pacer.remove(0);
             self.credit -= f64::from(bytes) * 8.0;
             self.sent += 1;
-            let takes = u64::from(bytes) * 8 * 1_000_000 / u64::from(self.path.kbps);
-            let waits = self.free_at.saturating_sub(self.now);
-            let lost = self.dice() % 1000 < self.path.lost;
-            let full = waits > self.path.queue_ms * MS;
-            let jitter = if self.path.jitter_ms == 0 {
-                0
-            } else {
-                self.dice() % (self.path.jitter_ms * MS)
-            };
-            let mut packet = Reported { sent_ns: self.now, arrived_ns: None, bytes };
-            if full || lost {
-                self.dropped += 1;
-            }
-            if !full {
-                self.free_at = self.free_at.max(self.now) + takes;
-                self.worst_queue_ms = self.worst_queue_ms.max(waits / MS);
-                if !lost {
-                    packet.arrived_ns = Some(self.free_at + self.path.delay_ms * MS + jitter);
+            let out = self.way.send(Moment(self.now), bytes as usize).map(|at| at.0);
+            match out {
+                Some(at) => {
+                    let travels = (at - self.now) / MS;
+                    let quickest = u64::from(self.way.path.delay_ms);
+                    self.worst_queue_ms = self.worst_queue_ms.max(travels - quickest);
                 }
+                None => self.dropped += 1,
             }
+            let packet = Reported { sent_ns: self.now, arrived_ns: out, bytes };
             self.travelling.push(packet);
         }
     }
@@ -159,7 +130,7 @@ impl Link {
         if self.now.is_multiple_of(100 * MS) && !self.unreported.is_empty() {
             let mut report = std::mem::take(&mut self.unreported);
             report.sort_by_key(|p| p.sent_ns);
-            self.reports.push((self.now + self.path.delay_ms * MS, report));
+            self.reports.push((self.now + u64::from(self.way.path.delay_ms) * MS, report));
         }
         while self.reports.first().is_some_and(|(at, _)| *at <= now) {
             let (_, report) = self.reports.remove(0);

@@ -435,4 +435,3 @@ impl Scaler {
         Ok(to.into_buffer())
     }
 }
-

@@ -68,7 +68,8 @@ impl Congestion {
         on_advice: Box<dyn Fn(Advice) + Send + Sync>,
     ) -> Result<Self, MediaError> {
         let sound = Kbps(profile.audio_kbps.0 + SOUND_HEADERS);
-        let whole = |picture: Kbps| Kbps(picture.0 + picture.0 * (PICTURE_HEADERS + 2) / 1024 + sound.0);
+        let whole =
+            |picture: Kbps| Kbps(picture.0 + picture.0 * (PICTURE_HEADERS + 2) / 1024 + sound.0);
         let bounds = Bounds {
             start: whole(start.unwrap_or(profile.start_kbps).min(profile.max_kbps)),
             // With the sound alone there must still be something to find out by.

@@ -149,7 +149,11 @@ fn set(element: &gst::Element, name: &str, value: &str) -> Result<(), gst::glib:
 }
 
 impl Kind {
-    fn make(&self, profile: &Profile, canvas: Canvas) -> Result<gst::Element, gst::glib::BoolError> {
+    fn make(
+        &self,
+        profile: &Profile,
+        canvas: Canvas,
+    ) -> Result<gst::Element, gst::glib::BoolError> {
         let element = gst::ElementFactory::make(self.element).build()?;
         let settable = |name: &str| element.find_property(name).is_some();
         for (name, value) in self.live.iter().filter(|(name, _)| settable(name)) {

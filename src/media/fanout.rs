@@ -75,8 +75,8 @@ impl Consumer {
 
     fn takes(&self, frame: &Encoded) -> bool {
         let now = Moment(frame.buffer.pts().map_or(0, gst::ClockTime::nseconds));
-        let passes = self.has_picture()
-            && lock(&self.thinner).pass(now, frame.key, frame.buffer.size());
+        let passes =
+            self.has_picture() && lock(&self.thinner).pass(now, frame.key, frame.buffer.size());
         if !passes {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }

@@ -182,7 +182,9 @@ impl Happening {
             Self::OutputPicture { output, on: false } => {
                 format!("{output}: the link carries hardly anything; the sound goes alone")
             }
-            Self::OutputPicture { output, on: true } => format!("{output}: the picture is sent again"),
+            Self::OutputPicture { output, on: true } => {
+                format!("{output}: the picture is sent again")
+            }
             Self::StageUp { viewer_url } => format!("watch at {viewer_url}"),
             Self::OutputProbing { output } => format!("{output}: looking for the nearest ingest"),
             Self::OutputProbed { output, order } => format!("{output}: {}", nearest(order)),

@@ -416,7 +416,9 @@ impl Turn<'_> {
                 self.show.picture = Some(picture);
                 self.say(Happening::PictureStepped { picture, rate });
             }
-            Fact::OutputPicture { output, session, on } => self.output_picture(&output, session, on),
+            Fact::OutputPicture { output, session, on } => {
+                self.output_picture(&output, session, on)
+            }
             Fact::ProgramFailed { reason } => self.say(Happening::ProgramFailed { reason }),
             Fact::StageUp { viewer_url } => {
                 self.show.viewer_url = Some(viewer_url.clone());

@@ -4,17 +4,24 @@
 mod doors;
 mod guard;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
-    middleware,
-    response::{Html, IntoResponse},
+    extract::{DefaultBodyLimit, Request, State},
+    middleware::{self, Next},
+    response::{Html, IntoResponse, Response},
     routing::{delete, get, options, post},
 };
 
-use super::{server::Posts, sfu::Sfu};
+use super::{
+    server::Posts,
+    session::Role,
+    sfu::{
+        Sfu,
+        air::{self, SharedWeather},
+    },
+};
 use crate::base::Secret;
 
 /// Largest SDP or fragment, in bytes.
@@ -33,6 +40,8 @@ pub struct Door {
     pub local: bool,
     /// What viewer pages said.
     pub posts: Arc<Posts>,
+    /// What the network is like.
+    pub weather: SharedWeather,
 }
 
 /// The page, whole: it fetches nothing but `/whep` and `/viewer`.
@@ -55,7 +64,21 @@ pub fn router(door: Door) -> Router {
         .route("/viewer", post(doors::figures).layer(DefaultBodyLimit::max(MAX_POST)))
         .merge(sessions)
         .layer(middleware::from_fn_with_state(Arc::clone(&door), guard::host))
+        .layer(middleware::from_fn_with_state(Arc::clone(&door), travel))
         .with_state(door)
+}
+
+/// Requests take as long as the weather says: there and back.
+async fn travel(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+    let role = match request.uri().path() {
+        path if path.starts_with("/whip") => Role::Publisher,
+        _ => Role::Viewer,
+    };
+    let trip = air::now(&door.weather).round_trip_ms(role);
+    if trip > 0 {
+        tokio::time::sleep(Duration::from_millis(trip)).await;
+    }
+    next.run(request).await
 }
 
 async fn page() -> impl IntoResponse {

@@ -17,7 +17,11 @@ use tokio::{
 
 use super::{
     http,
-    sfu::{Sfu, StageFigures, landing},
+    sfu::{
+        Sfu, StageFigures,
+        air::{SharedWeather, Weather},
+        landing,
+    },
 };
 use crate::{base::Secret, stats::ViewerFigures};
 
@@ -31,12 +35,19 @@ pub struct StageOptions {
     /// Addresses of this machine, besides the listening one, that media may come to. With any, the media
     /// socket is open on all interfaces, though it answers only who knows a session's ICE password.
     pub extra_candidates: Vec<IpAddr>,
+    /// What the network is to be like, for rehearsing and for tests.
+    pub weather: Weather,
 }
 
 impl Default for StageOptions {
     /// Loopback, any port, no token.
     fn default() -> Self {
-        Self { listen: ([127, 0, 0, 1], 0).into(), token: None, extra_candidates: Vec::new() }
+        Self {
+            listen: ([127, 0, 0, 1], 0).into(),
+            token: None,
+            extra_candidates: Vec::new(),
+            weather: Weather::CLEAR,
+        }
     }
 }
 
@@ -108,6 +119,7 @@ pub struct Stage {
     address: SocketAddr,
     sfu: Sfu,
     posts: Arc<Posts>,
+    weather: SharedWeather,
     thread: Option<JoinHandle<()>>,
     quit: Option<oneshot::Sender<()>>,
     server: Option<Task<()>>,
@@ -130,13 +142,16 @@ impl Stage {
         let address = listener.local_addr().map_err(StageError::System)?;
         let (socket, candidates) =
             media_socket(address.ip(), &options.extra_candidates).map_err(StageError::System)?;
-        let (sfu, thread) = Sfu::start(socket, candidates).map_err(StageError::System)?;
+        let weather = Arc::new(Mutex::new(options.weather));
+        let (sfu, thread) =
+            Sfu::start(socket, candidates, Arc::clone(&weather)).map_err(StageError::System)?;
         let posts = Arc::new(Posts::default());
         let router = http::router(http::Door {
             sfu: sfu.clone(),
             token: options.token,
             local: address.ip().is_loopback(),
             posts: Arc::clone(&posts),
+            weather: Arc::clone(&weather),
         });
         let (quit, asked) = oneshot::channel::<()>();
         let server = tokio::spawn(async move {
@@ -151,6 +166,7 @@ impl Stage {
             address,
             sfu,
             posts,
+            weather,
             thread: Some(thread),
             quit: Some(quit),
             server: Some(server),
@@ -160,6 +176,11 @@ impl Stage {
     /// Where it listens for HTTP.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Changes what the network is like, from now on.
+    pub fn set_weather(&self, weather: Weather) {
+        *self.weather.lock().unwrap_or_else(PoisonError::into_inner) = weather;
     }
 
     /// Where publishers go.

@@ -2,6 +2,7 @@
 //! viewers as it is, renumbered; what the viewers ask for goes to the publisher. It decodes nothing and
 //! knows nothing of HTTP.
 
+pub mod air;
 mod forward;
 pub mod landing;
 
@@ -26,6 +27,7 @@ use str0m::{
 use tokio::sync::{oneshot, watch};
 
 use self::{
+    air::{Air, SharedWeather, Way},
     forward::{Tracks, View},
     landing::Landing,
 };
@@ -135,6 +137,7 @@ impl Sfu {
     pub fn start(
         socket: UdpSocket,
         candidates: Vec<SocketAddr>,
+        weather: SharedWeather,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let waker = landing::waker(&socket)?;
         landing::roomy(&socket);
@@ -145,6 +148,7 @@ impl Sfu {
         let mut work = Loop {
             landing: Landing::new(&socket, &candidates)?,
             socket,
+            air: Air::new(weather),
             orders,
             sessions: HashMap::new(),
             by_source: HashMap::new(),
@@ -255,6 +259,7 @@ struct Session {
 struct Loop {
     socket: UdpSocket,
     landing: Landing,
+    air: Air,
     orders: Receiver<Command>,
     sessions: HashMap<SessionId, Session>,
     /// Where each session's packets came from last, so that the next is found at once.
@@ -273,6 +278,7 @@ impl Loop {
         let mut buffer = vec![0; 2048];
         while self.obey() {
             let now = Instant::now();
+            self.land(now);
             self.drive(now);
             let wait = self.next_wake().saturating_duration_since(Instant::now());
             // Zero would mean to wait for ever.
@@ -282,7 +288,7 @@ impl Loop {
             }
             match self.socket.recv_from(&mut buffer) {
                 Ok((0, _)) => {}
-                Ok((n, source)) => self.receive(&buffer[..n], source),
+                Ok((n, source)) => self.receive(&buffer[..n], landing::plain(source), false),
                 Err(e) if is_passing(e.kind()) => {}
                 Err(error) => {
                     tracing::error!(%error, "the stage's socket broke: the stage stops");
@@ -376,9 +382,21 @@ impl Loop {
         Trickled::Taken
     }
 
-    fn receive(&mut self, datagram: &[u8], source: SocketAddr) {
+    /// Delivers what has come through the air.
+    fn land(&mut self, now: Instant) {
+        while let Some((way, datagram)) = self.air.landed(now) {
+            match way {
+                Way::In(source) => self.receive(&datagram, source, true),
+                Way::Out(to) => {
+                    let _ = self.socket.send_to(&datagram, self.landing.to_socket(to));
+                }
+            }
+        }
+    }
+
+    /// A datagram is here; `landed` if it has been through the air.
+    fn receive(&mut self, datagram: &[u8], source: SocketAddr, landed: bool) {
         let now = Instant::now();
-        let source = landing::plain(source);
         let Ok(contents) = datagram.try_into() else { return };
         let destination = self.landing.of(source);
         let input =
@@ -399,6 +417,9 @@ impl Loop {
         }) else {
             return;
         };
+        if !landed && self.air.takes(now, Way::In(source), session.role, datagram) {
+            return;
+        }
         session.heard = now;
         if let Err(error) = session.rtc.handle_input(input) {
             tracing::debug!(%id, %error, "a session broke");
@@ -462,7 +483,7 @@ impl Loop {
         let asked = self.ask.last.filter(|_| self.ask.wanted).map(|last| last + ASK_EVERY);
         let asked = asked.filter(|at| *at > now);
         let sessions = self.sessions.values().map(|s| s.wake_at);
-        sessions.chain(asked).min().unwrap_or(now + TICK)
+        sessions.chain(asked).chain(self.air.next()).min().unwrap_or(now + TICK)
     }
 
     /// Takes everything a session has to give, until it only wants time.
@@ -478,9 +499,12 @@ impl Loop {
                     break;
                 }
                 Ok(Output::Transmit(out)) => {
-                    let to = self.landing.to_socket(out.destination);
-                    // A datagram that cannot be sent is a lost one.
-                    let _ = self.socket.send_to(&out.contents, to);
+                    let way = Way::Out(out.destination);
+                    if !self.air.takes(now, way, session.role, &out.contents) {
+                        let to = self.landing.to_socket(out.destination);
+                        // A datagram that cannot be sent is a lost one.
+                        let _ = self.socket.send_to(&out.contents, to);
+                    }
                 }
                 Ok(Output::Event(event)) => match event {
                     Event::Connected => {
@@ -637,7 +661,14 @@ impl Loop {
 
     fn forget(&mut self, id: &SessionId) {
         self.sessions.remove(id);
-        self.by_source.retain(|_, owner| owner != id);
+        let air = &mut self.air;
+        self.by_source.retain(|peer, owner| {
+            let stays = owner != id;
+            if !stays {
+                air.forget(*peer);
+            }
+            stays
+        });
         if self.publisher.as_ref() == Some(id) {
             self.publisher = None;
             self.figures.publishing = false;

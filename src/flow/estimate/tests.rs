@@ -1,9 +1,11 @@
+//! The estimator on simulated paths.
+
 use super::*;
-use crate::flow::simulated::{Link, Path};
+use crate::flow::simulated::Link;
 
 fn link(kbps: u32) -> Link {
     let bounds = Bounds { start: Kbps(1800), least: Kbps(200), most: Kbps(2600) };
-    Link::new(Path::of(kbps), Estimator::new(bounds))
+    Link::new(kbps, Estimator::new(bounds))
 }
 
 #[test]
@@ -19,7 +21,7 @@ fn a_wide_path_is_filled_to_the_top_within_seconds_and_without_a_queue() {
 fn a_step_down_is_followed_at_once_and_the_narrow_path_is_used() {
     let mut link = link(4000);
     link.run(10);
-    link.path.kbps = 1000;
+    link.way.path.rate = Some(Kbps(1000));
     let before = link.dropped;
     link.run(2);
     assert!(link.dropped - before < 60, "{} packets lost", link.dropped - before);
@@ -35,7 +37,7 @@ fn a_step_down_is_followed_at_once_and_the_narrow_path_is_used() {
 fn a_step_up_is_found_within_ten_seconds() {
     let mut link = link(1000);
     link.run(40);
-    link.path.kbps = 4000;
+    link.way.path.rate = Some(Kbps(4000));
     link.run(10);
     assert!(link.estimator.rate().0 >= 2210, "85 % of the top: {}", link.estimator.rate());
 }
@@ -54,12 +56,12 @@ fn half_a_megabit_is_used_too() {
 fn random_loss_is_not_congestion() {
     for lost in [10, 50, 100] {
         let mut link = link(4000);
-        link.path.lost = lost;
+        link.way.path.loss = f64::from(lost) / 1000.0;
         link.run(20);
         assert!(link.estimator.rate().0 >= 1700, "{lost} per mille: {}", link.estimator.rate());
     }
     let mut link = link(4000);
-    link.path.lost = 200;
+    link.way.path.loss = 0.2;
     link.run(20);
     assert!(link.estimator.rate().0 >= 1300, "{}", link.estimator.rate());
 }
@@ -67,7 +69,7 @@ fn random_loss_is_not_congestion() {
 #[test]
 fn jitter_is_no_queue() {
     let mut link = link(4000);
-    link.path.jitter_ms = 50;
+    link.way.path.jitter_ms = 50;
     link.run(20);
     assert!(link.estimator.rate().0 >= 2500, "{}", link.estimator.rate());
 }
@@ -75,7 +77,7 @@ fn jitter_is_no_queue() {
 #[test]
 fn a_path_with_hardly_a_queue_is_not_flooded() {
     let mut link = link(1000);
-    link.path.queue_ms = 30;
+    link.way.path.queue_ms = 30;
     link.run(10);
     let (sent, lost) = (link.sent, link.dropped);
     link.run(20);
@@ -115,7 +117,8 @@ fn reports_out_of_order_or_absurd_do_no_harm() {
     let mut estimator =
         Estimator::new(Bounds { start: Kbps(1000), least: Kbps(200), most: Kbps(2000) });
     estimator.report(5 * S, &[]);
-    estimator.report(4 * S, &[Reported { sent_ns: u64::MAX, arrived_ns: Some(0), bytes: u32::MAX }]);
+    estimator
+        .report(4 * S, &[Reported { sent_ns: u64::MAX, arrived_ns: Some(0), bytes: u32::MAX }]);
     estimator.report(4 * S, &[Reported { sent_ns: 0, arrived_ns: Some(u64::MAX), bytes: 0 }]);
     assert!((200..=2000).contains(&estimator.rate().0));
 }

@@ -197,13 +197,14 @@ impl Target {
             Self::Stage | Self::Record(_) => Vec::new(),
             Self::Whip(whip) => {
                 let tokens = whip.ingests.iter().flat_map(|i| some("token", &i.token));
-                let relays = whip.ice.servers.iter().flat_map(|s| some("credential", &s.credential));
+                let relays =
+                    whip.ice.servers.iter().flat_map(|s| some("credential", &s.credential));
                 tokens.chain(relays).collect()
             }
             Self::Rtmp(rtmp) => some("key", &rtmp.key).collect(),
-            Self::Srt(srt) => {
-                some("stream-id", &srt.stream_id).chain(some("passphrase", &srt.passphrase)).collect()
-            }
+            Self::Srt(srt) => some("stream-id", &srt.stream_id)
+                .chain(some("passphrase", &srt.passphrase))
+                .collect(),
         }
     }
 

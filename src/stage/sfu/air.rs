@@ -1,0 +1,175 @@
+//! The air between the stage and its peers: packets wait here as long as the weather says, or are lost. With
+//! clear weather nothing passes through here at all.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use crate::{
+    base::Moment,
+    flow::{Passage, Path},
+    stage::session::Role,
+};
+
+/// Datagrams that may be in the air at once: two seconds of a wide link.
+const MOST: usize = 8192;
+
+/// What the way to publishers and to viewers is like. The rate holds in the direction media go; the rest both
+/// ways.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Weather {
+    /// Between publishers and the stage.
+    pub publishers: Path,
+    /// Between the stage and viewers.
+    pub viewers: Path,
+}
+
+impl Weather {
+    /// Nothing in the way.
+    pub const CLEAR: Self = Self { publishers: Path::CLEAR, viewers: Path::CLEAR };
+
+    const fn of(&self, role: Role) -> Path {
+        match role {
+            Role::Publisher => self.publishers,
+            Role::Viewer => self.viewers,
+        }
+    }
+
+    /// How long a request and its answer take on that way, in milliseconds.
+    pub const fn round_trip_ms(&self, role: Role) -> u64 {
+        2 * self.of(role).delay_ms as u64
+    }
+}
+
+/// The weather, to be changed while the stage runs.
+pub type SharedWeather = Arc<Mutex<Weather>>;
+
+/// The weather now.
+pub fn now(weather: &SharedWeather) -> Weather {
+    *weather.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Which way a datagram goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Way {
+    /// To the stage, from that address.
+    In(SocketAddr),
+    /// From the stage, to that address.
+    Out(SocketAddr),
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Flying {
+    due: Moment,
+    /// Keeps the order of those that are due together.
+    number: u64,
+    way: Way,
+    datagram: Vec<u8>,
+}
+
+/// What is in the air.
+#[derive(Debug)]
+pub struct Air {
+    weather: SharedWeather,
+    began: Instant,
+    passages: HashMap<(Way, Role), Passage>,
+    flying: BinaryHeap<Reverse<Flying>>,
+    sent: u64,
+}
+
+impl Air {
+    /// Empty.
+    pub fn new(weather: SharedWeather) -> Self {
+        Self {
+            weather,
+            began: Instant::now(),
+            passages: HashMap::new(),
+            flying: BinaryHeap::new(),
+            sent: 0,
+        }
+    }
+
+    fn moment(&self, at: Instant) -> Moment {
+        let passed = at.saturating_duration_since(self.began);
+        Moment(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// Takes a datagram into the air, or leaves it in the caller's hands (`false`) when nothing holds it up.
+    pub fn takes(&mut self, now: Instant, way: Way, role: Role, datagram: &[u8]) -> bool {
+        let mut path = self::now(&self.weather).of(role);
+        if path.is_clear() && self.flying.is_empty() {
+            return false;
+        }
+        let with_media =
+            matches!((way, role), (Way::In(_), Role::Publisher) | (Way::Out(_), Role::Viewer));
+        if !with_media {
+            path.rate = None;
+        }
+        let now = self.moment(now);
+        self.sent += 1;
+        let number = self.sent;
+        let seed = 0x9e37_79b9_7f4a_7c15 ^ (self.passages.len() as u64);
+        let passage = self.passages.entry((way, role)).or_insert_with(|| Passage::new(path, seed));
+        passage.path = path;
+        if let Some(due) = passage.send(now, datagram.len()).filter(|_| self.flying.len() < MOST) {
+            self.flying.push(Reverse(Flying { due, number, way, datagram: datagram.to_vec() }));
+        }
+        true
+    }
+
+    /// What has come through by `now`, oldest first.
+    pub fn landed(&mut self, now: Instant) -> Option<(Way, Vec<u8>)> {
+        let now = self.moment(now);
+        let Reverse(next) = self.flying.peek()?;
+        if next.due > now {
+            return None;
+        }
+        self.flying.pop().map(|Reverse(f)| (f.way, f.datagram))
+    }
+
+    /// When the next comes through.
+    pub fn next(&self) -> Option<Instant> {
+        let Reverse(next) = self.flying.peek()?;
+        Some(self.began + std::time::Duration::from_nanos(next.due.0))
+    }
+
+    /// A peer is gone.
+    pub fn forget(&mut self, peer: SocketAddr) {
+        self.passages.retain(|(way, _), _| *way != Way::In(peer) && *way != Way::Out(peer));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn clear_weather_holds_nothing_up_and_bad_weather_does() {
+        let weather = SharedWeather::new(Mutex::new(Weather::CLEAR));
+        let mut air = Air::new(Arc::clone(&weather));
+        let peer: SocketAddr = ([127, 0, 0, 1], 9).into();
+        let start = Instant::now();
+        assert!(!air.takes(start, Way::In(peer), Role::Publisher, b"a"));
+        weather.lock().unwrap().publishers.delay_ms = 40;
+        assert!(!air.takes(start, Way::Out(peer), Role::Viewer, b"v"), "viewers have fair weather");
+        assert!(air.takes(start, Way::In(peer), Role::Publisher, b"b"));
+        assert!(air.landed(start + Duration::from_millis(39)).is_none());
+        assert_eq!(
+            air.next(),
+            Some(air.began + Duration::from_nanos(air.moment(start).0 + 40_000_000))
+        );
+        weather.lock().unwrap().publishers.delay_ms = 0;
+        // What comes later must not overtake.
+        assert!(air.takes(start, Way::In(peer), Role::Publisher, b"c"));
+        let late = start + Duration::from_millis(41);
+        assert_eq!(air.landed(late), Some((Way::In(peer), b"b".to_vec())));
+        assert_eq!(air.landed(late), Some((Way::In(peer), b"c".to_vec())));
+        assert!(air.landed(late).is_none() && air.next().is_none());
+    }
+}
