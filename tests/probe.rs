@@ -210,7 +210,7 @@ async fn none_good_enough_is_three_and_bad_usage_is_two() {
         let said = probe(&place, args);
         assert_eq!(said.code, 2, "{args:?}: {said:?}");
         assert!(said.err.contains(word), "{args:?}: {said:?}");
-        assert!(!said.err.contains("s3cr3t") || args.contains(&"no-such-show.toml"), "{said:?}");
+        assert!(!said.err.contains("s3cr3t"), "{said:?}");
     }
 }
 
@@ -435,7 +435,9 @@ async fn a_show_goes_live_at_the_nearest_and_says_so() {
     let said = probed.what.sentence();
     let nearest = format!("main: 127.0.0.1:{} is nearest (", near.address().port());
     assert!(said.starts_with(&nearest) && said.contains("stands by (no answer)"), "{said}");
-    assert!(said.contains(&format!("127.0.0.1:{} stands by (1", slower.port)), "{said}");
+    let standby = format!("127.0.0.1:{} stands by (", slower.port);
+    let (_, after) = said.split_once(&standby).unwrap_or_else(|| panic!("{said}"));
+    assert!(after.starts_with(|c: char| c.is_ascii_digit()), "{said}");
     let up = at(|h| matches!(h, Happening::OutputLive { .. }));
     let here = format!("127.0.0.1:{}", near.address().port());
     assert!(matches!(&up.what, Happening::OutputLive { to, .. } if *to == here), "{told:?}");
