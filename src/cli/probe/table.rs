@@ -152,7 +152,7 @@ mod tests {
             ..Round::default()
         };
         let far =
-            Round { tcp_ms: Some(240.0), tls_ms: None, options_ms: Some(1234.0), ..near.clone() };
+            Round { tcp_ms: Some(240.0), tls_ms: None, options_ms: Some(246.0), ..near.clone() };
         let why = "unable to get local issuer certificate, as is said at some length by it";
         let untrusted =
             Round { failure: Some(Transport::Untrusted(why.into())), ..Round::default() };
