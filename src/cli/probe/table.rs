@@ -128,7 +128,7 @@ mod tests {
 
     fn candidate(url: &str, named: &[(&str, usize)], round: Round, sent: bool) -> Candidate {
         let named = named.iter().map(|(o, way)| Named { output: (*o).into(), way: *way }).collect();
-        let published = sent.then(|| Published {
+        let published = sent.then_some(Published {
             for_ms: 10_020,
             connect_ms: Some(310),
             kbps: Some(2410.0),
