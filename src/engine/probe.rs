@@ -104,23 +104,18 @@ pub async fn probe(asked: Vec<Asked>, plan: ProbePlan) -> Result<ProbeReport, St
     };
     let mut candidates: Vec<Candidate> =
         asked.iter().zip(&timed).map(|(ask, rounds)| judge(ask, rounds, None)).collect();
-    if let Some(length) = plan.publish {
-        let mut trial = None;
+    let reached = |c: &Candidate| !matches!(c.grade, Grade::Refused | Grade::Unreachable);
+    if let Some(length) = plan.publish
+        && candidates.iter().any(reached)
+    {
+        let mut trial = Trial::start(&plan.profile).await?;
         for ((ask, rounds), candidate) in asked.iter().zip(&timed).zip(&mut candidates) {
-            if matches!(candidate.grade, Grade::Refused | Grade::Unreachable) {
-                continue;
-            }
-            if trial.is_none() {
-                trial = Some(Trial::start(&plan.profile).await?);
-            }
-            if let Some(trial) = &mut trial {
+            if reached(candidate) {
                 let published = trial.publish(ask, length).await?;
                 *candidate = judge(ask, rounds, Some(published));
             }
         }
-        if let Some(trial) = trial {
-            trial.stop().await;
-        }
+        trial.stop().await;
     }
     Ok(ProbeReport::sorted(candidates))
 }
@@ -215,7 +210,7 @@ impl Trial {
             Err(("no session came about in 25 s: see whether UDP is let through".into(), true))
         });
         let mut for_ms = 0;
-        let (connect_ms, mut failure) = match connected {
+        let (connect_ms, failure) = match connected {
             Err(failure) => (None, Some(failure)),
             Ok(connect_ms) => {
                 let began = Instant::now();
@@ -236,7 +231,7 @@ impl Trial {
             wanted_kbps: self.wanted_kbps,
             loss: tally.mean_loss(),
             rtt_ms: tally.median_rtt_ms(),
-            failure: failure.take().map(|(why, _)| why),
+            failure: failure.map(|(why, _)| why),
             passing,
         })
     }
