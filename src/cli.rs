@@ -15,6 +15,7 @@ mod load;
 mod logging;
 mod pick;
 mod print;
+mod probe;
 mod run;
 mod send;
 mod shows;
@@ -76,6 +77,8 @@ enum What {
     Check(check::Check),
     /// List cameras, microphones and screens
     Devices(devices::Devices),
+    /// Say how far ingests are, and which is best
+    Probe(probe::Probe),
     /// Say what this machine lacks for a show, and which package brings it
     Doctor(doctor::Doctor),
     /// Print a schema, the configuration, the keys, the commands or the servers that hawker knows
@@ -105,6 +108,7 @@ pub fn main() -> ExitCode {
         Some(What::End(args)) => send::end(&args),
         Some(What::Check(args)) => check::check(&args),
         Some(What::Devices(args)) => devices::devices(&args),
+        Some(What::Probe(args)) => probe::probe(&args),
         Some(What::Doctor(args)) => doctor::doctor(&args),
         Some(What::Print(args)) => print::print(&args),
         Some(What::Engine(args)) => engine::detached(args),

@@ -11,12 +11,14 @@ pub mod lines;
 pub mod monitor;
 pub mod output;
 pub mod paths;
+pub mod probe;
 pub mod process;
 pub mod report;
 pub mod run;
 pub mod signals;
 pub mod socket;
 pub mod studio;
+pub mod warmth;
 pub mod wire;
 
 pub use adapters::{Adapters, Factory, Making, StartError};

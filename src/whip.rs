@@ -1,10 +1,13 @@
 //! Floor 2: a WHIP or WHEP session without I/O (RFC 9725): a state machine that is told what happened and says
-//! what to send. It opens no socket and reads no clock; `link::whip` does both for it.
+//! what to send; and what the way to an ingest is worth. It opens no socket and reads no clock; `link` does
+//! both for it.
 
 mod ice;
 mod kin;
+pub mod probe;
 pub mod sdp;
 mod session;
+pub mod stun;
 mod wording;
 
 use std::time::Duration;

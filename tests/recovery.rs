@@ -7,10 +7,10 @@
 mod spec;
 
 use hawker::{
-    base::{Moment, Now},
+    base::{Moment, Now, Severity},
     show::{
-        Effect, Fact, FailureKind, Happening, IngestSpec, Input, Mode, Outcome, OutputState,
-        OutputStatus, Show, ShowSpec, Start, Target,
+        Command, Effect, Fact, FailureKind, Happening, IngestSpec, Input, Mode, Outcome,
+        OutputState, OutputStatus, Show, ShowSpec, Start, Target, spec::Pick,
     },
 };
 use spec::{output, spec};
@@ -52,6 +52,22 @@ impl Set {
 
     fn give(&mut self, what: Input) -> Outcome {
         self.show.handle(Now::test(self.at), what)
+    }
+
+    /// Told to go live at the nearest of three.
+    fn probing() -> Self {
+        let mut spec = with_ways(3, true);
+        let Target::Whip(whip) = &mut spec.outputs[0].target else { panic!() };
+        whip.pick = Pick::Nearest;
+        let mut set = Self { show: Show::new(spec, Mode::Live), at: 0 };
+        let begun = set.give(Input::Start(Start { for_ms: None, standby: false, headless: false }));
+        let probes = |e: &Effect| matches!(e, Effect::Probe(o) if o.id == output("a"));
+        assert_eq!((opened(&begun), begun.effects.iter().any(probes)), (None, true));
+        set
+    }
+
+    fn probed(&mut self, rtt_ms: &[Option<u32>]) -> Outcome {
+        self.give(Input::Fact(Fact::Probed { output: output("a"), rtt_ms: rtt_ms.to_vec() }))
     }
 
     fn a(&self) -> &OutputState {
@@ -255,4 +271,66 @@ fn a_standby_that_falls_silent_is_helped_before_anything_returns() {
     let (_, returning) = opened(&set.wake()).unwrap();
     assert_eq!(retired(&set.silent(session)), [returning]);
     assert_eq!(opened(&set.wake()), Some((1, returning + 1)));
+}
+
+#[test]
+fn the_nearest_ingest_is_tried_first_and_the_others_stand_by_in_order() {
+    let mut set = Set::probing();
+    set.at = 300;
+    let probed = set.probed(&[Some(140), None, Some(23)]);
+    assert_eq!(opened(&probed), Some((2, 1)));
+    assert_eq!(
+        probed.events[0].what.sentence(),
+        "a: 2.example is nearest (23 ms), 0.example stands by (140 ms), 1.example stands by (no answer)"
+    );
+    assert_eq!(set.a().order, [2, 0, 1]);
+    assert_eq!(set.probed(&[Some(1), None, None]), Outcome::default(), "once is enough");
+    // Those that stand by are tried in that order, round and round.
+    let mut session = 1;
+    for way in [0, 1] {
+        set.fails(session, FailureKind::Lasting, None);
+        let (next, number) = opened(&set.wake()).unwrap();
+        assert_eq!(next, way);
+        session = number;
+    }
+    set.connects(session);
+    // Back to the first is back to the nearest.
+    assert_eq!(opened(&set.wake()), Some((2, session + 1)));
+}
+
+#[test]
+fn a_probe_that_fails_or_hangs_leaves_the_order_as_it_is_written() {
+    let mut set = Set::probing();
+    let failed = set.probed(&[None, None, None]);
+    assert_eq!(
+        (opened(&failed), failed.events[0].what.severity()),
+        (Some((0, 1)), Severity::Warning)
+    );
+    let mut set = Set::probing();
+    let woken = set.wake();
+    assert_eq!((set.at, opened(&woken)), (2000, Some((0, 1))));
+    assert!(woken.events[0].what.sentence().contains("as they are listed"));
+    assert_eq!(set.a().order, [0, 1, 2]);
+    // Fewer figures than ingests, or more, are no reason to fall over.
+    let mut set = Set::probing();
+    assert_eq!(opened(&set.probed(&[None, Some(5)])), Some((1, 1)));
+    let mut set = Set::probing();
+    assert_eq!(opened(&set.probed(&[None, None, Some(5), Some(1)])), Some((2, 1)));
+}
+
+#[test]
+fn a_probe_that_was_stopped_opens_nothing() {
+    let mut set = Set::probing();
+    set.give(Input::Command(Command::StopOutput { output: None }));
+    assert_eq!(set.a().status, OutputStatus::Stopping);
+    assert_eq!(set.probed(&[Some(1), Some(2), Some(3)]), Outcome::default());
+    set.give(Input::Fact(Fact::OutputStopped { output: output("a") }));
+    assert_eq!(set.show.next_wake(), None);
+    // The next time it is probed again; an operator who cannot wait for a retry is not made to.
+    let again = set.give(Input::Command(Command::GoLive { output: None }));
+    assert!(matches!(again.effects[..], [Effect::Probe(_)]));
+    let (_, session) = opened(&set.probed(&[None, Some(9), None])).unwrap();
+    set.fails(session, FailureKind::Passing, None);
+    let now = set.give(Input::Command(Command::GoLive { output: None }));
+    assert_eq!(opened(&now), Some((1, session + 1)));
 }

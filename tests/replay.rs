@@ -13,8 +13,9 @@ use hawker::{
     engine::Journal,
     scene::TransitionKind,
     show::{
-        Command, Event, Fact, FailureKind, Input, Mode, Show, Start,
+        Command, Event, Fact, FailureKind, Input, Mode, Show, Start, Target,
         replay::{Entry, Opening, replay},
+        spec::Pick,
     },
 };
 use proptest::prelude::*;
@@ -57,6 +58,8 @@ fn facts() -> impl Strategy<Value = Fact> {
         names().prop_map(|n| Fact::InputEnded { input: input(n) }),
         Just(Fact::EncoderUp { encoder: "x264enc".into(), hardware: false }),
         Just(Fact::ProgramFailed { reason: "broke".into() }),
+        (names(), prop::collection::vec(prop::option::of(any::<u32>()), 0..4))
+            .prop_map(|(n, rtt_ms)| Fact::Probed { output: output(n), rtt_ms }),
         (names(), sessions(), any::<u32>()).prop_map(|(n, session, connect_ms)| {
             Fact::OutputConnected { output: output(n), session, connect_ms }
         }),
@@ -106,7 +109,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 /// Plays the steps as the engine does: what is refused is not journalled.
 fn play(steps: Vec<Step>, mode: Mode, start: Start) -> (Opening, Show, Vec<Entry>, Vec<Event>) {
-    let opening = Opening { journal: 1, spec: spec(&["a", "b"]), mode };
+    let mut spec = spec(&["a", "b"]);
+    // The second has a standby, and begins with a probe.
+    let Target::Whip(whip) = &mut spec.outputs[1].target else { panic!("no WHIP output") };
+    whip.pick = Pick::Nearest;
+    whip.ingests.push(whip.ingests[0].clone());
+    let opening = Opening { journal: 1, spec, mode };
     let mut show = Show::new(opening.spec.clone(), mode);
     let (mut entries, mut events) = (Vec::new(), Vec::new());
     let mut ms = 0;

@@ -1,4 +1,4 @@
-//! The form of a show file, for editors that complete it, and of the report. It describes and does not
+//! The form of a show file, for editors that complete it, and of the reports. It describes and does not
 //! read: `config::show` reads, and a test holds the two to the same keys.
 
 use schemars::{JsonSchema, schema_for};
@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::{
     show::{Pick, VideoCodec, spec::TestPattern},
     stats::Report,
+    whip::probe::ProbeReport,
 };
 
 /// The JSON Schema of a show file.
@@ -17,6 +18,11 @@ pub fn show_schema() -> serde_json::Value {
 /// The JSON Schema of a show's report.
 pub fn report_schema() -> serde_json::Value {
     schema_for!(Report).to_value()
+}
+
+/// The JSON Schema of a probe of ingests.
+pub fn probe_schema() -> serde_json::Value {
+    schema_for!(ProbeReport).to_value()
 }
 
 /// A hawker show.

@@ -73,7 +73,11 @@ impl Destinations {
         Ok((self.link_for(whip.ca.as_ref())?, to))
     }
 
-    fn link_for(&mut self, ca: Option<&PathBuf>) -> Result<Link, String> {
+    /// The link that trusts that file of authorities besides the machine's own.
+    ///
+    /// # Errors
+    /// In words for the operator: the file cannot be read.
+    pub fn link_for(&mut self, ca: Option<&PathBuf>) -> Result<Link, String> {
         let Some(path) = ca else { return Ok(self.link.clone()) };
         if let Some(link) = self.trusting.get(path) {
             return Ok(link.clone());

@@ -26,12 +26,17 @@ use super::{
     monitor::Monitor,
     output::{Destination, Output, SharedTally, tally},
     paths::Paths,
+    probe::nearest,
+    warmth::Warmth,
 };
 use crate::{
     base::{InputId, OutputId, Secret},
-    link::whip::Link,
+    link::{LinkError, probe::Prober, whip::Link},
     media::{self, Studio},
-    show::{Effect, Fact, FailureKind, InputSpec, OutputSpec, ShowSpec, Target},
+    show::{
+        Effect, Fact, FailureKind, InputSpec, Mode, OutputSpec, ShowSpec, Target, WhipSpec,
+        spec::Pick,
+    },
     stage::{self, Stage, StageError, StageOptions},
     stats::{Meters, Picture, Report, report::OutputReport},
     whip::Quirks,
@@ -74,6 +79,10 @@ struct Published {
 struct StudioAdapters {
     studio: Arc<Studio>,
     destinations: Destinations,
+    /// By output that has not been on air yet.
+    warmths: BTreeMap<OutputId, Warmth>,
+    /// By output that picks the nearest of its ingests.
+    probers: BTreeMap<OutputId, Prober>,
     stage: Option<Stage>,
     stage_token: Option<Secret>,
     monitor: Option<Monitor>,
@@ -91,11 +100,22 @@ fn broken(text: impl ToString) -> StartError {
 impl StudioAdapters {
     async fn make(making: Making, options: StudioOptions) -> Result<Self, StartError> {
         let Making { facts, spec, mode, .. } = making;
-        let needs_stage = mode == crate::show::Mode::Rehearse
+        let needs_stage = mode == Mode::Rehearse
             || spec.outputs.is_empty()
             || spec.outputs.iter().any(|o| o.target == Target::Stage);
         // The port is asked for first: of all that can be wrong it is said soonest.
         let stage = if needs_stage { Some(open_stage(&options).await?) } else { None };
+        let mut destinations = tokio::task::spawn_blocking(Destinations::new)
+            .await
+            .map_err(broken)?
+            .map_err(broken)?;
+        // Before media start, which takes a while.
+        let warmths =
+            if mode == Mode::Live { warmths(&spec, &mut destinations) } else { BTreeMap::new() };
+        let (live_spec, live) = (Arc::clone(&spec), mode == Mode::Live);
+        let probers = tokio::task::spawn_blocking(move || {
+            if live { probers(&live_spec) } else { Ok(BTreeMap::new()) }
+        });
         let media_spec = Arc::clone(&spec);
         let media_facts = facts.clone();
         let studio = tokio::task::spawn_blocking(move || {
@@ -106,14 +126,16 @@ impl StudioAdapters {
         .map_err(broken)?
         .map_err(broken)?;
         let studio = Arc::new(studio);
-        let destinations = tokio::task::spawn_blocking(Destinations::new)
+        let probers = probers
             .await
             .map_err(broken)?
-            .map_err(broken)?;
+            .map_err(|e| StartError { text: e.to_string(), exit_code: 2 })?;
         let inputs = start_inputs(&studio)?;
         Ok(Self {
             studio,
             destinations,
+            warmths,
+            probers,
             stage,
             stage_token: options.token,
             monitor: None,
@@ -189,6 +211,31 @@ impl StudioAdapters {
         }
     }
 
+    /// Finds out how far its ingests are.
+    fn probe(&mut self, spec: &OutputSpec) {
+        let (id, ways) = (spec.id.clone(), ingests(spec));
+        let Some(prober) = self.probers.get(&id).cloned() else {
+            return self.tell(Fact::Probed { output: id, rtt_ms: Vec::new() });
+        };
+        let ca = picks(spec).and_then(|whip| whip.ca.as_ref());
+        let Ok(link) = self.destinations.link_for(ca) else {
+            return self.tell(Fact::Probed { output: id, rtt_ms: Vec::new() });
+        };
+        let facts = self.facts.clone();
+        tokio::spawn(async move {
+            let rtt_ms = nearest(&prober, &link, &ways).await;
+            // An engine that is gone needs no report.
+            let _ = facts.send(Fact::Probed { output: id, rtt_ms }).await;
+        });
+    }
+
+    /// The show file's own: the core knows no secrets.
+    fn in_full(&self, shown: OutputSpec) -> OutputSpec {
+        let staged = shown.target == Target::Stage;
+        let full = self.spec.outputs.iter().find(|o| o.id == shown.id).filter(|_| !staged);
+        full.cloned().unwrap_or(shown)
+    }
+
     /// Lets one session go. Its task ends by itself.
     fn retire(&mut self, id: &OutputId, session: u32) {
         if let Some(output) = self.outputs.get(id).and_then(|p| p.sessions.get(&session)) {
@@ -225,6 +272,44 @@ impl StudioAdapters {
         }
         self.tell(Fact::StageUp { viewer_url });
     }
+}
+
+fn ingests(spec: &OutputSpec) -> Vec<Url> {
+    match &spec.target {
+        Target::Whip(whip) => whip.ingests.iter().map(|i| i.url.clone()).collect(),
+        Target::Stage | Target::Rtmp(_) | Target::Srt(_) | Target::Record(_) => Vec::new(),
+    }
+}
+
+/// Whether it goes to the nearest of its ingests.
+fn picks(output: &OutputSpec) -> Option<&WhipSpec> {
+    match &output.target {
+        Target::Whip(whip) if whip.pick == Pick::Nearest => Some(whip),
+        _ => None,
+    }
+}
+
+/// One for each output that picks. It blocks.
+fn probers(spec: &ShowSpec) -> Result<BTreeMap<OutputId, Prober>, LinkError> {
+    let picking = spec.outputs.iter().filter_map(|o| Some((o.id.clone(), picks(o)?)));
+    picking.map(|(id, whip)| Ok((id, Prober::new(whip.ca.as_deref())?))).collect()
+}
+
+/// A connection standing by to each ingest that is tried first, or may be.
+fn warmths(spec: &ShowSpec, destinations: &mut Destinations) -> BTreeMap<OutputId, Warmth> {
+    let mut warmths = BTreeMap::new();
+    for output in &spec.outputs {
+        let Target::Whip(whip) = &output.target else { continue };
+        let mut urls = ingests(output);
+        if picks(output).is_none() {
+            urls.truncate(1);
+        }
+        // A file of authorities that cannot be read is told when the output goes live.
+        if let Ok(link) = destinations.link_for(whip.ca.as_ref()) {
+            warmths.insert(output.id.clone(), Warmth::keep(&link, urls));
+        }
+    }
+    warmths
 }
 
 async fn open_stage(options: &StudioOptions) -> Result<Stage, StartError> {
@@ -277,10 +362,10 @@ impl Adapters for StudioAdapters {
             Effect::Slate(on) => self.studio.slate(on),
             Effect::Sound { input, gain, muted } => self.studio.set_sound(&input, gain, muted),
             Effect::StartStage => self.stage_up(),
+            Effect::Probe(shown) => self.probe(&self.in_full(shown)),
             Effect::Publish { output: shown, way, session } => {
-                let full = self.spec.outputs.iter().find(|o| o.id == shown.id).cloned();
-                let staged = shown.target == Target::Stage;
-                self.publish(&full.filter(|_| !staged).unwrap_or(shown), way, session);
+                self.warmths.remove(&shown.id);
+                self.publish(&self.in_full(shown), way, session);
             }
             Effect::Retire { output, session } => self.retire(&output, session),
             Effect::Unpublish(id) => self.unpublish(id),

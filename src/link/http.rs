@@ -80,18 +80,17 @@ impl Http {
     }
 
     /// Opens a connection that the next request to the same origin takes. Sends `OPTIONS` without the
-    /// token; what is answered does not matter.
-    pub(super) async fn warm(&self, url: &Url) {
+    /// token; what is answered does not matter, and is returned. Too slow to be warmed is no failure: the
+    /// POST tells.
+    pub(super) async fn warm(&self, url: &Url) -> Option<u16> {
         let ask = async {
-            if let Ok(client) = self.client(url).await
-                && let Ok(mut reply) = client.request(Verb::OPTIONS, url.clone()).send().await
-            {
-                // Only a reply read to its end leaves the connection open for the next.
-                read_body(&mut reply, Instant::now() + PROSE).await;
-            }
+            let client = self.client(url).await.ok()?;
+            let mut reply = client.request(Verb::OPTIONS, url.clone()).send().await.ok()?;
+            // Only a reply read to its end leaves the connection open for the next.
+            read_body(&mut reply, Instant::now() + PROSE).await;
+            Some(reply.status().as_u16())
         };
-        // Too slow to be warmed is no failure: the POST tells.
-        let _ = tokio::time::timeout(WARM, ask).await;
+        tokio::time::timeout(WARM, ask).await.ok().flatten()
     }
 
     pub(super) async fn send(&self, request: Request) -> Result<Response, Transport> {
@@ -195,23 +194,10 @@ fn classify(error: &reqwest::Error) -> Transport {
     let mut chain = String::new();
     let mut source = error.source();
     while let Some(cause) = source {
-        if let Some(io) = cause.downcast_ref::<io::Error>() {
-            match io.kind() {
-                io::ErrorKind::ConnectionRefused => return Transport::Refused,
-                io::ErrorKind::HostUnreachable
-                | io::ErrorKind::NetworkUnreachable
-                | io::ErrorKind::NetworkDown
-                | io::ErrorKind::AddrNotAvailable => return Transport::Unreachable,
-                io::ErrorKind::ConnectionReset
-                | io::ErrorKind::ConnectionAborted
-                | io::ErrorKind::BrokenPipe
-                | io::ErrorKind::UnexpectedEof
-                    if !error.is_connect() =>
-                {
-                    return Transport::Cut;
-                }
-                _ => {}
-            }
+        if let Some(io) = cause.downcast_ref::<io::Error>()
+            && let Some(known) = by_io(io, error.is_connect())
+        {
+            return known;
         }
         chain.push_str(&cause.to_string());
         chain.push('\n');
@@ -220,21 +206,10 @@ fn classify(error: &reqwest::Error) -> Transport {
     if error.is_timeout() {
         return if error.is_connect() { Transport::NoConnection } else { Transport::Timeout };
     }
-    // The TLS library tells only in text.
+    if let Some(known) = by_tls(&chain) {
+        return known;
+    }
     let lower = chain.to_ascii_lowercase();
-    if lower.contains("certificate verify failed") || lower.contains("certificate is not trusted") {
-        let inside = chain
-            .lines()
-            .filter(|line| line.contains("verify failed"))
-            .find_map(|line| line.rsplit_once('(')?.1.strip_suffix(')'));
-        return Transport::Untrusted(inside.unwrap_or("it could not be verified").to_owned());
-    }
-    if ["wrong version number", "packet length too long", "http request", "record layer failure"]
-        .iter()
-        .any(|sign| lower.contains(sign))
-    {
-        return Transport::NotTls;
-    }
     if !error.is_connect()
         && ["before message completed", "connection closed", "incomplete message", "end of file"]
             .iter()
@@ -243,4 +218,40 @@ fn classify(error: &reqwest::Error) -> Transport {
         return Transport::Cut;
     }
     Transport::Other(innermost(error))
+}
+
+/// What an error of a socket means, while it connects or afterwards; `None` if it says nothing of its own.
+pub(super) fn by_io(error: &io::Error, connecting: bool) -> Option<Transport> {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Some(Transport::Refused),
+        io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::NetworkDown
+        | io::ErrorKind::AddrNotAvailable => Some(Transport::Unreachable),
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::UnexpectedEof
+            if !connecting =>
+        {
+            Some(Transport::Cut)
+        }
+        _ => None,
+    }
+}
+
+/// What a failed handshake means. The TLS library tells only in text, one cause a line.
+pub(super) fn by_tls(chain: &str) -> Option<Transport> {
+    let lower = chain.to_ascii_lowercase();
+    if lower.contains("certificate verify failed") || lower.contains("certificate is not trusted") {
+        let inside = chain
+            .lines()
+            .filter(|line| line.contains("verify failed"))
+            .find_map(|line| line.rsplit_once('(')?.1.strip_suffix(')'));
+        return Some(Transport::Untrusted(inside.unwrap_or("it could not be verified").to_owned()));
+    }
+    ["wrong version number", "packet length too long", "http request", "record layer failure"]
+        .iter()
+        .any(|sign| lower.contains(sign))
+        .then_some(Transport::NotTls)
 }

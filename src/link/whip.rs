@@ -92,9 +92,9 @@ impl Link {
     }
 
     /// Opens a connection ahead, so that the next session's POST starts on a warm one. Best effort,
-    /// 3 s at most; the token is not sent.
-    pub async fn warm(&self, url: &Url) {
-        self.http.warm(url).await;
+    /// 3 s at most; the token is not sent. The status that was answered, if any was: it may be any.
+    pub async fn warm(&self, url: &Url) -> Option<u16> {
+        self.http.warm(url).await
     }
 
     /// The STUN and TURN servers that an endpoint names when it is asked (`OPTIONS`) before there is a session.

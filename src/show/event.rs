@@ -66,6 +66,10 @@ pub enum Happening {
     ProgramFailed { reason: String },
     /// The stage listens.
     StageUp { viewer_url: String },
+    /// The ingests of an output are being probed.
+    OutputProbing { output: OutputId },
+    /// The ingests of an output were probed; they are tried in this order.
+    OutputProbed { output: OutputId, order: Vec<Distance> },
     /// An output is connecting.
     OutputConnecting { output: OutputId, to: String, attempt: u32 },
     /// An output is on air.
@@ -88,9 +92,34 @@ pub enum Happening {
     ShowEnded { why: Ending, exit_code: u8 },
 }
 
+/// An ingest, and how far it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Distance {
+    /// As the operator may see it.
+    pub to: String,
+    /// One round trip, in milliseconds; `None` for one that gave no good answer in time.
+    pub rtt_ms: Option<u32>,
+}
+
+/// The nearest, and what stands by.
+fn nearest(order: &[Distance]) -> String {
+    let far = |d: &Distance| match d.rtt_ms {
+        Some(ms) => format!("({ms} ms)"),
+        None => "(no answer)".into(),
+    };
+    let standby = |d: &Distance| format!(", {} stands by {}", d.to, far(d));
+    match order.split_first() {
+        Some((first, others)) if first.rtt_ms.is_some() => {
+            let others: String = others.iter().map(standby).collect();
+            format!("{} is nearest {}{others}", first.to, far(first))
+        }
+        _ => "no ingest answered the probe in time; they are tried as they are listed".into(),
+    }
+}
+
 impl Happening {
     /// How much it matters.
-    pub const fn severity(&self) -> Severity {
+    pub fn severity(&self) -> Severity {
         match self {
             Self::OutputFailed { .. } | Self::OutputSilent { .. } | Self::ProgramFailed { .. } => {
                 Severity::Critical
@@ -99,6 +128,10 @@ impl Happening {
             | Self::Panicked
             | Self::PictureStepped { .. }
             | Self::OutputPicture { on: false, .. } => Severity::Warning,
+            Self::OutputProbed { order, .. } => match order.first() {
+                Some(Distance { rtt_ms: Some(_), .. }) => Severity::Info,
+                _ => Severity::Warning,
+            },
             _ => Severity::Info,
         }
     }
@@ -153,6 +186,8 @@ impl Happening {
                 format!("{output}: the picture is sent again")
             }
             Self::StageUp { viewer_url } => format!("watch at {viewer_url}"),
+            Self::OutputProbing { output } => format!("{output}: looking for the nearest ingest"),
+            Self::OutputProbed { output, order } => format!("{output}: {}", nearest(order)),
             Self::OutputConnecting { output, to, attempt: 1 } => {
                 format!("{output} is connecting to {to}")
             }
@@ -211,6 +246,8 @@ pub enum Effect {
     },
     /// Start the stage.
     StartStage,
+    /// Find out how far each ingest of an output is. `Fact::Probed` follows.
+    Probe(OutputSpec),
     /// Open a session to an output, beside the one that may be there.
     Publish {
         /// The output.

@@ -73,6 +73,14 @@ pub enum Fact {
         /// The page a viewer opens.
         viewer_url: String,
     },
+    /// How far the ingests of an output are.
+    Probed {
+        /// Which.
+        output: OutputId,
+        /// The round trip to each of its ingests, as they are listed, in milliseconds; `None` for one that
+        /// gave no good answer in time.
+        rtt_ms: Vec<Option<u32>>,
+    },
     /// An output's ingest answered and the first packets are on their way.
     OutputConnected {
         /// Which.

@@ -340,7 +340,8 @@ impl Turn<'_> {
                 OutputStatus::Live { since, silent } => {
                     output.on_air_ms += silent.unwrap_or(now).since(since).as_millis() as u64;
                 }
-                OutputStatus::Connecting
+                OutputStatus::Probing { .. }
+                | OutputStatus::Connecting
                 | OutputStatus::Retrying { .. }
                 | OutputStatus::Refused { .. } => {}
             }
@@ -423,6 +424,7 @@ impl Turn<'_> {
                 self.show.viewer_url = Some(viewer_url.clone());
                 self.say(Happening::StageUp { viewer_url });
             }
+            Fact::Probed { output, rtt_ms } => self.output_probed(&output, &rtt_ms),
             Fact::OutputConnected { output, session, connect_ms } => {
                 self.output_connected(&output, session, connect_ms);
             }

@@ -106,6 +106,11 @@ pub struct InputState {
 pub enum OutputStatus {
     /// Off.
     Idle,
+    /// The nearest of its ingests is being looked for.
+    Probing {
+        /// Not longer than until then.
+        by: Moment,
+    },
     /// Being brought on air.
     Connecting,
     /// On air.
@@ -167,6 +172,8 @@ pub struct OutputState {
     pub last_failure: Option<String>,
     /// Which of its ingests is tried or used, from 0.
     pub way: usize,
+    /// Its ingests in the order in which they are tried: the first, then those that stand by.
+    pub order: Vec<usize>,
     /// The session that the status speaks of.
     pub session: u32,
     /// Its path carries too little for a picture.
@@ -184,6 +191,7 @@ pub struct OutputState {
 impl OutputState {
     pub(super) fn new(spec: OutputSpec) -> Self {
         Self {
+            order: (0..spec.target.ways()).collect(),
             spec,
             status: OutputStatus::Idle,
             attempt: 0,

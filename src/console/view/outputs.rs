@@ -50,6 +50,7 @@ fn output(state: &State, output: &OutputState, selected: bool, row: &mut Row) {
     row.left(output.spec.id.as_str(), if wide { 14 } else { 9 }, style).gap(1);
     let (word, style) = match &output.status {
         OutputStatus::Idle => ("off".into(), palette.dim),
+        OutputStatus::Probing { .. } => ("probing".into(), palette.warn),
         OutputStatus::Connecting => ("connecting".into(), palette.warn),
         OutputStatus::Live { silent: None, .. } => ("ON AIR".into(), palette.good),
         OutputStatus::Live { silent: Some(_), .. } => ("silent".into(), palette.bad),

@@ -9,9 +9,12 @@ use super::Turn;
 use crate::{
     base::{Moment, OutputId},
     show::{
-        Effect, Fact, FailureKind, Happening, OutputState, OutputStatus, Target, spec::WhipSpec,
+        Effect, Fact, FailureKind, Happening, OutputState, OutputStatus, Target,
+        event::Distance,
+        spec::{Pick, WhipSpec},
         state::Renewal,
     },
+    whip::probe::nearest_first,
 };
 
 /// An output that stayed on air this long starts its back-off anew.
@@ -26,6 +29,8 @@ const QUICK_TRIES: u32 = 10;
 const RARE_MS: u64 = 10_000;
 /// A standby serves this long before the first ingest is tried again, and between two such tries.
 const RETURN: Duration = Duration::from_secs(30);
+/// A probe that has not reported by now is not waited for: the adapter takes 1.5 s at most.
+const PROBE: Duration = Duration::from_secs(2);
 
 /// How long to wait after a failed try: 300 ms for the first ten, then doubling to 10 s. What is not quick is
 /// made longer by up to a quarter, so that a thousand shows do not come back to an ingest in the same moment.
@@ -45,6 +50,7 @@ impl OutputState {
     /// When time alone changes something here.
     pub(super) fn next_wake(&self) -> Option<Moment> {
         match &self.status {
+            OutputStatus::Probing { by } => Some(*by),
             OutputStatus::Retrying { retry_at, .. } => Some(*retry_at),
             OutputStatus::Live { .. } => self.renewal.as_ref().and_then(|r| r.at),
             _ => None,
@@ -65,7 +71,8 @@ impl OutputState {
         let since = *self.trouble.get_or_insert(now);
         let spent = now.since(since) >= Duration::from_millis(allowance);
         if ways > 1 && (spent || self.refused.contains(&self.way)) {
-            let others = (1..ways).map(|n| (self.way + n) % ways);
+            let at = self.order.iter().position(|way| *way == self.way).unwrap_or_default();
+            let others = self.order.iter().cycle().skip(at + 1).take(ways - 1).copied();
             if let Some(way) = others.into_iter().find(|way| !self.refused.contains(way)) {
                 self.trouble = Some(now);
                 return way;
@@ -81,8 +88,15 @@ impl OutputState {
 
     /// The renewal that goes back to the first ingest, if one is wanted.
     fn way_back(&self, now: Moment) -> Option<Renewal> {
-        let wanted = self.way != 0 && self.whip().is_some_and(|w| w.return_to_first);
-        wanted.then(|| Renewal { way: 0, session: None, at: Some(now + RETURN) })
+        let first = self.order.first().copied().filter(|first| *first != self.way)?;
+        let wanted = self.whip().is_some_and(|w| w.return_to_first);
+        wanted.then(|| Renewal { way: first, session: None, at: Some(now + RETURN) })
+    }
+
+    /// Whether it begins with a probe. Only from rest: who falls off the air has no time for it.
+    fn is_to_be_probed(&self) -> bool {
+        self.status == OutputStatus::Idle
+            && self.whip().is_some_and(|w| w.pick == Pick::Nearest && w.ingests.len() > 1)
     }
 }
 
@@ -100,9 +114,41 @@ impl Turn<'_> {
                 output.attempt = 0;
                 output.well();
                 output.down_since.get_or_insert(self.now.mono);
-                self.publish(index);
+                if output.is_to_be_probed() {
+                    self.probe(index);
+                } else {
+                    self.publish(index);
+                }
             }
         }
+    }
+
+    fn probe(&mut self, index: usize) {
+        let output = &mut self.show.outputs[index];
+        output.status = OutputStatus::Probing { by: self.now.mono + PROBE };
+        let spec = output.spec.clone();
+        self.say(Happening::OutputProbing { output: spec.id.clone() });
+        self.order(Effect::Probe(spec));
+    }
+
+    /// The nearest is tried first. What was not found out in time leaves the order as it is written.
+    pub(super) fn output_probed(&mut self, id: &OutputId, rtt_ms: &[Option<u32>]) {
+        let Some(index) = self.output_index(id) else { return };
+        let output = &mut self.show.outputs[index];
+        if !matches!(output.status, OutputStatus::Probing { .. }) {
+            return;
+        }
+        let mut known = rtt_ms.to_vec();
+        known.resize(output.spec.target.ways(), None);
+        output.order = nearest_first(&known);
+        output.way = output.order.first().copied().unwrap_or_default();
+        let distance = |way: &usize| Distance {
+            to: output.spec.target.shown(*way),
+            rtt_ms: known.get(*way).copied().flatten(),
+        };
+        let order = output.order.iter().map(distance).collect();
+        self.say(Happening::OutputProbed { output: id.clone(), order });
+        self.publish(index);
     }
 
     /// Opens the session that the output's status speaks of.
@@ -341,6 +387,10 @@ impl Turn<'_> {
         for index in 0..self.show.outputs.len() {
             let output = &mut self.show.outputs[index];
             match output.status {
+                OutputStatus::Probing { by } if by <= now => {
+                    let id = output.spec.id.clone();
+                    self.output_probed(&id, &[]);
+                }
                 OutputStatus::Retrying { retry_at, .. } if retry_at <= now => self.publish(index),
                 OutputStatus::Live { silent, .. } => {
                     let due = |r: &Renewal| r.at.is_some_and(|at| at <= now);
