@@ -417,7 +417,7 @@ impl Turn<'_> {
                 self.say(Happening::PictureStepped { picture, rate });
             }
             Fact::OutputPicture { output, session, on } => {
-                self.output_picture(&output, session, on)
+                self.output_picture(&output, session, on);
             }
             Fact::ProgramFailed { reason } => self.say(Happening::ProgramFailed { reason }),
             Fact::StageUp { viewer_url } => {

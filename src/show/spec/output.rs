@@ -189,21 +189,21 @@ impl Target {
     pub fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
         fn some<'a>(
             what: &'static str,
-            secret: &'a Option<SecretRef>,
+            secret: Option<&'a SecretRef>,
         ) -> impl Iterator<Item = (&'static str, &'a SecretRef)> {
-            secret.iter().map(move |s| (what, s))
+            secret.into_iter().map(move |s| (what, s))
         }
         match self {
             Self::Stage | Self::Record(_) => Vec::new(),
             Self::Whip(whip) => {
-                let tokens = whip.ingests.iter().flat_map(|i| some("token", &i.token));
+                let tokens = whip.ingests.iter().flat_map(|i| some("token", i.token.as_ref()));
                 let relays =
-                    whip.ice.servers.iter().flat_map(|s| some("credential", &s.credential));
+                    whip.ice.servers.iter().flat_map(|s| some("credential", s.credential.as_ref()));
                 tokens.chain(relays).collect()
             }
-            Self::Rtmp(rtmp) => some("key", &rtmp.key).collect(),
-            Self::Srt(srt) => some("stream-id", &srt.stream_id)
-                .chain(some("passphrase", &srt.passphrase))
+            Self::Rtmp(rtmp) => some("key", rtmp.key.as_ref()).collect(),
+            Self::Srt(srt) => some("stream-id", srt.stream_id.as_ref())
+                .chain(some("passphrase", srt.passphrase.as_ref()))
                 .collect(),
         }
     }
