@@ -16,7 +16,8 @@ pub use fact::{Fact, FailureKind};
 pub use handle::{Input, Outcome, Start};
 pub use registry::{Refusal, Risk};
 pub use spec::{
-    Hears, IceServerSpec, IceSpec, IngestSpec, InputKind, InputSpec, Mode, OutputSpec, Pick,
-    Profile, Rung, SceneSpec, ShowSpec, Target, VideoCodec, WhipSpec,
+    Container, Hears, IceServerSpec, IceSpec, IngestSpec, InputKind, InputSpec, Mode, OutputSpec,
+    Pick, Profile, RecordSpec, RtmpSpec, Rung, SceneSpec, ShowSpec, SrtSpec, Target, VideoCodec,
+    WhipSpec,
 };
 pub use state::{Ending, InputState, InputStatus, OutputState, OutputStatus, Phase, Show};

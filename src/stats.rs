@@ -9,8 +9,8 @@ pub mod stamp;
 pub use freeze::Freezes;
 pub use latency::{Latency, LatencySummary};
 pub use meters::{
-    FrameCounts, InputFigures, Level, Loudness, Meters, OutputFigures, Picture, ProcessFigures,
-    ViewerFigures, WatchFigures,
+    DiskFigures, FrameCounts, InputFigures, Level, Loudness, Meters, OutputFigures, Picture,
+    ProcessFigures, ViewerFigures, WatchFigures,
 };
 pub use report::Report;
 pub use stamp::Stamp;

@@ -82,6 +82,10 @@ pub enum Happening {
     OutputHealed { output: OutputId },
     /// The first ingest does not take us back yet; the standby stays on air.
     ReturnFailed { output: OutputId, reason: String, retry_in_ms: Option<u64> },
+    /// A recording began a file.
+    FileBegun { output: OutputId, file: String },
+    /// An output goes on, but somebody should know.
+    OutputWarned { output: OutputId, reason: String },
     /// An output is off the air, in order.
     OutputStopped { output: OutputId },
     /// Consoles came or went.
@@ -125,6 +129,7 @@ impl Happening {
                 Severity::Critical
             }
             Self::InputFailed { .. }
+            | Self::OutputWarned { .. }
             | Self::Panicked
             | Self::PictureStepped { .. }
             | Self::OutputPicture { on: false, .. } => Severity::Warning,
@@ -188,6 +193,13 @@ impl Happening {
             Self::StageUp { viewer_url } => format!("watch at {viewer_url}"),
             Self::OutputProbing { output } => format!("{output}: looking for the nearest ingest"),
             Self::OutputProbed { output, order } => format!("{output}: {}", nearest(order)),
+            // A server is named by its host; what is a path is the folder of a recording.
+            Self::OutputConnecting { output, to, .. } if is_folder(to) => {
+                format!("{output} is opening {to}")
+            }
+            Self::OutputLive { output, to, .. } if is_folder(to) => {
+                format!("{output} is recording to {to}")
+            }
             Self::OutputConnecting { output, to, attempt: 1 } => {
                 format!("{output} is connecting to {to}")
             }
@@ -207,6 +219,8 @@ impl Happening {
             Self::ReturnFailed { output, reason, retry_in_ms } => {
                 format!("{output} stays with its standby: {reason}{}", again(retry_in_ms))
             }
+            Self::FileBegun { output, file } => format!("{output} writes {file}"),
+            Self::OutputWarned { output, reason } => format!("{output}: {reason}"),
             Self::OutputStopped { output } => format!("{output} is off the air"),
             Self::ConsolesChanged { attached } => match attached {
                 0 => "no console is attached; the show goes on".into(),
@@ -217,6 +231,10 @@ impl Happening {
             Self::ShowEnded { why, .. } => format!("the show is over: {}", why.words()),
         }
     }
+}
+
+fn is_folder(to: &str) -> bool {
+    std::path::Path::new(to).is_absolute()
 }
 
 /// An order to an adapter.

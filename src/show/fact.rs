@@ -117,6 +117,24 @@ pub enum Fact {
         /// Which of its sessions: the number its order had.
         session: u32,
     },
+    /// A recording began a file.
+    FileBegun {
+        /// Which output.
+        output: OutputId,
+        /// Which of its sessions: the number its order had.
+        session: u32,
+        /// The file's path.
+        file: String,
+    },
+    /// An output goes on, but somebody should know: a disk gets full.
+    OutputWarned {
+        /// Which.
+        output: OutputId,
+        /// Which of its sessions: the number its order had.
+        session: u32,
+        /// What, and what to do.
+        reason: String,
+    },
     /// An output was taken off the air in order, all its sessions (DELETE answered, or its deadline passed).
     OutputStopped {
         /// Which.

@@ -308,6 +308,10 @@ impl Turn<'_> {
         self.show.outputs.iter().position(|o| o.spec.id == *id)
     }
 
+    fn is_current(&self, id: &OutputId, session: u32) -> bool {
+        self.show.output(id).is_some_and(|o| o.session == session)
+    }
+
     fn sound(&mut self, id: &InputId, gain: Option<Db>, muted: Option<bool>) {
         let Some(index) = self.input_index(id) else { return };
         let input = &mut self.show.inputs[index];
@@ -434,6 +438,13 @@ impl Turn<'_> {
             }
             Fact::OutputSilent { output, session } => self.output_silent(&output, session),
             Fact::OutputHealed { output, session } => self.output_healed(&output, session),
+            Fact::FileBegun { output, session, file } if self.is_current(&output, session) => {
+                self.say(Happening::FileBegun { output, file });
+            }
+            Fact::OutputWarned { output, session, reason } if self.is_current(&output, session) => {
+                self.say(Happening::OutputWarned { output, reason });
+            }
+            Fact::FileBegun { .. } | Fact::OutputWarned { .. } => {}
             Fact::OutputStopped { output } => {
                 let Some(index) = self.output_index(&output) else { return };
                 if self.show.outputs[index].status == OutputStatus::Stopping {

@@ -326,9 +326,10 @@ impl Show {
         self.outputs.iter().find(|o| o.spec.id == *id)
     }
 
-    /// Whether anything is on air.
+    /// Whether anything is on air. A recording is not: it has no audience.
     pub fn on_air(&self) -> bool {
-        self.outputs.iter().any(OutputState::is_live)
+        let airs = |o: &&OutputState| !matches!(o.spec.target, super::spec::Target::Record(_));
+        self.outputs.iter().filter(airs).any(OutputState::is_live)
     }
 
     /// The exit code if the show ended now for that reason.

@@ -127,6 +127,19 @@ pub struct OutputFigures {
     pub silent_ms: Option<u64>,
     /// Frames thrown away because this output could not keep up.
     pub dropped: u64,
+    /// Of a recording; `None` for what goes to a server.
+    pub disk: Option<DiskFigures>,
+}
+
+/// What a recording has written, and where it writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DiskFigures {
+    /// Free on the disk, in bytes.
+    pub free_bytes: u64,
+    /// Files so far, in this session.
+    pub files: u32,
+    /// Bytes in them.
+    pub written_bytes: u64,
 }
 
 /// The receiver's side: one who watches, and measures.

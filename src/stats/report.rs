@@ -72,6 +72,19 @@ pub struct OutputReport {
     pub dropped: u64,
     /// Why it failed last; `null` if it never did.
     pub last_failure: Option<String>,
+    /// The files it wrote, in order; none for an output that does not record.
+    pub files: Vec<FileReport>,
+}
+
+/// A file that was written.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct FileReport {
+    /// Where it is.
+    pub path: String,
+    /// How large it is, in bytes.
+    pub bytes: u64,
+    /// How long it plays, in ms.
+    pub duration_ms: u64,
 }
 
 /// What the monitor saw.
