@@ -1,6 +1,7 @@
 //! Floor 4: GStreamer, and nothing but this room names it. Inputs, program, encoders and sessions are
 //! pipelines of their own on one clock; each can fail, restart and be leak-tested alone.
 
+pub mod aac;
 pub mod cadence;
 pub mod clock;
 pub mod compose;
@@ -15,6 +16,7 @@ pub mod glimpse;
 pub mod init;
 pub mod input;
 pub mod mixer;
+pub mod outlet;
 pub mod pacer;
 pub mod packages;
 pub mod program;
@@ -25,5 +27,6 @@ pub mod studio;
 pub use clock::MediaClock;
 pub use error::MediaError;
 pub use init::init;
+pub use outlet::{Outlet, OutletEvent};
 pub use publisher::{Publisher, Route, SessionEvent};
 pub use studio::Studio;

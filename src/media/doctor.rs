@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use gst::prelude::*;
 use serde::Serialize;
 
-use super::{input::child::LAUNCHER, packages};
+use super::{aac::ENCODERS as ENCODERS_OF_AAC, input::child::LAUNCHER, outlet, packages};
 
 /// How a finding bears on the show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -27,6 +27,8 @@ pub enum Group {
     Program,
     /// What single kinds of input use.
     Inputs,
+    /// What single kinds of output use, beside WHIP.
+    Outputs,
     /// Decoders of files, cameras and streams.
     Decoders,
     /// Encoders, tried.
@@ -41,6 +43,7 @@ impl Group {
         match self {
             Self::Program => "program",
             Self::Inputs => "inputs",
+            Self::Outputs => "outputs",
             Self::Decoders => "decoders",
             Self::Encoders => "encoders",
             Self::Machine => "this machine",
@@ -99,6 +102,14 @@ const ELEMENTS: &[(Group, &str, &str)] = &[
     (Group::Inputs, "pulsesrc", "microphone inputs"),
     #[cfg(target_os = "linux")]
     (Group::Inputs, "alsasrc", "microphone inputs without a sound server"),
+    (Group::Outputs, "flvmux", "RTMP outputs"),
+    (Group::Outputs, "rtmp2sink", "RTMP outputs"),
+    (Group::Outputs, "mpegtsmux", "SRT outputs"),
+    (Group::Outputs, "srtsink", "SRT outputs"),
+    (Group::Outputs, "matroskamux", "recording as mkv"),
+    (Group::Outputs, "opusparse", "recording as mkv"),
+    (Group::Outputs, "mp4mux", "recording as mp4"),
+    (Group::Outputs, "aacparse", "RTMP and SRT outputs, recording as mp4"),
     (Group::Decoders, "avdec_h264", "H.264 files, cameras and streams"),
     (Group::Decoders, "avdec_aac", "AAC sound of files and streams"),
     (Group::Decoders, "vp8dec", "VP8 files"),
@@ -144,6 +155,8 @@ pub fn check() -> Vec<Finding> {
     }];
     findings.extend(ELEMENTS.iter().map(|(group, name, what_for)| element(*group, name, what_for)));
     findings.extend(launcher());
+    findings.push(aac());
+    findings.push(rtmps());
     findings.extend(encoders());
     findings.extend(places());
     findings.sort_by_key(|f| (f.group, f.severity));
@@ -177,6 +190,26 @@ fn launcher() -> Option<Finding> {
         detail: "screen inputs, captured in a process of their own".to_owned(),
         fix: version.is_none().then(|| packages::fix(LAUNCHER)),
     })
+}
+
+/// One AAC encoder is enough.
+fn aac() -> Finding {
+    let [best, ..] = ENCODERS_OF_AAC;
+    let there = ENCODERS_OF_AAC.into_iter().find(|e| gst::ElementFactory::find(e).is_some());
+    element(Group::Outputs, there.unwrap_or(best), "sound of RTMP, SRT and mp4")
+}
+
+/// Whether RTMPS finds TLS.
+fn rtmps() -> Finding {
+    let found = outlet::try_tls();
+    Finding {
+        group: Group::Outputs,
+        what: "glib-networking".to_owned(),
+        severity: grade(found.is_ok(), false),
+        fix: found.is_err().then(|| packages::fix("glib-networking")),
+        found: found.map_or_else(|why| why, |()| "TLS works".to_owned()),
+        detail: "RTMPS outputs".to_owned(),
+    }
 }
 
 fn element(group: Group, name: &str, what_for: &str) -> Finding {
@@ -373,6 +406,8 @@ mod tests {
         for f in findings.iter().filter(|f| f.severity == Severity::Missing) {
             assert!(f.fix.is_some(), "{f:?}");
         }
+        let tls = findings.iter().find(|f| f.what == "glib-networking").unwrap();
+        assert_eq!(tls.found, "TLS works");
         let launcher = findings.iter().find(|f| f.what == LAUNCHER).unwrap();
         assert!(launcher.found.contains("version"), "{launcher:?}");
         assert!(findings.is_sorted_by_key(|f| (f.group, f.severity)));

@@ -284,13 +284,13 @@ struct Shared {
 
 /// Whether a pipeline still works, as its bus has it.
 #[derive(Default)]
-struct Health {
+pub(super) struct Health {
     broken: AtomicBool,
     reason: Mutex<String>,
 }
 
 impl Health {
-    fn watch(pipeline: &gst::Pipeline) -> Arc<Self> {
+    pub(super) fn watch(pipeline: &gst::Pipeline) -> Arc<Self> {
         let health = Arc::new(Self::default());
         let told = Arc::clone(&health);
         if let Some(bus) = pipeline.bus() {
@@ -305,7 +305,7 @@ impl Health {
         health
     }
 
-    fn broken(&self) -> Option<String> {
+    pub(super) fn broken(&self) -> Option<String> {
         self.broken.load(Ordering::Acquire).then(|| lock(&self.reason).clone())
     }
 }

@@ -29,11 +29,44 @@ pub struct Encoded {
     pub key: bool,
 }
 
+/// Which coding of the program's sound an output takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sound {
+    /// Opus: WebRTC, Matroska.
+    Opus,
+    /// AAC-LC: RTMP, SRT, MP4.
+    Aac,
+}
+
+/// Where frames of one kind go at an output's near end. Neither call may block.
+pub trait Inlet: Send + Sync {
+    /// How many wait there.
+    fn waiting(&self) -> u64;
+    /// Puts one more there. An inlet that is shutting down refuses; the output's own watch says so.
+    fn push(&self, frame: &Encoded);
+}
+
+impl Inlet for gst_app::AppSrc {
+    fn waiting(&self) -> u64 {
+        self.current_level_buffers()
+    }
+
+    fn push(&self, frame: &Encoded) {
+        let _ = self.push_buffer(frame.buffer.clone());
+    }
+}
+
 /// The near end of an output.
 pub struct Consumer {
-    video: gst_app::AppSrc,
-    audio: gst_app::AppSrc,
+    video: Box<dyn Inlet>,
+    audio: Box<dyn Inlet>,
+    sound: Sound,
+    most_waiting: u64,
     waiting_for_key: AtomicBool,
+    /// It was full, and no key frame has come in since.
+    behind: AtomicBool,
+    /// It has asked for the key frame that it needs.
+    asked: AtomicBool,
     open: AtomicBool,
     /// Whether the picture passes at all.
     picture: AtomicBool,
@@ -42,12 +75,26 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// Feeds these two sources, once `open` is called.
-    pub fn new(video: gst_app::AppSrc, audio: gst_app::AppSrc) -> Self {
+    /// Feeds these two, once `open` is called; sound is Opus.
+    pub fn new(video: impl Inlet + 'static, audio: impl Inlet + 'static) -> Self {
+        Self::patient(video, audio, Sound::Opus, MOST_WAITING)
+    }
+
+    /// The same for an output whose viewers come later: `most_waiting` frames may wait before it loses some.
+    pub fn patient(
+        video: impl Inlet + 'static,
+        audio: impl Inlet + 'static,
+        sound: Sound,
+        most_waiting: u64,
+    ) -> Self {
         Self {
-            video,
-            audio,
+            video: Box::new(video),
+            audio: Box::new(audio),
+            sound,
+            most_waiting,
             waiting_for_key: AtomicBool::new(true),
+            behind: AtomicBool::new(false),
+            asked: AtomicBool::new(false),
             open: AtomicBool::new(false),
             picture: AtomicBool::new(true),
             thinner: Mutex::default(),
@@ -58,6 +105,34 @@ impl Consumer {
     /// Frames thrown away because this output could not keep up.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Takes a frame, or leaves it. `true` when it needs a key frame: it was behind and has room again.
+    fn video(&self, frame: &Encoded) -> bool {
+        if self.waiting_for_key.load(Ordering::Acquire) && !frame.key {
+            if !self.behind.load(Ordering::Relaxed) {
+                return false;
+            }
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            // Asking while it is still full would bring key frames that find no place; asking twice, a
+            // second one.
+            let room = self.video.waiting() <= self.most_waiting / 2;
+            return room && !self.asked.swap(true, Ordering::Relaxed);
+        }
+        self.waiting_for_key.store(false, Ordering::Release);
+        self.asked.store(false, Ordering::Relaxed);
+        if !self.takes(frame) {
+            return false;
+        }
+        let full = self.video.waiting() >= self.most_waiting;
+        self.waiting_for_key.store(full, Ordering::Release);
+        self.behind.store(full, Ordering::Relaxed);
+        if full {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.video.push(frame);
+        }
+        false
     }
 
     /// Lets the picture pass or not, and no more of it than that; `None` for all of it.
@@ -112,7 +187,8 @@ impl Fanout {
     pub fn open(&self, consumer: &Consumer) {
         consumer.waiting_for_key.store(true, Ordering::Release);
         consumer.open.store(true, Ordering::Release);
-        self.want_key(true);
+        // Whoever may wait for frames may wait for the first one.
+        self.want_key(consumer.most_waiting <= MOST_WAITING);
     }
 
     /// Removes an output.
@@ -159,34 +235,31 @@ impl Fanout {
         // Cloned out of the lock: a push may wake a thread.
         let consumers = lock(&self.consumers).clone();
         for consumer in consumers.iter().filter(|c| c.open.load(Ordering::Acquire)) {
-            if consumer.waiting_for_key.load(Ordering::Acquire) {
-                if !frame.key {
-                    continue;
-                }
-                consumer.waiting_for_key.store(false, Ordering::Release);
-            }
-            if !consumer.takes(frame) {
-                continue;
-            }
-            if consumer.video.current_level_buffers() >= MOST_WAITING {
-                consumer.dropped.fetch_add(1, Ordering::Relaxed);
-                consumer.waiting_for_key.store(true, Ordering::Release);
+            if consumer.video(frame) {
                 self.want_key(false);
-                continue;
             }
-            // A source that is shutting down refuses; the output's own watch says so.
-            let _ = consumer.video.push_buffer(frame.buffer.clone());
         }
     }
 
-    /// Hands a packet of sound to every open output.
+    /// Hands a packet of Opus to every open output that takes it.
     pub fn audio(&self, packet: &Encoded) {
+        self.sound(Sound::Opus, packet);
+    }
+
+    /// Hands a packet of sound to every open output that takes this coding.
+    pub fn sound(&self, coding: Sound, packet: &Encoded) {
         let consumers = lock(&self.consumers).clone();
-        for consumer in consumers.iter().filter(|c| c.open.load(Ordering::Acquire)) {
-            if consumer.audio.current_level_buffers() < MOST_WAITING * 4 {
-                let _ = consumer.audio.push_buffer(packet.buffer.clone());
+        let open = |c: &&Arc<Consumer>| c.sound == coding && c.open.load(Ordering::Acquire);
+        for consumer in consumers.iter().filter(open) {
+            if consumer.audio.waiting() < consumer.most_waiting * 4 {
+                consumer.audio.push(packet);
             }
         }
+    }
+
+    /// Whether any output, open or not yet, takes this coding.
+    pub fn wants(&self, coding: Sound) -> bool {
+        lock(&self.consumers).iter().any(|c| c.sound == coding)
     }
 }
 
@@ -215,37 +288,72 @@ mod tests {
         assert!(fanout.key_due(1_110_000_000));
     }
 
-    #[test]
-    fn a_stalled_output_loses_frames_and_the_other_does_not() {
-        gst::init().unwrap();
-        let make = || {
-            let consumer = Arc::new(Consumer::new(
-                gst_app::AppSrc::builder().build(),
-                gst_app::AppSrc::builder().build(),
-            ));
-            consumer.open.store(true, Ordering::Release);
-            consumer
-        };
-        let (stalled, shut) = (make(), make());
-        shut.open.store(false, Ordering::Release);
-        let fanout = Fanout::default();
-        fanout.join(Arc::clone(&stalled));
-        fanout.join(Arc::clone(&shut));
-        for n in 0..40 {
-            let buffer = gst::Buffer::with_size(100).unwrap();
-            fanout.video(&Encoded { buffer, key: n % 30 == 0 });
+    /// Takes nothing out by itself.
+    #[derive(Default)]
+    struct Heap(AtomicU64);
+
+    impl Inlet for Arc<Heap> {
+        fn waiting(&self) -> u64 {
+            self.0.load(Ordering::Relaxed)
         }
-        // Nobody takes frames out: the queue stays bounded, and after the first loss only a key frame
-        // may come in again.
-        assert_eq!(stalled.video.current_level_buffers(), MOST_WAITING);
-        assert_eq!(
-            stalled.dropped(),
-            2,
-            "one for the loss, one for the key frame that found no place"
-        );
-        assert_eq!(shut.video.current_level_buffers(), 0);
-        assert!(fanout.key_due(0), "the stalled output asked for a key frame");
+
+        fn push(&self, _: &Encoded) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn consumer(fanout: &Fanout, sound: Sound) -> (Arc<Consumer>, Arc<Heap>, Arc<Heap>) {
+        let (video, audio) = (Arc::new(Heap::default()), Arc::new(Heap::default()));
+        let (v, a) = (Arc::clone(&video), Arc::clone(&audio));
+        let consumer = Arc::new(Consumer::patient(v, a, sound, MOST_WAITING));
+        fanout.join(Arc::clone(&consumer));
+        (consumer, video, audio)
+    }
+
+    fn frame(key: bool) -> Encoded {
+        Encoded { buffer: gst::Buffer::new(), key }
+    }
+
+    #[test]
+    fn a_stalled_output_loses_frames_and_asks_for_one_key_frame_when_it_has_room_again() {
+        gst::init().unwrap();
+        let fanout = Fanout::default();
+        let (stalled, heap, _) = consumer(&fanout, Sound::Opus);
+        let (_shut, shut_heap, _) = consumer(&fanout, Sound::Opus);
+        fanout.open(&stalled);
+        assert!(fanout.key_due(0), "it has just come");
+        (0..40).for_each(|n| fanout.video(&frame(n % 30 == 0)));
+        // Nobody takes frames out: the queue stays bounded, and the healthy outputs are spared key frames
+        // that would find no place.
+        assert_eq!((heap.waiting(), stalled.dropped()), (MOST_WAITING, 28));
+        assert!(!fanout.key_due(1_000_000_000));
+        heap.0.store(MOST_WAITING / 2, Ordering::Relaxed);
+        fanout.video(&frame(false));
+        assert!(fanout.key_due(1_000_000_000), "there is room again");
+        fanout.video(&frame(true));
+        fanout.video(&frame(false));
+        assert_eq!((heap.waiting(), stalled.dropped()), (MOST_WAITING / 2 + 2, 29));
+        assert!(!fanout.key_due(2_000_000_000));
+        assert_eq!(shut_heap.waiting(), 0);
         fanout.leave(&stalled);
         assert_eq!(Arc::strong_count(&stalled), 1);
+    }
+
+    #[test]
+    fn sound_goes_to_those_who_take_its_coding() {
+        gst::init().unwrap();
+        let fanout = Fanout::default();
+        let (opus, _, opus_heap) = consumer(&fanout, Sound::Opus);
+        assert!(!fanout.wants(Sound::Aac));
+        let (aac, _, aac_heap) = consumer(&fanout, Sound::Aac);
+        assert!(fanout.wants(Sound::Aac), "it is made before the output is open");
+        fanout.open(&opus);
+        fanout.open(&aac);
+        fanout.sound(Sound::Aac, &frame(true));
+        fanout.audio(&frame(true));
+        fanout.audio(&frame(true));
+        assert_eq!((opus_heap.waiting(), aac_heap.waiting()), (2, 1));
+        fanout.leave(&aac);
+        assert!(!fanout.wants(Sound::Aac));
     }
 }

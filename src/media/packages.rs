@@ -40,17 +40,17 @@ pub fn of(element: &str) -> Packages {
             row("gstreamer1.0-libav", "gstreamer1-plugin-libav", "gst-libav")
         }
         "v4l2src" | "v4l2h264enc" | "vp8enc" | "vp8dec" | "vp9dec" | "jpegdec" | "pngdec"
-        | "rtspsrc" | "souphttpsrc" | "matroskademux" | "qtdemux" | "flvdemux" | "level"
-        | "videoflip" | "ximagesrc" | "rtph264pay" | "rtpopuspay" | "rtpbin" | "osxaudiosrc" => {
-            GOOD
-        }
+        | "rtspsrc" | "souphttpsrc" | "matroskademux" | "qtdemux" | "flvdemux" | "flvmux"
+        | "matroskamux" | "mp4mux" | "aacparse" | "level" | "videoflip" | "ximagesrc"
+        | "rtph264pay" | "rtpopuspay" | "rtpbin" | "osxaudiosrc" => GOOD,
         "videotestsrc" | "audiotestsrc" | "videoconvertscale" | "videoconvert" | "videoscale"
         | "audioconvert" | "audioresample" | "appsink" | "appsrc" | "uridecodebin"
         | "decodebin3" | "opusenc" | "opusdec" | "clockoverlay" | "vorbisdec" => BASE,
-        "queue" | "capsfilter" | "filesrc" | "fdsrc" | "fakesink" | "typefind" => {
+        "queue" | "capsfilter" | "filesrc" | "filesink" | "fdsrc" | "fakesink" | "typefind" => {
             row("libgstreamer1.0-0", "gstreamer1", "gstreamer")
         }
-        // The program, not an element.
+        // Not elements.
+        "glib-networking" => row("glib-networking", "glib-networking", "glib-networking"),
         "gst-launch-1.0" => row("gstreamer1.0-tools", "gstreamer1", "gstreamer"),
         _ => BAD,
     }

@@ -20,6 +20,7 @@ use tokio::sync::mpsc as bounded;
 use self::encoding::{Encoding, REBUILD};
 use super::{
     MediaError,
+    aac::Aac,
     cadence::{Cadence, MainFrame},
     clock::MediaClock,
     compose::{Composer, Pictures},
@@ -509,6 +510,7 @@ impl Shared {
     fn run_sound(&self, encoder: AudioEncoder) -> Result<(), MediaError> {
         let now = || self.clock.now().nseconds();
         let mut mixer = Mixer::default();
+        let mut aac = Aac::new(&self.clock, &self.fanout);
         let mut loudness = ebur128::EbuR128::new(
             CHANNELS as u32,
             RATE,
@@ -557,7 +559,9 @@ impl Shared {
                 hold_ns = (hold_ns + HOLD_STEP_NS).min(MOST_HOLD_NS);
                 late = 0;
             }
-            encoder.push(&block, (block_number * BLOCK_NS).saturating_sub(Mixer::DELAY_NS));
+            let pts_ns = (block_number * BLOCK_NS).saturating_sub(Mixer::DELAY_NS);
+            encoder.push(&block, pts_ns);
+            aac.push(&block, pts_ns);
             if let Some(meter) = &mut loudness {
                 let _ = meter.add_frames_f32(&block);
             }

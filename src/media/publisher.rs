@@ -396,6 +396,7 @@ impl Publisher {
             loss: sample.loss,
             silent_ms: self.silence().map(|s| s.as_millis() as u64),
             dropped: self.dropped(),
+            disk: None,
         }
     }
 

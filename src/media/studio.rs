@@ -16,6 +16,7 @@ use super::{
     feed::{Bell, Feed, lock},
     glimpse::Glimpses,
     input::{Sink, Source},
+    outlet::{Destination, Outlet, OutletEvent},
     program::{Feeds, Parts, Program},
     publisher::{Leading, Route, Session, WarmCertificate},
     slate,
@@ -230,6 +231,14 @@ impl Studio {
                 Some(advice.picture).filter(|most| *most < program.rate())
             }),
         })
+    }
+
+    /// A new session for an output that is no WebRTC session.
+    pub fn outlet(
+        &self,
+        to: Destination,
+    ) -> Result<(Outlet, mpsc::Receiver<OutletEvent>), MediaError> {
+        Outlet::start(&self.profile, &self.fanout, to)
     }
 
     /// The bitrate the encoder is asked for.
