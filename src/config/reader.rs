@@ -56,7 +56,7 @@ fn hide_secrets(table: &DeTable<'_>, findings: &mut Findings<'_>) {
         };
         let tables = matches!(value.get_ref(), DeValue::Array(items)
             if items.iter().all(|i| matches!(i.get_ref(), DeValue::Table(_))));
-        if !tables && redact::is_telling(key.get_ref()) && !redact::is_reference(inside) {
+        if !tables && redact::tells(key.get_ref(), inside) {
             findings.hide(value.span());
         }
     }

@@ -6,17 +6,36 @@ use std::ops::Range;
 use url::Url;
 
 /// Words which, in a key's name, say that its value is a secret.
-const TELLING: [&str; 7] = ["token", "secret", "passw", "bearer", "auth", "credential", "key"];
+const TELLING: [&str; 10] = [
+    "token",
+    "secret",
+    "passw",
+    "passp",
+    "bearer",
+    "auth",
+    "credential",
+    "key",
+    "stream-id",
+    "streamid",
+];
 
-/// Whether a key of that name may hold a secret. `key` alone is a scene's key.
+/// The longest value of a scene's `key`, in characters, with a slip: longer ones are an output's key.
+const SCENE_KEY: usize = 2;
+
+/// Whether a key of that name may hold a secret.
 pub(super) fn is_telling(key: &str) -> bool {
     let key = key.to_lowercase();
     let plain = key.trim();
-    plain != "key"
-        && plain != "keyframe-ms"
+    plain != "keyframe-ms"
         && plain != "token-may-go-to"
         && (TELLING.iter().any(|word| plain.contains(word))
             || (plain.len() <= 8 && strsim::damerau_levenshtein(plain, "token") <= 2))
+}
+
+/// Whether that value of that key may be a secret.
+pub(super) fn tells(key: &str, value: &str) -> bool {
+    let scene = key.trim() == "key" && value.chars().count() <= SCENE_KEY;
+    is_telling(key) && !scene && !is_reference(value)
 }
 
 /// Whether a value is a well-formed reference, which may be shown.
@@ -82,7 +101,8 @@ fn values(text: &str, hidden: &mut Vec<Range<usize>>) {
         let start = before.rfind(|c: char| !(c.is_alphanumeric() || "-_.".contains(c)));
         let key = &before
             [start.map_or(0, |i| i + before[i..].chars().next().map_or(1, char::len_utf8))..];
-        if !is_telling(key.rsplit('.').next().unwrap_or(key)) {
+        let key = key.rsplit('.').next().unwrap_or(key);
+        if !is_telling(key) {
             continue;
         }
         let rest = &text[equals + 1..];
@@ -101,7 +121,7 @@ fn values(text: &str, hidden: &mut Vec<Range<usize>>) {
             _ => Some(line_end(inner)),
         };
         let close = close.unwrap_or(inner.len());
-        if open != 0 && is_reference(&inner[..close]) {
+        if open != 0 && !tells(key, &inner[..close]) {
             continue;
         }
         hidden.push(from + open..from + open + close);
@@ -135,6 +155,9 @@ mod tests {
             "token = \"a\\\"s3cr3t\"",
             "api-key = \"s3cr3t\"",
             "a = { token = \"s3cr3t\", x = 1 }",
+            "key = \"s3cr3t\"",
+            "passphrase = 's3cr3t'",
+            "stream-id = \"s3cr3t\"",
             "uri = \"rtsp://user:s3cr3t@cam/1\"",
             "uri = \"rtsp://user:s3/cr3t@cam/1\"",
             "to = \"https://live.example/whip/s3cr3t\"",

@@ -5,7 +5,7 @@ use schemars::{JsonSchema, schema_for};
 use serde::Deserialize;
 
 use crate::{
-    show::{Pick, VideoCodec, spec::TestPattern},
+    show::{Container, Pick, VideoCodec, spec::TestPattern},
     stats::Report,
     whip::probe::ProbeReport,
 };
@@ -229,10 +229,11 @@ pub struct OutputForm {
     /// Its name: 1-32 of a-z, 0-9, '-' and '_'.
     #[schemars(regex(pattern = r"^[a-z0-9_-]{1,32}$"))]
     pub id: String,
-    /// `stage`, or the address of a WHIP ingest.
-    #[schemars(regex(pattern = r"^(stage$|https?://)"))]
+    /// `stage`; `record` for files; or an address: `https:` for a WHIP ingest, `rtmp:` or `rtmps:` with the
+    /// application's path, `srt://host:port`.
+    #[schemars(regex(pattern = r"^(stage$|record$|https?://|rtmps?://|srt://)"))]
     pub to: String,
-    /// Where the bearer token is kept: `env:NAME` or `file:PATH`. Never the token itself.
+    /// WHIP: where the bearer token is kept, `env:NAME` or `file:PATH`. Never the token itself.
     #[schemars(regex(pattern = r"^(env:[A-Za-z_][A-Za-z0-9_]*$|file:.)"))]
     pub token: Option<String>,
     /// What kind of server the ingest is, one of `hawker print ingests`; found by its address without it.
@@ -253,6 +254,31 @@ pub struct OutputForm {
     pub ca: Option<String>,
     /// How a path for media is found.
     pub ice: Option<IceForm>,
+    /// RTMP: where the stream key is kept, `env:NAME` or `file:PATH`. Never the key itself.
+    #[schemars(regex(pattern = r"^(env:[A-Za-z_][A-Za-z0-9_]*$|file:.)"))]
+    pub key: Option<String>,
+    /// SRT: where the stream id is kept, `env:NAME` or `file:PATH`.
+    #[schemars(regex(pattern = r"^(env:[A-Za-z_][A-Za-z0-9_]*$|file:.)"))]
+    pub stream_id: Option<String>,
+    /// SRT: where the passphrase is kept, `env:NAME` or `file:PATH`. Without it nothing is encrypted.
+    #[schemars(regex(pattern = r"^(env:[A-Za-z_][A-Za-z0-9_]*$|file:.)"))]
+    pub passphrase: Option<String>,
+    /// SRT: how long a lost packet may be asked for again, in ms; 250 unless told otherwise.
+    #[schemars(range(min = 20, max = 8000))]
+    pub latency_ms: Option<u32>,
+    /// Record: the folder the files go to, from the folder of the show file.
+    pub folder: Option<String>,
+    /// Record: the kind of file; `mkv` unless told otherwise.
+    pub container: Option<Container>,
+    /// Record: a new file after so many minutes.
+    #[schemars(range(min = 1, max = 1440))]
+    pub split_minutes: Option<u32>,
+    /// Record: a new file after so many megabytes.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub split_mb: Option<u32>,
+    /// Record: what stays free on the disk, in megabytes; 1000 unless told otherwise.
+    #[schemars(range(max = 10_000_000))]
+    pub keep_free_mb: Option<u32>,
 }
 
 /// An ingest that stands by: its address, or a table that says more.

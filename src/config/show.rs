@@ -97,7 +97,9 @@ fn read_show(
     let profile = read_profile(fields, dirs, findings);
     let (inputs, known) = input::read_all(fields, base_dir, findings);
     let scenes = scene::read_all(fields, &known, dirs, findings);
-    let outputs = output::read_all(fields, base_dir, dirs, findings);
+    let codec = profile.as_ref().map(|p| p.codec);
+    let place = output::Place { base_dir, dirs };
+    let outputs = output::read_all(fields, codec, &place, findings);
     Some(ShowSpec { title: title?, profile: profile?, inputs, scenes, outputs })
 }
 

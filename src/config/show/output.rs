@@ -1,6 +1,11 @@
-//! `[[output]]`: where the program goes. An address or a token is never repeated in a message.
+//! `[[output]]`: where the program goes, and where the secrets for it are kept. An address or a secret is
+//! never repeated in a message.
 
 pub(super) mod whip;
+
+mod record;
+mod rtmp;
+mod srt;
 
 use std::path::Path;
 
@@ -11,29 +16,54 @@ use crate::{
     base::SecretRef,
     config::{
         Dirs,
-        diagnostics::{Findings, nearest, quoted},
+        diagnostics::{Findings, listed, meant, nearest, quoted},
         reader::Fields,
         redact,
     },
-    show::{OutputSpec, Target},
+    show::{Container, OutputSpec, Target, VideoCodec},
 };
 
 /// The keys of every output.
 pub(in crate::config) const COMMON: [&str; 2] = ["id", "to"];
 
-/// All outputs.
+const STAGE: &str = "the stage";
+
+/// The kinds, and the keys each has beside the common ones.
+pub(in crate::config) const KINDS: [(&str, &[&str]); 5] = [
+    // What it does not take is said in words of its own.
+    (STAGE, &whip::KEYS),
+    ("WHIP", &whip::KEYS),
+    ("RTMP", &rtmp::KEYS),
+    ("SRT", &srt::KEYS),
+    ("record", &record::KEYS),
+];
+
+const FORM: &str = "write to = \"stage\", \"record\", or an address: https:// for WHIP, rtmp:// or rtmps://, \
+                    srt://host:port";
+
+/// What all parts of an output are read with.
+pub(super) struct Place<'a> {
+    /// Where relative paths begin.
+    pub(super) base_dir: &'a Path,
+    /// Where presets of the user's own are.
+    pub(super) dirs: &'a Dirs,
+}
+
+/// All outputs of a show whose picture is coded so.
 pub(super) fn read_all(
     show: &Fields<'_>,
-    base_dir: &Path,
-    dirs: &Dirs,
+    codec: Option<VideoCodec>,
+    place: &Place<'_>,
     findings: &mut Findings<'_>,
 ) -> Vec<OutputSpec> {
-    let known: Vec<&str> = COMMON.into_iter().chain(whip::KEYS).collect();
     let (mut outputs, mut given) = (Vec::new(), Given::default());
     for fields in show.tables(findings, "output") {
-        fields.only(findings, &known, |_| None);
+        check_keys(&fields, findings);
         let id = given.id(&fields, findings);
-        let target = read_target(&fields, &whip::Place { base_dir, dirs }, findings);
+        let target = read_target(&fields, place, findings);
+        if let (Some(codec), Some(target)) = (codec, &target) {
+            check_codec(&fields, target, codec, findings);
+        }
         if let (Some(id), Some(target)) = (id, target) {
             outputs.push(OutputSpec { id, target });
         }
@@ -41,12 +71,75 @@ pub(super) fn read_all(
     outputs
 }
 
+/// The kind that `to` speaks of, also when the rest of it is wrong.
+fn kind(fields: &Fields<'_>) -> Option<&'static str> {
+    let toml::de::DeValue::String(to) = fields.value("to")?.get_ref() else { return None };
+    match to.split_once(':').map_or(to.as_ref(), |(scheme, _)| scheme) {
+        "stage" => Some(STAGE),
+        "http" | "https" => Some("WHIP"),
+        "rtmp" | "rtmps" => Some("RTMP"),
+        "srt" => Some("SRT"),
+        "record" => Some("record"),
+        _ => None,
+    }
+}
+
+fn check_keys(fields: &Fields<'_>, findings: &mut Findings<'_>) {
+    let kind = kind(fields);
+    let known: Vec<&str> = COMMON
+        .into_iter()
+        .chain(
+            KINDS
+                .iter()
+                .filter(|(name, _)| kind.map_or(*name != STAGE, |kind| kind == *name))
+                .flat_map(|(_, keys)| keys.iter().copied()),
+        )
+        .collect();
+    fields.only(findings, &known, |word| {
+        let kind = kind?;
+        let owners: Vec<&str> = KINDS[1..]
+            .iter()
+            .filter(|(_, keys)| keys.contains(&word))
+            .map(|(name, _)| *name)
+            .collect();
+        let near = meant(word, known.iter().copied());
+        let elsewhere = if owners.is_empty() {
+            String::new()
+        } else {
+            format!("{word} belongs to {}; ", listed(&owners))
+        };
+        Some(format!("{near}{elsewhere}an output of the kind {kind} has {}", listed(&known)))
+    });
+}
+
+fn check_codec(
+    fields: &Fields<'_>,
+    target: &Target,
+    codec: VideoCodec,
+    findings: &mut Findings<'_>,
+) {
+    let (key, what) = match target {
+        _ if codec == VideoCodec::H264 => return,
+        Target::Rtmp(_) => ("to", "RTMP carries H.264 only"),
+        Target::Srt(_) => ("to", "SRT carries H.264 only here"),
+        Target::Record(record) if record.container == Container::Mp4 => {
+            ("container", "MP4 files hold H.264 only here")
+        }
+        Target::Record(_) | Target::Stage | Target::Whip(_) => return,
+    };
+    let at = fields.value(key).map_or_else(|| fields.span().clone(), toml::Spanned::span);
+    findings.add(
+        &at,
+        format!("{what}, and this show's picture is VP8"),
+        "take codec = \"vp8\" out of [program]; VP8 goes to WHIP, and is recorded as mkv",
+    );
+}
+
 fn read_target(
     fields: &Fields<'_>,
-    place: &whip::Place<'_>,
+    place: &Place<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<Target> {
-    const FORM: &str = "write to = \"stage\", or a WHIP address: to = \"https://host/…\"";
     fields.missing(findings, "to", FORM);
     let (text, span) = fields.text(findings, "to")?;
     if text == "stage" {
@@ -65,12 +158,16 @@ fn read_target(
         }
         return Some(Target::Stage);
     }
+    if text == "record" {
+        return record::read(fields, place.base_dir, findings).map(Target::Record);
+    }
     let url = match Url::parse(text) {
         Ok(url) => url,
         Err(why) => {
-            // A single word is a slip in "stage", not an address.
-            let word = !text.contains([':', '/', '.', '@']) && nearest(text, ["stage"]).is_some();
-            let near = if word { "did you mean \"stage\"? " } else { "" };
+            // A single word is a slip in one of ours, not an address.
+            let word = !text.contains([':', '/', '.', '@']);
+            let near = nearest(text, ["stage", "record"]).filter(|_| word);
+            let near = near.map_or_else(String::new, |near| format!("did you mean {near:?}? "));
             findings.add(
                 &span,
                 format!("this is no address: {}", super::input::no_address(why)),
@@ -79,11 +176,14 @@ fn read_target(
             return None;
         }
     };
-    match url.scheme() {
-        "http" | "https" => whip::read(fields, (url, span), place, findings).map(Target::Whip),
-        scheme => {
-            let what = format!("an output cannot be reached by {}:", quoted(scheme));
-            findings.add(&span, what, format!("outputs speak WHIP; {FORM}"));
+    let at = (url, span);
+    match at.0.scheme() {
+        "rtmp" | "rtmps" => rtmp::read(fields, at, place.base_dir, findings).map(Target::Rtmp),
+        "srt" => srt::read(fields, at, place.base_dir, findings).map(Target::Srt),
+        "http" | "https" => whip::read(fields, at, place, findings).map(Target::Whip),
+        other => {
+            let what = format!("an output cannot be reached by {}:", quoted(other));
+            findings.add(&at.1, what, FORM);
             None
         }
     }

@@ -10,10 +10,9 @@ use std::{
 use toml::{Spanned, de::DeValue};
 use url::{Host, Url};
 
-use super::{is_loopback, secret_ref};
+use super::{Place, is_loopback, secret_ref};
 use crate::{
     config::{
-        Dirs,
         diagnostics::{Findings, quoted},
         presets,
         reader::{self, Fields},
@@ -47,12 +46,6 @@ const MAX_STANDBY: usize = 8;
 const MAX_CA: u64 = 1024 * 1024;
 
 const PICKS: [(&str, Pick); 2] = [("listed", Pick::Listed), ("nearest", Pick::Nearest)];
-
-/// What all parts of an output are read with.
-pub(super) struct Place<'a> {
-    pub(super) base_dir: &'a Path,
-    pub(super) dirs: &'a Dirs,
-}
 
 /// The output whose first ingest is at that address, which stands at `span`.
 pub(super) fn read(
