@@ -9,6 +9,7 @@ pub mod handle;
 pub mod journal;
 pub mod lines;
 pub mod monitor;
+pub mod outlet;
 pub mod output;
 pub mod paths;
 pub mod probe;

@@ -20,7 +20,7 @@ use crate::{
     link::whip::{Conversation, Link, WhipEvent, begin},
     media::{Publisher, Route, SessionEvent, Studio},
     show::{Fact, FailureKind},
-    stats::OutputFigures,
+    stats::{OutputFigures, report::FileReport},
     whip::{IceServer, Kind, Quirks, Role, Session},
 };
 
@@ -74,10 +74,13 @@ pub struct Tally {
     kbps: (f64, u32),
     loss: (f64, u32),
     dropped_before: u64,
+    /// The files of the sessions that are over, and of the current one.
+    files: (Vec<FileReport>, Vec<FileReport>),
 }
 
 impl Tally {
-    fn take(&mut self, figures: OutputFigures) {
+    /// Takes the current session's newest figures.
+    pub(super) fn take(&mut self, figures: OutputFigures) {
         if let Some(rtt) = figures.rtt_ms {
             self.rtt_ms.get_or_insert_with(|| Ring::new(3600)).push(rtt);
         }
@@ -90,7 +93,14 @@ impl Tally {
         self.now = figures;
     }
 
-    fn end_session(&mut self, dropped: u64) {
+    /// The files of the current session.
+    pub(super) fn wrote(&mut self, files: Vec<FileReport>) {
+        self.files.1 = files;
+    }
+
+    /// The current session is over.
+    pub(super) fn end_session(&mut self, dropped: u64) {
+        self.files.0.append(&mut self.files.1);
         self.dropped_before += dropped;
         self.now = OutputFigures::default();
     }
@@ -110,6 +120,11 @@ impl Tally {
     /// Mean loss while on air, 0.0-1.0.
     pub fn mean_loss(&self) -> Option<f64> {
         (self.loss.1 > 0).then(|| self.loss.0 / f64::from(self.loss.1))
+    }
+
+    /// The files of all sessions.
+    pub fn files(&self) -> Vec<FileReport> {
+        [self.files.0.as_slice(), &self.files.1].concat()
     }
 
     /// Frames thrown away, over all sessions.
@@ -143,7 +158,12 @@ impl Output {
     ) -> Self {
         let (stop, stopped) = watch::channel(false);
         let run = Run { studio: Arc::clone(studio), link: link.clone(), to, facts, tally, stopped };
-        Self { stop, task: tokio::spawn(run.run()) }
+        Self::running(stop, tokio::spawn(run.run()))
+    }
+
+    /// A session that runs as that task, until `stop` says so.
+    pub(super) const fn running(stop: watch::Sender<bool>, task: JoinHandle<()>) -> Self {
+        Self { stop, task }
     }
 
     /// Takes it off the air: DELETE, then the session. No fact follows.
@@ -481,7 +501,7 @@ impl Silence {
 }
 
 /// Waits for the order to stop. A sender that is gone counts as one.
-async fn asked(stopped: &mut watch::Receiver<bool>) {
+pub(super) async fn asked(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 

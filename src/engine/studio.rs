@@ -24,6 +24,7 @@ use super::{
     destination::Destinations,
     handle::Look,
     monitor::Monitor,
+    outlet,
     output::{Destination, Output, SharedTally, tally},
     paths::Paths,
     probe::nearest,
@@ -178,7 +179,7 @@ impl StudioAdapters {
             }
             Target::Whip(whip) => self.destinations.of(&spec.id, whip, way, (order, session)),
             Target::Rtmp(_) | Target::Srt(_) | Target::Record(_) => {
-                Err("this kind of output is not there yet".to_owned())
+                Err("it is no WHIP output".to_owned())
             }
         }
     }
@@ -194,6 +195,12 @@ impl StudioAdapters {
         published.to = spec.target.shown(way);
         published.sessions.retain(|_, output| !output.is_over());
         let (order, shared) = (published.order, Arc::clone(&published.tally));
+        if matches!(spec.target, Target::Rtmp(_) | Target::Srt(_) | Target::Record(_)) {
+            let order = outlet::Order { spec, title: &self.spec.title, session };
+            let running = outlet::start(&self.studio, &order, self.facts.clone(), shared);
+            published.sessions.insert(session, running);
+            return;
+        }
         match self.destination(spec, way, (order, session)) {
             Ok((link, to)) => {
                 let output = Output::start(&self.studio, &link, to, self.facts.clone(), shared);
@@ -412,6 +419,7 @@ impl Adapters for StudioAdapters {
             output.rtt_ms = tally.median_rtt_ms();
             output.loss = tally.mean_loss();
             output.dropped = tally.dropped();
+            output.files = tally.files();
             if published.to == Target::Stage.shown(0) {
                 output.first_frame_ms = first_frame_ms;
             }

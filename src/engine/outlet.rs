@@ -1,0 +1,196 @@
+//! One session of an output that is no WebRTC session: RTMP, SRT, a recording. Runs as a task of its own, as a
+//! WHIP session does, and what becomes of it goes out as the same facts.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    sync::{mpsc, watch},
+    time::{MissedTickBehavior, interval},
+};
+
+use super::output::{Output, SharedTally, asked, tally};
+use crate::{
+    base::{OutputId, Secret, SecretRef},
+    config,
+    media::{Outlet, OutletEvent, Studio, outlet::Destination},
+    show::{Fact, FailureKind, OutputSpec, Target},
+};
+
+/// A server that takes nothing for this long is silent: TCP rests for a second or two on a bad path.
+const SILENCE: Duration = Duration::from_secs(2);
+/// One that takes nothing for this long will take nothing any more.
+const GIVE_UP: Duration = Duration::from_secs(10);
+/// A disk that takes nothing for this long is as good as gone. Until then nothing is lost.
+const DISK_GIVE_UP: Duration = Duration::from_secs(15);
+/// Ending a session in order waits this long at most.
+const STOP_DEADLINE: Duration = Duration::from_millis(2200);
+
+/// What a session is started with.
+pub struct Order<'a> {
+    /// The output in full, with every address.
+    pub spec: &'a OutputSpec,
+    /// The show's title.
+    pub title: &'a str,
+    /// The session's number.
+    pub session: u32,
+}
+
+/// Starts to publish or to record. Must be called within the engine's runtime.
+pub fn start(
+    studio: &Arc<Studio>,
+    order: &Order<'_>,
+    facts: mpsc::Sender<Fact>,
+    tally: SharedTally,
+) -> Output {
+    let (stop, stopped) = watch::channel(false);
+    let run = Run {
+        studio: Arc::clone(studio),
+        id: order.spec.id.clone(),
+        to: destination(&order.spec.target, order.title),
+        records: matches!(order.spec.target, Target::Record(_)),
+        session: order.session,
+        facts,
+        tally,
+        stopped,
+    };
+    Output::running(stop, tokio::spawn(run.run()))
+}
+
+/// Fetches what secrets the output names.
+fn destination(target: &Target, title: &str) -> Result<Destination, String> {
+    let fetch = |secret: &Option<SecretRef>| -> Result<Option<Secret>, String> {
+        secret.as_ref().map(config::read_secret).transpose().map_err(|e| e.to_string())
+    };
+    Ok(match target {
+        Target::Rtmp(spec) => Destination::Rtmp { key: fetch(&spec.key)?, spec: spec.clone() },
+        Target::Srt(spec) => Destination::Srt {
+            stream_id: fetch(&spec.stream_id)?,
+            passphrase: fetch(&spec.passphrase)?,
+            spec: spec.clone(),
+        },
+        Target::Record(spec) => Destination::Record { spec: spec.clone(), title: title.to_owned() },
+        Target::Stage | Target::Whip(_) => return Err("it is published by WHIP".into()),
+    })
+}
+
+struct Run {
+    studio: Arc<Studio>,
+    id: OutputId,
+    to: Result<Destination, String>,
+    records: bool,
+    session: u32,
+    facts: mpsc::Sender<Fact>,
+    tally: SharedTally,
+    stopped: watch::Receiver<bool>,
+}
+
+type Broke = (String, FailureKind);
+
+impl Run {
+    async fn run(mut self) {
+        let began = Instant::now();
+        let to = match std::mem::replace(&mut self.to, Err(String::new())) {
+            Ok(to) => to,
+            Err(reason) => return self.failed((reason, FailureKind::Lasting)).await,
+        };
+        let studio = Arc::clone(&self.studio);
+        let made = tokio::task::spawn_blocking(move || studio.outlet(to)).await;
+        let (outlet, mut events) = match made {
+            Ok(Ok(made)) => made,
+            Ok(Err(e)) => return self.failed((e.to_string(), e.kind())).await,
+            Err(e) => return self.failed((e.to_string(), FailureKind::Passing)).await,
+        };
+        let end = self.live(&outlet, &mut events, began).await;
+        if let Err(broke) = end {
+            self.failed(broke).await;
+        }
+        let dropped = outlet.dropped();
+        let finished = tokio::task::spawn_blocking(move || {
+            let in_time = outlet.finish(STOP_DEADLINE);
+            (in_time, outlet.files())
+        });
+        if let Ok((in_time, files)) = finished.await {
+            if !in_time {
+                tracing::warn!(output = %self.id, "it did not end in time and was left");
+            }
+            tally(&self.tally).wrote(files);
+        }
+        tally(&self.tally).end_session(dropped);
+    }
+
+    async fn tell(&self, fact: Fact) {
+        // An engine that is gone needs no report.
+        let _ = self.facts.send(fact).await;
+    }
+
+    async fn failed(&self, (reason, kind): Broke) {
+        if *self.stopped.borrow() {
+            return;
+        }
+        let (output, session) = (self.id.clone(), self.session);
+        self.tell(Fact::OutputFailed { output, session, reason, kind, retry_after_ms: None }).await;
+    }
+
+    async fn live(
+        &self,
+        outlet: &Outlet,
+        events: &mut mpsc::Receiver<OutletEvent>,
+        began: Instant,
+    ) -> Result<(), Broke> {
+        let mut tick = interval(Duration::from_millis(100));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut ticks, mut silent) = (0_u32, false);
+        let mut stopped = self.stopped.clone();
+        loop {
+            let (output, session) = (self.id.clone(), self.session);
+            tokio::select! {
+                biased;
+                () = asked(&mut stopped) => return Ok(()),
+                event = events.recv() => match event {
+                    Some(OutletEvent::Connected) => {
+                        let connect_ms = began.elapsed().as_millis() as u32;
+                        self.tell(Fact::OutputConnected { output, session, connect_ms }).await;
+                    }
+                    Some(OutletEvent::FileBegun(path)) => {
+                        let file = path.display().to_string();
+                        self.tell(Fact::FileBegun { output, session, file }).await;
+                    }
+                    Some(OutletEvent::Warned(reason)) => {
+                        self.tell(Fact::OutputWarned { output, session, reason }).await;
+                    }
+                    Some(OutletEvent::Failed(reason, kind)) => return Err((reason, kind)),
+                    None => return Err(("its thread is gone".into(), FailureKind::Passing)),
+                },
+                _ = tick.tick() => {
+                    ticks += 1;
+                    if ticks.is_multiple_of(5) {
+                        let mut figures = outlet.figures();
+                        figures.target_kbps = Some(f64::from(self.studio.rate().0));
+                        let mut tally = tally(&self.tally);
+                        tally.take(figures);
+                        tally.wrote(outlet.files());
+                    }
+                    let stalled = outlet.stalled().unwrap_or_default();
+                    if stalled > if self.records { DISK_GIVE_UP } else { GIVE_UP } {
+                        let who = if self.records { "the disk" } else { "the server" };
+                        let reason = format!("{who} has taken nothing for {} s", stalled.as_secs());
+                        return Err((reason, FailureKind::Passing));
+                    }
+                    // Beside a disk that rests no second recording is begun.
+                    if !self.records && (stalled > SILENCE) != silent {
+                        silent = !silent;
+                        self.tell(if silent {
+                            Fact::OutputSilent { output, session }
+                        } else {
+                            Fact::OutputHealed { output, session }
+                        })
+                        .await;
+                    }
+                }
+            }
+        }
+    }
+}
