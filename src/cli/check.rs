@@ -1,10 +1,10 @@
-//! `hawker check`: reads a show file and says what is wrong with it, and what the servers it goes to would refuse.
-//! Starts nothing and asks nobody.
+//! `hawker check`: reads a show file and says what is wrong with it, what its outputs need that is not on this
+//! machine, and what the servers it goes to would refuse. Starts no show and asks nobody.
 
 use std::{fmt::Write, path::PathBuf};
 
 use super::{Failure, load, out};
-use crate::config::Preflight;
+use crate::{config::Preflight, media};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Check {
@@ -14,6 +14,15 @@ pub(crate) struct Check {
 
 pub(crate) fn check(args: &Check) -> Result<u8, Failure> {
     let show = load::show(Some(&args.show))?;
+    let missing: Vec<String> = show
+        .outputs
+        .iter()
+        .flat_map(|o| media::outlet::missing(&o.target).into_iter().map(move |e| (&o.id, e)))
+        .map(|(id, e)| format!("output '{id}': {e}"))
+        .collect();
+    if !missing.is_empty() {
+        return Err(Failure::usage(missing.join("\n")));
+    }
     let ingests = load::preflight(&show)?;
     let path = args.show.display();
     let told = told(&ingests);

@@ -13,12 +13,13 @@ use crate::{
     base::{Canvas, Db, InputId, Kbps, Now},
     scene::{Fit, Layer, Layout},
     show::{
-        Fact, FailureKind, Hears, Input, InputKind, InputSpec, Mode, OutputSpec, Profile, Rung,
-        SceneSpec, Show, ShowSpec, Start, Target, VideoCodec, WhipSpec, spec::TestPattern,
+        Container, Fact, FailureKind, Hears, Input, InputKind, InputSpec, Mode, OutputSpec,
+        Profile, RecordSpec, Rung, SceneSpec, Show, ShowSpec, Start, Target, VideoCodec, WhipSpec,
+        spec::TestPattern,
     },
     stats::{
-        FrameCounts, InputFigures, LatencySummary, Level, Loudness, Meters, OutputFigures, Picture,
-        ProcessFigures, ViewerFigures, WatchFigures,
+        DiskFigures, FrameCounts, InputFigures, LatencySummary, Level, Loudness, Meters,
+        OutputFigures, Picture, ProcessFigures, ViewerFigures, WatchFigures,
     },
 };
 
@@ -187,6 +188,32 @@ pub(super) fn output_retrying() -> State {
     let mut meters = (*state.meters).clone();
     meters.at_ms -= 350;
     meters.outputs.remove("backup".parse::<crate::base::OutputId>().as_ref().unwrap());
+    state.on_meters(Arc::new(meters));
+    state
+}
+
+/// On air, and recorded.
+pub(super) fn recording() -> State {
+    let mut spec = spec("Spring sale");
+    let target = Target::Record(RecordSpec {
+        folder: "/srv/shows/recordings".into(),
+        container: Container::Mkv,
+        split_minutes: None,
+        split_mb: None,
+        keep_free_mb: 1000,
+    });
+    spec.outputs.push(OutputSpec { id: "tape".parse().unwrap(), target });
+    let mut inputs = inputs_up();
+    inputs.extend([connected("main"), connected("backup"), connected("tape")]);
+    let tape = "tape".parse().unwrap();
+    let file = "/srv/shows/recordings/Spring-sale-20261124-200000-001.mkv".into();
+    inputs.push(fact(Fact::FileBegun { output: tape, session: 1, file }));
+    let mut state = after(spec, Mode::Live, inputs);
+    let mut meters = (*state.meters).clone();
+    let disk = DiskFigures { free_bytes: 48_230_000_000, files: 1, written_bytes: 1_200_000_000 };
+    let figures =
+        OutputFigures { sent_kbps: Some(2551.0), disk: Some(disk), ..OutputFigures::default() };
+    meters.outputs.insert("tape".parse().unwrap(), figures);
     state.on_meters(Arc::new(meters));
     state
 }

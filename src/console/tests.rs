@@ -135,6 +135,8 @@ screens! {
     help_80x24: with(fixture::rehearsal(), Dialog::Help), 80, 24;
     help_160x50: with(fixture::rehearsal(), Dialog::Help), 160, 50;
     cjk_80x24: cjk(), 80, 24;
+    recording_80x24: fixture::recording(), 80, 24;
+    recording_120x30: fixture::recording(), 120, 30;
     crowded_80x24: fixture::crowded(), 80, 24;
     crowded_160x50: fixture::crowded(), 160, 50;
     nothing_measured_80x24: nothing_measured(), 80, 24;

@@ -9,14 +9,17 @@ use crate::{
         state::State,
         text::{DASH, clean, clock, width},
     },
-    show::{Mode, OutputStatus, Phase, Show},
+    show::{Mode, OutputState, OutputStatus, Phase, Show, Target},
 };
 
 /// The tally: a word, and its colour.
 pub(super) fn tally(state: &State) -> (String, Style) {
     let (show, palette) = (&state.show, &state.palette);
-    let live = show.outputs.iter().filter(|o| o.is_live()).count();
-    let meant = show.outputs.iter().filter(|o| o.status != OutputStatus::Idle).count();
+    // A recording has no audience.
+    let (records, airs): (Vec<&OutputState>, Vec<_>) =
+        show.outputs.iter().partition(|o| matches!(o.spec.target, Target::Record(_)));
+    let live = airs.iter().filter(|o| o.is_live()).count();
+    let meant = airs.iter().filter(|o| o.status != OutputStatus::Idle).count();
     match (show.phase, show.mode) {
         (Phase::New, _) => ("STARTING".into(), palette.off),
         (Phase::Ending, _) => ("ENDING".into(), palette.alarm),
@@ -27,6 +30,9 @@ pub(super) fn tally(state: &State) -> (String, Style) {
         }
         (Phase::Running, Mode::Live) if live > 0 => ("ON AIR".into(), palette.program),
         (Phase::Running, Mode::Live) if meant > 0 => ("OFF, TRYING".into(), palette.alarm),
+        (Phase::Running, Mode::Live) if records.iter().any(|o| o.is_live()) => {
+            ("RECORDING".into(), palette.off)
+        }
         (Phase::Running, Mode::Live) => ("OFF".into(), palette.off),
     }
 }

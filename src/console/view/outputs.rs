@@ -10,7 +10,6 @@ use crate::{
         text::figure,
     },
     show::{OutputState, OutputStatus, Target},
-    stats::OutputFigures,
 };
 
 pub(super) fn outputs(state: &State, area: Rect, buf: &mut Buffer) {
@@ -35,23 +34,17 @@ pub(super) fn outputs(state: &State, area: Rect, buf: &mut Buffer) {
 fn output(state: &State, output: &OutputState, selected: bool, row: &mut Row) {
     let palette = &state.palette;
     let figures = state.figures().and_then(|m| m.outputs.get(&output.spec.id)).copied();
-    let figures = figures.unwrap_or(OutputFigures {
-        sent_kbps: None,
-        target_kbps: None,
-        available_kbps: None,
-        rtt_ms: None,
-        loss: None,
-        silent_ms: None,
-        dropped: 0,
-    });
+    let figures = figures.unwrap_or_default();
     let (mark, style) = if selected { ("▸", palette.selected) } else { (" ", palette.text) };
     row.put(mark, palette.key);
     let wide = row.rest() > 60;
+    let records = matches!(output.spec.target, Target::Record(_));
     row.left(output.spec.id.as_str(), if wide { 14 } else { 9 }, style).gap(1);
     let (word, style) = match &output.status {
         OutputStatus::Idle => ("off".into(), palette.dim),
         OutputStatus::Probing { .. } => ("probing".into(), palette.warn),
         OutputStatus::Connecting => ("connecting".into(), palette.warn),
+        OutputStatus::Live { silent: None, .. } if records => ("RECORDING".into(), palette.good),
         OutputStatus::Live { silent: None, .. } => ("ON AIR".into(), palette.good),
         OutputStatus::Live { silent: Some(_), .. } => ("silent".into(), palette.bad),
         OutputStatus::Retrying { retry_at, .. } => {
@@ -69,6 +62,11 @@ fn output(state: &State, output: &OutputState, selected: bool, row: &mut Row) {
         }
         (OutputStatus::Live { silent: Some(_), .. }, ..) => {
             row.left("no word from the ingest", middle, palette.warn);
+        }
+        (OutputStatus::Live { .. }, Target::Record(_), _) if figures.disk.is_some() => {
+            let free = figures.disk.unwrap_or_default().free_bytes;
+            let free = format!("{:.1} GB free in {}", free as f64 / 1e9, output.shown());
+            row.left(&free, middle, palette.dim);
         }
         (_, Target::Stage, Some(url)) => {
             row.left(url, middle, palette.dim);
