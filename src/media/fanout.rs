@@ -191,6 +191,11 @@ impl Fanout {
         self.want_key(consumer.most_waiting <= MOST_WAITING);
     }
 
+    /// Whether any output is open.
+    pub fn is_heard(&self) -> bool {
+        lock(&self.consumers).iter().any(|c| c.open.load(Ordering::Acquire))
+    }
+
     /// Removes an output.
     pub fn leave(&self, consumer: &Arc<Consumer>) {
         lock(&self.consumers).retain(|c| !Arc::ptr_eq(c, consumer));

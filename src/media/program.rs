@@ -29,6 +29,7 @@ use super::{
     feed::{Bell, Feed, Shown, lock},
     input::RawFrame,
     mixer::{BLOCK_NS, CHANNELS, Mixer, RATE, Track, frame_at},
+    publisher::Leading,
 };
 use crate::{
     base::{InputId, Kbps},
@@ -88,6 +89,7 @@ struct Shared {
     feeds: Feeds,
     bell: Arc<Bell>,
     fanout: Arc<Fanout>,
+    leading: Arc<Leading>,
     facts: bounded::Sender<Fact>,
     bus: Mutex<Bus>,
     house_slate: Mutex<Option<RawFrame>>,
@@ -123,6 +125,8 @@ pub struct Parts {
     pub bell: Arc<Bell>,
     /// Where encoded frames go.
     pub fanout: Arc<Fanout>,
+    /// Whose congestion control drives the encoder.
+    pub leading: Arc<Leading>,
     /// Where reports go.
     pub facts: bounded::Sender<Fact>,
     /// Names this boot of the machine in capture stamps.
@@ -134,7 +138,8 @@ pub struct Parts {
 impl Program {
     /// Starts both threads with an encoder of that kind. Black until the first `take`.
     pub fn start(parts: Parts, kind: Kind) -> Result<Self, MediaError> {
-        let Parts { profile, clock, feeds, bell, fanout, facts, boot_id, glimpses } = parts;
+        let Parts { profile, clock, feeds, bell, fanout, leading, facts, boot_id, glimpses } =
+            parts;
         let nothing = Arc::new(Composition::default());
         let shared = Arc::new(Shared {
             bus: Mutex::new(Bus {
@@ -150,6 +155,7 @@ impl Program {
             feeds,
             bell,
             fanout,
+            leading,
             facts,
             house_slate: Mutex::new(None),
             counts: Counts::default(),

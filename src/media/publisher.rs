@@ -94,6 +94,11 @@ impl Leading {
         }
     }
 
+    /// Whether no session is open: nothing limits the encoder then.
+    pub fn is_empty(&self) -> bool {
+        lock(&self.0).is_empty()
+    }
+
     /// Whether that output leads.
     pub fn is(&self, order: u32) -> bool {
         lock(&self.0).keys().next() == Some(&order)

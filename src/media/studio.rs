@@ -83,6 +83,7 @@ impl Studio {
             .collect();
         let feeds = Arc::new(RwLock::new(feeds));
         let fanout = Arc::new(Fanout::default());
+        let leading = Arc::<Leading>::default();
         let (glimpses, sender) = Glimpses::start(spec.profile.canvas)?;
         let program = Arc::new(Program::start(
             Parts {
@@ -91,6 +92,7 @@ impl Studio {
                 feeds: Arc::clone(&feeds),
                 bell,
                 fanout: Arc::clone(&fanout),
+                leading: Arc::clone(&leading),
                 facts: facts.clone(),
                 boot_id,
                 glimpses: sender,
@@ -105,7 +107,7 @@ impl Studio {
             sources: Arc::default(),
             fanout,
             glimpses,
-            leading: Arc::default(),
+            leading,
             last_good: Arc::default(),
             _certificate: WarmCertificate::make(),
         };

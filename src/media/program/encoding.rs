@@ -151,6 +151,11 @@ impl Shared {
     /// Steps up or down the ladder as the rate asks for: an encoder of the other size takes over with the next
     /// frame, which is a key frame.
     pub(super) fn climb(&self, encoding: &mut Encoding) {
+        if self.leading.is_empty() && self.fanout.is_heard() {
+            // Only recordings and servers without feedback: they are given all there is.
+            self.rate.store(self.profile.max_kbps.0, Ordering::Relaxed);
+            self.settled.store(self.profile.max_kbps.0, Ordering::Relaxed);
+        }
         let rate = Kbps(self.settled.load(Ordering::Relaxed));
         if let Some(canvas) = encoding.ladder.judge(Moment(self.clock.now().nseconds()), rate) {
             encoding.next = Some(canvas);
