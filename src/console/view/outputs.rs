@@ -45,6 +45,9 @@ fn output(state: &State, output: &OutputState, selected: bool, row: &mut Row) {
         OutputStatus::Probing { .. } => ("probing".into(), palette.warn),
         OutputStatus::Connecting => ("connecting".into(), palette.warn),
         OutputStatus::Live { silent: None, .. } if records => ("RECORDING".into(), palette.good),
+        OutputStatus::Live { silent: None, .. } if output.sound_only => {
+            ("SOUND ONLY".into(), palette.warn)
+        }
         OutputStatus::Live { silent: None, .. } => ("ON AIR".into(), palette.good),
         OutputStatus::Live { silent: Some(_), .. } => ("silent".into(), palette.bad),
         OutputStatus::Retrying { retry_at, .. } => {
@@ -61,7 +64,13 @@ fn output(state: &State, output: &OutputState, selected: bool, row: &mut Row) {
             row.left(reason, middle, palette.warn);
         }
         (OutputStatus::Live { silent: Some(_), .. }, ..) => {
-            row.left("no word from the ingest", middle, palette.warn);
+            let opening = output.renewal.as_ref().is_some_and(|r| r.session.is_some());
+            let what = match &output.last_failure {
+                _ if opening => "no word from the ingest; opening another session",
+                Some(why) if output.attempt > 0 => why,
+                _ => "no word from the ingest; it may heal",
+            };
+            row.left(what, middle, palette.warn);
         }
         (OutputStatus::Live { .. }, Target::Record(_), _) if figures.disk.is_some() => {
             let free = figures.disk.unwrap_or_default().free_bytes;
