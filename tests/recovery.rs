@@ -334,3 +334,33 @@ fn a_probe_that_was_stopped_opens_nothing() {
     let now = set.give(Input::Command(Command::GoLive { output: None }));
     assert_eq!(opened(&now), Some((1, session + 1)));
 }
+
+#[test]
+fn an_ingest_that_took_us_before_is_tried_again_whatever_it_says() {
+    let mut set = Set::on_air(1, false);
+    set.silent(1);
+    let (_, session) = opened(&set.wake()).unwrap();
+    let rare = wait(&set.fails(session, FailureKind::Lasting, None)).expect("tried again");
+    assert!((10_000..=12_500).contains(&rare), "{rare}");
+    // The old session is given up meanwhile: it is still tried, not given up.
+    set.fails(1, FailureKind::Passing, None);
+    let (_, session) = opened(&set.wake()).unwrap();
+    assert!(wait(&set.fails(session, FailureKind::Lasting, None)).is_some());
+    assert!(matches!(set.a().status, OutputStatus::Retrying { .. }));
+}
+
+#[test]
+fn a_try_that_hangs_does_not_hold_up_the_standby() {
+    let mut set = Set::on_air(2, false);
+    set.silent(1);
+    let (way, hanging) = opened(&set.wake()).unwrap();
+    assert_eq!(way, 0);
+    let next = set.wake();
+    assert_eq!(set.at, 23_000, "the allowance counts, not the try");
+    assert_eq!((retired(&next), opened(&next)), (vec![hanging], Some((1, hanging + 1))));
+    // And the same when the old session is gone for good.
+    set.fails(1, FailureKind::Passing, None);
+    assert_eq!(set.a().status, OutputStatus::Connecting);
+    let back = set.wake();
+    assert_eq!((retired(&back), opened(&back)), (vec![hanging + 1], Some((0, hanging + 2))));
+}

@@ -28,6 +28,8 @@ use crate::{
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 /// Without a path for so long after the answer, a session by the relays it named takes this one's place.
 const RELAY_AFTER: Duration = Duration::from_secs(2);
+/// Making a session is work of milliseconds too.
+const MAKING_DEADLINE: Duration = Duration::from_secs(8);
 /// Making an offer and taking an answer is work of milliseconds.
 const SDP_DEADLINE: Duration = Duration::from_secs(5);
 /// Feedback that stays out this long, or three times its usual interval, is silence.
@@ -257,8 +259,11 @@ impl Run {
             relay_only: self.to.paths.relay_only,
         };
         let (studio, order) = (Arc::clone(&self.studio), self.to.order);
-        let made = tokio::task::spawn_blocking(move || studio.publisher(&route, order)).await;
-        let made = made.map_err(|e| Broke::passing(e.to_string()));
+        let making = tokio::task::spawn_blocking(move || studio.publisher(&route, order));
+        let made = match timeout(MAKING_DEADLINE, making).await {
+            Ok(made) => made.map_err(|e| Broke::passing(e.to_string())),
+            Err(_) => Err(Broke::passing("the media session could not be made in time".into())),
+        };
         let made = made.and_then(|m| m.map_err(|e| Broke::new(e.to_string(), e.kind())));
         let (publisher, mut events) = match made {
             Ok(made) => made,

@@ -66,6 +66,9 @@ pub fn factory(options: StudioOptions) -> Factory {
     })
 }
 
+/// How long sessions may take to be gone once they were told to stop.
+const GONE: Duration = Duration::from_secs(5);
+
 /// An order for the thread that builds inputs: building takes milliseconds, which the loop has not.
 type StartInput = InputSpec;
 
@@ -185,7 +188,7 @@ impl StudioAdapters {
     }
 
     fn publish(&mut self, spec: &OutputSpec, way: usize, session: u32) {
-        let place = self.outputs.len() as u32;
+        let place = self.spec.outputs.iter().position(|o| o.id == spec.id).unwrap_or(0) as u32;
         let published = self.outputs.entry(spec.id.clone()).or_insert_with(|| Published {
             sessions: BTreeMap::new(),
             tally: SharedTally::default(),
@@ -258,7 +261,8 @@ impl StudioAdapters {
                 sessions.into_iter().flat_map(BTreeMap::into_values).collect();
             sessions.iter().for_each(Output::stop);
             for session in sessions {
-                session.gone().await;
+                // A session whose tear-down hangs is off the air all the same.
+                let _ = timeout(GONE, session.gone()).await;
             }
             // An engine that is gone needs no report.
             let _ = facts.send(Fact::OutputStopped { output: id }).await;

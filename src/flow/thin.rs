@@ -66,9 +66,11 @@ impl Overspent {
         let per_ms = i64::from(rate.0);
         let paid = now.since(self.at).as_micros() as i64 * per_ms / 1000;
         self.at = now;
-        self.bits = (self.bits + bytes as i64 * 8 - paid).max(0);
-        let most = if draining { OVERSPENT_DRAINING_MS } else { OVERSPENT_MS };
-        self.bits <= per_ms * most
+        let most = per_ms * if draining { OVERSPENT_DRAINING_MS } else { OVERSPENT_MS };
+        // Old debts are forgiven: what was sent while the path was wide is no trouble any more.
+        let owed = self.bits + bytes as i64 * 8 - paid;
+        self.bits = owed.clamp(0, most + per_ms * OVERSPENT_MS);
+        self.bits <= most
     }
 }
 

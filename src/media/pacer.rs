@@ -126,6 +126,8 @@ impl Shared {
             while let Some(size) = line.waiting.front().map(|b| bits(b)) {
                 if line.waiting_bits as i64 > most {
                     line.bucket.spend(size);
+                    // What had to leave is not held against what comes.
+                    line.bucket.bits = line.bucket.bits.max(-most);
                 } else if !line.bucket.take(size) {
                     break;
                 }

@@ -576,7 +576,9 @@ impl Shared {
             }
             block_number += 1;
             if block_number.is_multiple_of(10) {
-                let worst = lock(&self.losses).values().copied().fold(0.0, f64::max);
+                let open =
+                    |(order, share): (&u32, &f64)| self.leading.has(*order).then_some(*share);
+                let worst = lock(&self.losses).iter().filter_map(open).fold(0.0, f64::max);
                 encoder.protect(worst);
                 *lock(&self.sound) = SoundFigures {
                     level: mixer.take_level(),

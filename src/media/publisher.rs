@@ -21,7 +21,7 @@ use super::{
     MediaError,
     clock::MediaClock,
     congestion::{Advice, Congestion},
-    error::element,
+    error::{element, without_secrets},
     fanout::{Consumer, Fanout},
     feed::lock,
 };
@@ -72,6 +72,8 @@ pub struct Publisher {
     order: u32,
     leading: Arc<Leading>,
     opened: AtomicBool,
+    obey: Arc<dyn Fn(Advice) + Send + Sync>,
+    start_kbps: Kbps,
     ssrcs: (u32, u32),
 }
 
@@ -97,6 +99,11 @@ impl Leading {
     /// Whether no session is open: nothing limits the encoder then.
     pub fn is_empty(&self) -> bool {
         lock(&self.0).is_empty()
+    }
+
+    /// Whether that output has a session open.
+    pub fn has(&self, order: u32) -> bool {
+        lock(&self.0).contains_key(&order)
     }
 
     /// Whether that output leads.
@@ -278,19 +285,27 @@ impl Publisher {
         }
         let (events, received) = mpsc::channel(64);
         let consumer = Arc::new(Consumer::new(video.clone(), audio));
-        let obey = {
+        let obey: Arc<dyn Fn(Advice) + Send + Sync> = Arc::new({
             let (consumer, tell) = (Arc::downgrade(&consumer), events.clone());
+            let fanout = Arc::downgrade(fanout);
             move |advice: Advice| {
                 let limit = on_advice(advice);
                 let Some(consumer) = consumer.upgrade() else { return };
                 if consumer.has_picture() != advice.picture_on {
+                    if let Some(fanout) = fanout.upgrade().filter(|_| advice.picture_on) {
+                        // On a path that hardly carries anything two seconds of waiting are too long.
+                        fanout.want_key(true);
+                    }
                     // A full channel means nobody listens any more.
                     let _ = tell.try_send(SessionEvent::Picture(advice.picture_on));
                 }
                 consumer.limit(advice.picture_on, limit);
             }
+        });
+        let congestion = {
+            let obey = Arc::clone(&obey);
+            Congestion::install(&webrtc, profile, start, clock, Box::new(move |a| obey(a)))?
         };
-        let congestion = Congestion::install(&webrtc, profile, start, clock, Box::new(obey))?;
         forward_key_requests(&video, fanout);
         route.keep_address(&webrtc)?;
         watch_session(&webrtc, &pipeline, &events);
@@ -309,6 +324,8 @@ impl Publisher {
             order,
             leading: Arc::clone(leading),
             opened: AtomicBool::new(false),
+            obey,
+            start_kbps: profile.start_kbps,
             ssrcs,
         };
         publisher
@@ -365,10 +382,14 @@ impl Publisher {
         if !self.opened.swap(true, Ordering::Relaxed) {
             self.leading.join(self.order);
         }
-        if self.reports.load(Ordering::Relaxed) {
+        let reports = self.reports.load(Ordering::Relaxed);
+        if reports {
             // The ingest promised feedback: from here on its absence is silence.
             self.congestion.expect_feedback(self.clock.now().nseconds());
         }
+        // Whoever drove the encoder before: the first frames are for this path.
+        let picture = if reports { self.congestion.picture() } else { self.start_kbps };
+        (self.obey)(Advice { picture, settled: picture, loss: 0.0, picture_on: true });
         self.fanout.open(&self.consumer);
     }
 
@@ -535,7 +556,9 @@ fn watch_session(
     if let Some(bus) = pipeline.bus() {
         bus.set_sync_handler(move |_, message| {
             if let gst::MessageView::Error(error) = message.view() {
-                let _ = tell.try_send(SessionEvent::Failed(error.error().to_string()));
+                // It may name a relay with its password.
+                let reason = without_secrets(&error.error().to_string());
+                let _ = tell.try_send(SessionEvent::Failed(reason));
             }
             gst::BusSyncReply::Drop
         });

@@ -489,7 +489,11 @@ impl Turn<'_> {
     /// With nobody at a console, a show all of whose outputs were refused ends: there is nobody to ask.
     fn end_if_hopeless(&mut self) {
         let refused = |o: &OutputState| matches!(o.status, OutputStatus::Refused { .. });
-        if self.show.headless && self.show.outputs.iter().all(refused) {
+        // A recording is no audience, unless it is all there is.
+        let records = |o: &&OutputState| matches!(o.spec.target, Target::Record(_));
+        let only_records = self.show.outputs.iter().all(|o| records(&o));
+        let mut airs = self.show.outputs.iter().filter(|o| only_records || !records(o));
+        if self.show.headless && airs.all(refused) {
             let was_live = self.show.outputs.iter().any(|o| o.was_live);
             self.end(if was_live { Ending::FellOff } else { Ending::CannotGoLive });
         }

@@ -18,6 +18,8 @@ use crate::{
 pub(super) const REBUILD: Duration = Duration::from_millis(500);
 /// An encoder that refuses frames for this many seconds hangs.
 const HANGS_AFTER_S: u32 = 2;
+/// An encoder that still has frames in hand after this long will always have some.
+const HOLDS_BACK_NS: u64 = 200_000_000;
 
 /// The picture encoder, and how it fares.
 pub(super) struct Encoding {
@@ -33,11 +35,11 @@ pub(super) struct Encoding {
     /// What is encoded: a rung of the ladder.
     pub(super) canvas: Canvas,
     /// The rung to be encoded next, once the encoder has nothing of the present one in hand.
-    next: Option<Canvas>,
+    next: Option<(Canvas, u64)>,
     /// What the encoder made beyond its rate.
     spent: Overspent,
     /// Bytes that had come out of it when that was judged last.
-    bytes: u64,
+    bytes: Option<u64>,
     /// Counts the program's frames, to leave out some where the rung has fewer.
     turn: u32,
 }
@@ -57,7 +59,7 @@ impl Encoding {
             ladder,
             next: None,
             spent: Overspent::default(),
-            bytes: 0,
+            bytes: None,
             turn: 0,
         }
     }
@@ -138,7 +140,7 @@ impl Shared {
     /// is still too much for a narrow link. A frame left out is seen less than one that comes late.
     pub(super) fn affords(&self, encoding: &mut Encoding, now_ns: u64) -> bool {
         let bytes = self.fanout.bytes();
-        let new = bytes - std::mem::replace(&mut encoding.bytes, bytes);
+        let new = encoding.bytes.replace(bytes).map_or(0, |before| bytes - before);
         let rate = self.rate_now();
         let draining = rate.0 < self.settled.load(Ordering::Relaxed);
         let room = encoding.spent.affords(Moment(now_ns), rate, new, draining);
@@ -160,14 +162,16 @@ impl Shared {
             self.settled.store(self.profile.max_kbps.0, Ordering::Relaxed);
         }
         let rate = Kbps(self.settled.load(Ordering::Relaxed));
-        if let Some(canvas) = encoding.ladder.judge(Moment(self.clock.now().nseconds()), rate) {
-            encoding.next = Some(canvas);
+        let now_ns = self.clock.now().nseconds();
+        if let Some(canvas) = encoding.ladder.judge(Moment(now_ns), rate) {
+            encoding.next = Some((canvas, now_ns));
         }
-        let Some(canvas) =
-            encoding.next.filter(|_| encoding.encoder.as_ref().is_some_and(VideoEncoder::is_idle))
-        else {
+        let Some((canvas, since_ns)) = encoding.next else { return };
+        let idle = encoding.encoder.as_ref().is_some_and(VideoEncoder::is_idle);
+        // Some hardware always holds a frame back: that one is lost.
+        if now_ns < encoding.retry_at_ns || !idle && now_ns < since_ns + HOLDS_BACK_NS {
             return;
-        };
+        }
         encoding.next = None;
         let number = encoding.encoder.as_ref().map_or(encoding.number, VideoEncoder::next_number);
         match self.encoder(encoding.kind, canvas, number) {
@@ -179,8 +183,12 @@ impl Shared {
                 encoding.turn = 0;
                 self.report(Fact::PictureStepped { picture: canvas, rate });
             }
-            // The present one goes on.
-            Err(e) => self.report(Fact::ProgramFailed { reason: e.to_string() }),
+            // The present one goes on, and it is tried again.
+            Err(e) => {
+                encoding.next = Some((canvas, now_ns));
+                encoding.retry_at_ns = now_ns + REBUILD.as_nanos() as u64;
+                self.report(Fact::ProgramFailed { reason: e.to_string() });
+            }
         }
     }
 }

@@ -52,7 +52,13 @@ impl OutputState {
         match &self.status {
             OutputStatus::Probing { by } => Some(*by),
             OutputStatus::Retrying { retry_at, .. } => Some(*retry_at),
-            OutputStatus::Live { .. } => self.renewal.as_ref().and_then(|r| r.at),
+            OutputStatus::Live { .. } => {
+                let renewal = self.renewal.as_ref();
+                renewal.and_then(|r| {
+                    r.at.or_else(|| r.session.filter(|_| self.is_silent()).and(self.spent_at()))
+                })
+            }
+            OutputStatus::Connecting => self.spent_at(),
             _ => None,
         }
     }
@@ -62,6 +68,14 @@ impl OutputState {
             Target::Whip(whip) => Some(whip),
             _ => None,
         }
+    }
+
+    /// When the allowance of a try under way is used up, where another ingest stands by. The first connection of a
+    /// show is given its time: it may be slow, and nobody misses it yet.
+    fn spent_at(&self) -> Option<Moment> {
+        let refused = self.refused.len() + 1 >= self.spec.target.ways();
+        let since = self.trouble.filter(|_| self.was_live && !refused)?;
+        Some(since + Duration::from_millis(u64::from(self.whip()?.allowance_ms)))
     }
 
     /// The ingest to try next: the present one until its allowance is used up or it has refused us.
@@ -233,6 +247,7 @@ impl Turn<'_> {
         if output.session != session {
             return;
         }
+        let again = output.was_live && output.status == OutputStatus::Connecting;
         match output.status {
             OutputStatus::Connecting => {}
             OutputStatus::Live { since, silent } => {
@@ -263,7 +278,7 @@ impl Turn<'_> {
             _ => return,
         }
         output.last_failure = Some(reason.clone());
-        let wait = self.wait_after(index, kind, asked);
+        let wait = self.wait_after(index, kind, asked, again);
         self.show.outputs[index].status = match wait {
             Some(wait) => OutputStatus::Retrying { reason: reason.clone(), retry_at: now + wait },
             None => OutputStatus::Refused { reason: reason.clone() },
@@ -273,12 +288,14 @@ impl Turn<'_> {
         self.end_if_hopeless();
     }
 
-    /// How long to wait before the next try; `None` when a try cannot help.
+    /// How long to wait before the next try; `None` when a try cannot help. An ingest that took us before
+    /// (`again`) is tried now and then, whatever it says: one that restarts says many things.
     fn wait_after(
         &mut self,
         index: usize,
         kind: FailureKind,
         asked: Option<Duration>,
+        again: bool,
     ) -> Option<Duration> {
         let spread = self.show.spread;
         let output = &mut self.show.outputs[index];
@@ -290,7 +307,13 @@ impl Turn<'_> {
             FailureKind::Lasting => {
                 output.refused.insert(way);
                 // Another ingest may take what this one refuses.
-                (output.refused.len() < output.spec.target.ways()).then_some(QUICK)
+                if output.refused.len() < output.spec.target.ways() {
+                    return Some(QUICK);
+                }
+                if again {
+                    output.refused.clear();
+                }
+                again.then(|| backoff(u32::MAX, spread))
             }
         }
     }
@@ -304,7 +327,7 @@ impl Turn<'_> {
     ) {
         let now = self.now.mono;
         let silent = self.show.outputs[index].is_silent();
-        let wait = if silent { self.wait_after(index, kind, asked) } else { Some(RETURN) };
+        let wait = if silent { self.wait_after(index, kind, asked, true) } else { Some(RETURN) };
         let output = &mut self.show.outputs[index];
         let id = output.spec.id.clone();
         if let Some(renewal) = &mut output.renewal {
@@ -392,9 +415,20 @@ impl Turn<'_> {
                     self.output_probed(&id, &[]);
                 }
                 OutputStatus::Retrying { retry_at, .. } if retry_at <= now => self.publish(index),
+                OutputStatus::Connecting if output.spent_at().is_some_and(|at| at <= now) => {
+                    let (id, session) = (output.spec.id.clone(), output.session);
+                    self.retire(&id, session);
+                    self.publish(index);
+                }
                 OutputStatus::Live { silent, .. } => {
-                    let due = |r: &Renewal| r.at.is_some_and(|at| at <= now);
+                    let spent = silent.and(output.spent_at()).is_some_and(|at| at <= now);
+                    let due = |r: &Renewal| r.at.map_or(spent, |at| at <= now);
                     let Some(renewal) = output.renewal.clone().filter(due) else { continue };
+                    if let Some(session) = renewal.session {
+                        let id = output.spec.id.clone();
+                        self.retire(&id, session);
+                    }
+                    let output = &mut self.show.outputs[index];
                     // A silent ingest in trouble for too long gives way to the next.
                     let way = match silent {
                         Some(_) => {
