@@ -14,7 +14,7 @@ use super::{
 use crate::stats::Stamp;
 
 /// How long a missing packet is waited for.
-const PATIENCE: Duration = Duration::from_millis(150);
+const PATIENCE: Duration = Duration::from_millis(400);
 /// Most packets held back behind a missing one.
 const MAX_HELD: usize = 1024;
 /// Largest frame, in bytes.
