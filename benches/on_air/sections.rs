@@ -26,26 +26,7 @@ use crate::{
 /// From the order to go live until the first whole key frame is at the stage.
 pub async fn connect(rounds: usize) {
     let far = stage().await;
-    let show = Show::new(ONE, &[far.whip_url()]);
-    let hawker = Hawker::start(&["live", show.path(), "--standby"]);
-    let handle = hawker.attach().await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let mut took = Vec::new();
-    for _ in 0..rounds {
-        let began = Instant::now();
-        handle.command(Order::GoLive { output: None }, true).await.expect("goes live");
-        took.push(first_frame(&far, began).await);
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        handle.command(Order::StopOutput { output: None }, true).await.expect("stops");
-        let mut truth = handle.show.clone();
-        let idle = |s: &Arc<hawker::show::Show>| {
-            s.outputs.iter().all(|o| o.status == hawker::show::OutputStatus::Idle)
-        };
-        truth.wait_for(idle).await.expect("the engine lives");
-        // Not in step with the key frames of the encoder.
-        tokio::time::sleep(Duration::from_millis(137)).await;
-    }
-    drop(hawker);
+    let mut took = live_and_off(&far, rounds).await;
     let mut peer = Vec::new();
     for _ in 0..rounds.min(8) {
         let began = Instant::now();
@@ -65,7 +46,31 @@ pub async fn connect(rounds: usize) {
     far.stop().await;
 }
 
-pub async fn first_frame(far: &Stage, began: Instant) -> f64 {
+/// Goes live and off the air that often; from each order to the first whole key frame at the stage, in ms.
+pub async fn live_and_off(far: &Stage, rounds: usize) -> Vec<f64> {
+    let show = Show::new(ONE, &[far.whip_url()]);
+    let hawker = Hawker::start(&["live", show.path(), "--standby"]);
+    let handle = hawker.attach().await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let mut took = Vec::new();
+    for _ in 0..rounds {
+        let began = Instant::now();
+        handle.command(Order::GoLive { output: None }, true).await.expect("goes live");
+        took.push(first_frame(far, began).await);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        handle.command(Order::StopOutput { output: None }, true).await.expect("stops");
+        let mut truth = handle.show.clone();
+        let idle = |s: &Arc<hawker::show::Show>| {
+            s.outputs.iter().all(|o| o.status == hawker::show::OutputStatus::Idle)
+        };
+        truth.wait_for(idle).await.expect("the engine lives");
+        // Not in step with the key frames of the encoder.
+        tokio::time::sleep(Duration::from_millis(137)).await;
+    }
+    took
+}
+
+async fn first_frame(far: &Stage, began: Instant) -> f64 {
     let mut figures = far.watch();
     let whole = |f: &hawker::stage::StageFigures| f.first_frame_at.is_some_and(|at| at >= began);
     let limit = Duration::from_secs(10);

@@ -9,13 +9,13 @@ use std::{
 use hawker::{
     base::Kbps,
     flow::Path,
-    show::Command as Order,
     stage::{Stage, StageOptions, Watch, Weather, clock},
 };
 
 use crate::{
     peer::Peer,
     rig::{Hawker, ONE, Show, at, row, stage, watch},
+    sections::live_and_off,
 };
 
 /// The same path for publishers, fair weather for viewers.
@@ -120,24 +120,7 @@ pub async fn distant(rounds: usize) {
     let weather = uplink(Path { delay_ms: 50, ..Path::CLEAR });
     let far = Stage::start(StageOptions { weather, ..StageOptions::default() }).await;
     let far = far.expect("a stage");
-    let show = Show::new(ONE, &[far.whip_url()]);
-    let hawker = Hawker::start(&["live", show.path(), "--standby"]);
-    let handle = hawker.attach().await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let mut took = Vec::new();
-    for _ in 0..rounds {
-        let began = Instant::now();
-        handle.command(Order::GoLive { output: None }, true).await.expect("goes live");
-        took.push(crate::sections::first_frame(&far, began).await);
-        handle.command(Order::StopOutput { output: None }, true).await.expect("stops");
-        let mut truth = handle.show.clone();
-        let idle = |s: &std::sync::Arc<hawker::show::Show>| {
-            s.outputs.iter().all(|o| o.status == hawker::show::OutputStatus::Idle)
-        };
-        truth.wait_for(idle).await.expect("the engine lives");
-        tokio::time::sleep(Duration::from_millis(337)).await;
-    }
-    drop(hawker);
+    let mut took = live_and_off(&far, rounds).await;
     far.stop().await;
     let (p50, worst) = (at(&mut took, 0.5), at(&mut took, 1.0));
     row(

@@ -393,11 +393,6 @@ impl Publisher {
         self.fanout.open(&self.consumer);
     }
 
-    /// What the path has for the picture.
-    pub fn picture(&self) -> Kbps {
-        self.congestion.picture()
-    }
-
     /// Milliseconds since the ingest last said anything; `None` while it has never.
     pub fn silence(&self) -> Option<Duration> {
         let last = self.congestion.feedback_ns();

@@ -96,7 +96,7 @@ pub(super) fn session_url(base: &Url, location: &str) -> Option<Url> {
 }
 
 /// Where a URL points, as far as the operator may see it: host and port. Path and query may be secrets.
-pub(super) fn shown(url: &Url) -> String {
+pub fn shown(url: &Url) -> String {
     match (url.host_str(), url.port()) {
         (Some(host), Some(port)) => format!("{host}:{port}"),
         (Some(host), None) => host.to_owned(),

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::host_only;
-use crate::base::{OutputId, SecretRef};
+use crate::{
+    base::{OutputId, SecretRef},
+    whip::shown,
+};
 
 /// An output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -178,9 +181,9 @@ impl Target {
     pub fn shown(&self, way: usize) -> String {
         match self {
             Self::Stage => "the stage".into(),
-            Self::Whip(whip) => whip.ingests.get(way).map_or_else(|| "?".into(), |i| host(&i.url)),
-            Self::Rtmp(rtmp) => host(&rtmp.url),
-            Self::Srt(srt) => host(&srt.url),
+            Self::Whip(whip) => whip.ingests.get(way).map_or_else(|| "?".into(), |i| shown(&i.url)),
+            Self::Rtmp(rtmp) => shown(&rtmp.url),
+            Self::Srt(srt) => shown(&srt.url),
             Self::Record(record) => record.folder.display().to_string(),
         }
     }
@@ -216,13 +219,5 @@ impl Target {
             Self::Rtmp(rtmp) => rtmp.url = host_only(&rtmp.url),
             Self::Srt(srt) => srt.url = host_only(&srt.url),
         }
-    }
-}
-
-fn host(url: &Url) -> String {
-    match (url.host_str(), url.port()) {
-        (Some(host), Some(port)) => format!("{host}:{port}"),
-        (Some(host), None) => host.to_owned(),
-        (None, _) => "?".into(),
     }
 }
