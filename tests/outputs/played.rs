@@ -16,8 +16,6 @@ pub struct Played {
     pub seconds: f64,
     /// The longest between two pictures.
     pub longest_gap: f64,
-    /// The shortest: above zero when time never goes back or stands still.
-    pub shortest_gap: f64,
     /// How long sound was heard.
     pub sound_seconds: f64,
     pub mean_db: f64,
@@ -68,7 +66,6 @@ pub fn play(file: &Path) -> Played {
         distinct: rows.iter().map(|r| &r.1).collect::<BTreeSet<_>>().len(),
         seconds: times.last().zip(times.first()).map_or(0.0, |(l, f)| l - f),
         longest_gap: times.windows(2).map(|w| w[1] - w[0]).fold(0.0, f64::max),
-        shortest_gap: times.windows(2).map(|w| w[1] - w[0]).fold(f64::INFINITY, f64::min),
         sound_seconds: figure("n_samples:").unwrap_or(0.0) / 96_000.0,
         mean_db: figure("mean_volume:").unwrap_or(-91.0),
         complaints,
