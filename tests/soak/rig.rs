@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::PathBuf,
-    process::Command as Process_,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -121,12 +120,8 @@ impl Rig {
         let sender_port = free_port();
         let sender = sender(sender_port);
         let file = show_file(&place, &ingests, nginx.port, sender_port);
-        let fatal = |c: &mut Process_| {
-            c.env("G_DEBUG", "fatal-warnings").env("STREAM_KEY", "k");
-        };
         let show = place.start_with(&["live", &file], |c| {
-            fatal(c);
-            c
+            c.env("G_DEBUG", "fatal-warnings").env("STREAM_KEY", "k")
         });
         show.event("show-started", 30);
         let engine = place.engines()[0].unsigned_abs();
@@ -337,6 +332,10 @@ impl Rig {
             if !matches!(input.status, InputStatus::Up { .. }) {
                 missing.push(format!("{}: {:?}", input.spec.id, input.status));
             }
+        }
+        let meters = self.handle.meters.borrow().clone();
+        for (id, _) in meters.inputs.iter().filter(|(_, figures)| figures.slate) {
+            missing.push(format!("{id}: its slate is on"));
         }
         if show.panic {
             missing.push("the slate is on".into());
