@@ -212,7 +212,8 @@ impl Rig {
             }
         }
         let took = self.until_back(&format!("round {number}: {strikes:?}")).await;
-        self.say(&format!("round {number}: all back after {:.1} s", took.as_secs_f64()));
+        let (took, mb) = (took.as_secs_f64(), held(self.engine).resident_kib / 1024);
+        self.say(&format!("round {number}: all back after {took:.1} s; {mb} MB"));
         self.sweep();
         self.pass(Instant::now() + Duration::from_millis(500)).await;
     }
@@ -380,7 +381,7 @@ impl Rig {
             if began.elapsed() >= BACK {
                 let events = self.show.events();
                 let last: Vec<String> =
-                    events.iter().rev().take(60).map(|e| e.to_string()).collect();
+                    events.iter().rev().take(60).map(ToString::to_string).collect();
                 let last = last.into_iter().rev().collect::<Vec<_>>().join("\n");
                 panic!("{after}: not back in {BACK:?}: {missing:#?}\nThe last events:\n{last}");
             }
