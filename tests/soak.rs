@@ -63,6 +63,7 @@ fn a_console() {
 }
 
 #[test]
+#[ignore = "its bound for memory is not proven yet: script/soak faults"]
 fn five_minutes_of_faults() {
     soak(seed().unwrap_or(1), Duration::from_mins(5));
 }
