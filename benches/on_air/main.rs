@@ -51,6 +51,9 @@ fn main() {
         if wants("processor") {
             sections::processor(20).await;
         }
+        if wants("second") {
+            sections::second(10).await;
+        }
         if wants("cuts") {
             sections::cuts(500).await;
         }

@@ -154,7 +154,7 @@ fn packets(event: &gst::StructureRef) -> Option<Vec<Reported>> {
     }
     let all = event.get::<gst::glib::ValueArray>("packets").ok()?;
     let one = |value: &gst::glib::Value| {
-        let packet = value.get::<gst::Structure>().ok()?;
+        let packet = value.get::<&gst::StructureRef>().ok()?;
         let arrived = packet.get::<gst::ClockTime>("remote-ts").ok().map(gst::ClockTime::nseconds);
         let lost = packet.get::<bool>("lost").unwrap_or(false);
         Some(Reported {

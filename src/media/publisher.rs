@@ -36,7 +36,7 @@ pub use route::Route;
 /// The extension that numbers packets across streams, so that the receiver can report on each
 /// (draft-holmer-rmcat-transport-wide-cc-extensions).
 const TWCC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
-const VIDEO_PT: u32 = 96;
+pub(super) const VIDEO_PT: u32 = 96;
 /// RTX takes 97 by itself, so sound keeps well away.
 pub(super) const AUDIO_PT: u32 = 111;
 /// Room for SRTP, a TURN header and a tunnel below an MTU of 1280.
