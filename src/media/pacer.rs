@@ -1,7 +1,8 @@
 //! Lets packets out no faster than the path is believed to carry. What fits goes through at once, in the
 //! thread that brought it; what does not waits for a thread of the pacer's own.
 //! A frame of ordinary size therefore never waits, and a key frame is spread instead of flooding a narrow
-//! link. Sound passes everything that waits: it is little, and what is heard matters more.
+//! link. Sound passes everything that waits: it is little, and what is heard matters more. So does what is sent
+//! again: whole frames wait for it at the other end. On a lossy path sound is said again with what follows it.
 
 use std::{
     collections::VecDeque,
@@ -12,7 +13,11 @@ use std::{
 
 use gst::prelude::*;
 
-use super::{MediaError, feed::lock, publisher::AUDIO_PT};
+use super::{
+    MediaError,
+    feed::lock,
+    publisher::{AUDIO_PT, VIDEO_PT},
+};
 
 /// How much may leave at once after a pause: this long at the rate.
 const BURST: Duration = Duration::from_millis(20);
@@ -20,6 +25,8 @@ const BURST: Duration = Duration::from_millis(20);
 /// queue of the network's. On a path that is full already they wait longer.
 const LONGEST: Duration = Duration::from_millis(30);
 const LONGEST_ON_FULL_PATH: Duration = Duration::from_millis(250);
+/// Packets of sound that can be said again.
+const MOST_ECHOES: usize = 2;
 /// Between two bursts of what waits.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -68,6 +75,11 @@ struct Line {
     waiting: VecDeque<gst::Buffer>,
     waiting_bits: u64,
     longest: Duration,
+    /// How many packets of sound are said again with the next, and the last ones, newest first.
+    echoes: usize,
+    said: VecDeque<gst::Buffer>,
+    /// What left since it was last asked, in bits: all of it, and what was sent again.
+    left: (u64, u64),
     /// The pacer's thread holds packets that are older than any that come now.
     sending: bool,
     stop: bool,
@@ -79,10 +91,25 @@ struct Shared {
     more: Condvar,
 }
 
-fn is_sound(packet: &gst::BufferRef) -> bool {
-    // The payload type stands in the second byte, beside the marker (RFC 3550, 5.1).
-    let mut second = [0];
-    packet.copy_to_slice(1, &mut second).is_ok() && u32::from(second[0] & 0x7f) == AUDIO_PT
+/// What a packet is to the pacer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Picture,
+    Sound,
+    Again,
+}
+
+impl Kind {
+    fn of(packet: &gst::BufferRef) -> Self {
+        // The payload type stands in the second byte, beside the marker (RFC 3550, 5.1).
+        let mut second = [0];
+        let _ = packet.copy_to_slice(1, &mut second);
+        match u32::from(second[0] & 0x7f) {
+            AUDIO_PT => Self::Sound,
+            VIDEO_PT => Self::Picture,
+            _ => Self::Again,
+        }
+    }
 }
 
 fn bits(buffer: &gst::BufferRef) -> u64 {
@@ -91,11 +118,13 @@ fn bits(buffer: &gst::BufferRef) -> u64 {
 
 impl Shared {
     /// Takes a packet; it comes back if it may leave at once, and waits in line if not.
-    fn take(&self, packet: gst::Buffer) -> Option<gst::Buffer> {
+    fn take(&self, kind: Kind, packet: gst::Buffer) -> Option<gst::Buffer> {
         let size = bits(&packet);
         let mut line = lock(&self.line);
         line.bucket.fill(self.began.elapsed());
-        if is_sound(&packet) {
+        line.left.0 += size;
+        if kind != Kind::Picture {
+            line.left.1 += if kind == Kind::Again { size } else { 0 };
             line.bucket.spend(size);
             return Some(packet);
         }
@@ -106,6 +135,25 @@ impl Shared {
         line.waiting.push_back(packet);
         self.more.notify_one();
         None
+    }
+
+    /// The packets of sound to be said again after this one.
+    fn echoes(&self, kind: Kind, packet: &gst::Buffer) -> Vec<gst::Buffer> {
+        if kind != Kind::Sound {
+            return Vec::new();
+        }
+        let mut line = lock(&self.line);
+        if line.echoes == 0 {
+            line.said.clear();
+            return Vec::new();
+        }
+        let echoes: Vec<_> = line.said.iter().take(line.echoes).cloned().collect();
+        let size = echoes.iter().map(|b| bits(b)).sum();
+        line.bucket.spend(size);
+        line.left = (line.left.0 + size, line.left.1 + size);
+        line.said.truncate(MOST_ECHOES - 1);
+        line.said.push_front(packet.clone());
+        echoes
     }
 
     /// What may leave now. Waits while there is nothing; `None` when the pacer ends.
@@ -160,6 +208,9 @@ impl Pacer {
                 waiting: VecDeque::new(),
                 waiting_bits: 0,
                 longest: LONGEST,
+                echoes: 0,
+                said: VecDeque::new(),
+                left: (0, 0),
                 sending: false,
                 stop: false,
             }),
@@ -176,7 +227,14 @@ impl Pacer {
             .flags(gst::PadFlags::PROXY_CAPS)
             .chain_function(move |_, _, packet| {
                 let out = to.upgrade().ok_or(gst::FlowError::Flushing)?;
-                line.take(packet).map_or(Ok(gst::FlowSuccess::Ok), |packet| out.push(packet))
+                let kind = Kind::of(&packet);
+                let echoes = line.echoes(kind, &packet);
+                let mut sent =
+                    line.take(kind, packet).map_or(Ok(gst::FlowSuccess::Ok), |p| out.push(p));
+                for echo in echoes {
+                    sent = sent.and_then(|_| out.push(echo));
+                }
+                sent
             })
             .build();
         let element = gst::Bin::with_name("pacer");
@@ -214,12 +272,15 @@ impl Pacer {
 pub struct PacerHandle(Arc<Shared>);
 
 impl PacerHandle {
-    /// From now on at that rate; whether the path is clear of a queue.
-    pub fn set(&self, bits_per_second: u64, clear: bool) {
+    /// From now on at that rate; whether a queue stands on the path; how many packets of sound are said again with
+    /// the next, two at most. What left since the last time, in bits: all of it, and what was sent again.
+    pub fn set(&self, bits_per_second: u64, full: bool, echoes: usize) -> (u64, u64) {
         let mut line = lock(&self.0.line);
         line.bucket.fill(self.0.began.elapsed());
         line.bucket.bits_per_second = bits_per_second;
-        line.longest = if clear { LONGEST } else { LONGEST_ON_FULL_PATH };
+        line.longest = if full { LONGEST_ON_FULL_PATH } else { LONGEST };
+        line.echoes = echoes.min(MOST_ECHOES);
+        std::mem::take(&mut line.left)
     }
 }
 
@@ -240,8 +301,14 @@ mod tests {
 
     const MEGABIT: u64 = 1_000_000;
 
+    fn packet(pt: u32, bytes: usize) -> gst::Buffer {
+        let mut packet = vec![0; bytes];
+        packet[1] = pt as u8;
+        gst::Buffer::from_slice(packet)
+    }
+
     fn packets(n: usize) -> impl Iterator<Item = gst::Buffer> {
-        (0..n).map(|_| gst::Buffer::from_slice([0_u8; 1250]))
+        (0..n).map(|_| packet(VIDEO_PT, 1250))
     }
 
     #[test]
@@ -306,7 +373,7 @@ mod tests {
         let (pacer, source, left) = rig(10 * MEGABIT);
         let began = Instant::now();
         push(&source, packets(40));
-        source.push(gst::Buffer::from_slice([0_u8; 125])).unwrap();
+        source.push(packet(VIDEO_PT, 125)).unwrap();
         assert!(left.try_iter().count() < 40, "not all at once");
         loop {
             if left.recv_timeout(Duration::from_secs(5)).unwrap() == 125 {
@@ -315,6 +382,37 @@ mod tests {
         }
         assert!(began.elapsed() >= Duration::from_millis(15), "{:?}", began.elapsed());
         assert!(left.try_recv().is_err(), "what came last left last");
+        pacer.element().set_state(gst::State::Null).unwrap();
+    }
+
+    #[test]
+    fn sound_and_what_is_sent_again_pass_what_waits() {
+        let (pacer, source, left) = rig(MEGABIT);
+        pacer.handle().set(MEGABIT, true, 0);
+        push(&source, packets(20));
+        source.push(packet(AUDIO_PT, 100)).unwrap();
+        source.push(packet(97, 1000)).unwrap();
+        let sizes: Vec<_> = left.try_iter().collect();
+        assert!(sizes.len() < 20 && sizes.contains(&100) && sizes.contains(&1000), "{sizes:?}");
+        let (all, again) = pacer.handle().set(MEGABIT, true, 0);
+        assert_eq!((all, again), (8 * (20 * 1250 + 1100), 8000));
+        pacer.element().set_state(gst::State::Null).unwrap();
+    }
+
+    #[test]
+    fn sound_is_said_again_with_what_follows_it() {
+        let (pacer, source, left) = rig(10 * MEGABIT);
+        let say = |bytes| source.push(packet(AUDIO_PT, bytes)).unwrap();
+        say(100);
+        pacer.handle().set(10 * MEGABIT, false, 2);
+        say(101);
+        push(&source, packets(1));
+        say(102);
+        say(103);
+        pacer.handle().set(10 * MEGABIT, false, 0);
+        say(104);
+        let sizes: Vec<_> = left.try_iter().collect();
+        assert_eq!(sizes, [100, 101, 1250, 102, 101, 103, 102, 101, 104]);
         pacer.element().set_state(gst::State::Null).unwrap();
     }
 
