@@ -308,7 +308,7 @@ impl Rig {
         match answer {
             Ok(Ok(())) => {}
             Ok(Err(refusal)) => self.say(&format!("  {line}: {refusal}")),
-            Err(_) => panic!("no answer to '{line}' in 10 s; told:\n{}", self.show.told()),
+            Err(e) => panic!("no answer to '{line}' in 10 s ({e}); told:\n{}", self.show.told()),
         }
     }
 
