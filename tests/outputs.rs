@@ -8,6 +8,8 @@
     reason = "a test says what it saw, and ends when something is not there"
 )]
 
+#[path = "outputs/crowd.rs"]
+mod crowd;
 #[path = "outputs/fed.rs"]
 mod fed;
 #[allow(dead_code, reason = "shared by several sets of tests")]
@@ -23,6 +25,11 @@ mod played;
 mod process;
 #[path = "outputs/servers.rs"]
 mod servers;
+#[path = "outputs/ten.rs"]
+mod ten;
+#[allow(dead_code, reason = "shared by several sets of tests")]
+#[path = "real/viewer.rs"]
+mod viewer;
 
 use std::{fs, path::PathBuf, sync::Arc, thread, time::Duration};
 

@@ -11,12 +11,27 @@
     reason = "a program that prints figures and may stop where it stands"
 )]
 
+#[path = "../../tests/outputs/crowd.rs"]
+mod crowd;
 #[path = "../../tests/real/lipsync.rs"]
 mod lipsync;
 mod peer;
+#[allow(dead_code, reason = "made for tests")]
+#[path = "../../tests/outputs/played.rs"]
+mod played;
+#[allow(dead_code, reason = "made for tests")]
+#[path = "../../tests/real/process.rs"]
+mod process;
 mod rig;
 mod sections;
+#[allow(dead_code, reason = "made for tests")]
+#[path = "../../tests/outputs/servers.rs"]
+mod servers;
 mod survival;
+mod ten;
+#[allow(dead_code, reason = "made for tests")]
+#[path = "../../tests/real/viewer.rs"]
+mod viewer;
 
 fn main() {
     if std::env::var_os("HAWKER_BENCH_BARE").is_some() {
@@ -59,6 +74,9 @@ fn main() {
         }
         if wants("console") {
             sections::console(15).await;
+        }
+        if wants("ten") {
+            ten::ten(15).await;
         }
         if wants("narrow") {
             survival::narrow().await;
