@@ -9,8 +9,8 @@ use hawker::{
     base::{Db, Moment, Now},
     scene::TransitionKind,
     show::{
-        Command, Effect, Ending, Event, Fact, FailureKind, Happening, Input, InputStatus, Mode,
-        Outcome, OutputStatus, Phase, Show, Start,
+        Command, Container, Effect, Ending, Event, Fact, FailureKind, Happening, Input,
+        InputStatus, Mode, Outcome, OutputStatus, Phase, RecordSpec, Show, Start, Target,
     },
 };
 use spec::{input, output, scene, spec};
@@ -186,6 +186,52 @@ fn time_up_while_off_the_air_is_4_and_never_on_it_is_3() {
         stage.at = 100;
         stage.give(Input::Wake);
         assert_eq!(finishes(&stage.fact(Fact::OutputStopped { output: output("a") })), Some(code));
+    }
+}
+
+#[test]
+fn a_show_that_ends_in_a_short_silence_was_on_air() {
+    for (silent_ms, code) in [(2000, 0), (60_000, 4)] {
+        let start = Start { for_ms: Some(70_000), standby: false, headless: true };
+        let mut stage = Stage::new(&["a"], Mode::Live, start);
+        stage.connected("a");
+        stage.at = 70_000 - silent_ms;
+        let session = stage.show.outputs[0].session;
+        stage.fact(Fact::OutputSilent { output: output("a"), session });
+        stage.at = 70_000;
+        stage.give(Input::Wake);
+        let last = stage.fact(Fact::OutputStopped { output: output("a") });
+        assert_eq!(finishes(&last), Some(code), "{silent_ms}");
+        assert_eq!(stage.show.outputs[0].down_ms, silent_ms);
+    }
+}
+
+#[test]
+fn a_recording_that_is_refused_is_not_the_show_off_the_air() {
+    // Alone it is all there is.
+    for (outputs, code) in [(&["a", "rec"][..], 0), (&["rec"][..], 3)] {
+        let mut spec = spec(outputs);
+        spec.outputs.last_mut().unwrap().target = Target::Record(RecordSpec {
+            folder: "/rec".into(),
+            container: Container::Mkv,
+            split_minutes: None,
+            split_mb: None,
+            keep_free_mb: 0,
+        });
+        let start = Start { for_ms: Some(100), standby: false, headless: false };
+        let mut stage = Stage { show: Show::new(spec, Mode::Live), at: 0 };
+        stage.give(Input::Start(start));
+        if outputs.len() > 1 {
+            stage.connected("a");
+        }
+        stage.fails("rec", FailureKind::Lasting);
+        stage.at = 100;
+        stage.give(Input::Wake);
+        let last: Vec<_> = outputs
+            .iter()
+            .map(|id| finishes(&stage.fact(Fact::OutputStopped { output: output(id) })))
+            .collect();
+        assert_eq!(last.last(), Some(&Some(code)), "{outputs:?}");
     }
 }
 

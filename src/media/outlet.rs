@@ -171,6 +171,9 @@ impl Outlet {
                 (Kind::stream(plan, &status)?, Sound::Aac, patience(SERVER_PATIENCE_S), Some(far))
             }
         };
+        if sound == Sound::Aac {
+            aac::available()?;
+        }
         let (video, audio) = queue::ends(&queue);
         let consumer = Arc::new(Consumer::patient(video, audio, sound, most_waiting));
         let (events, received) = mpsc::channel(64);

@@ -25,6 +25,10 @@ const HELD: Duration = Duration::from_secs(10);
 /// Taking everything off the air takes this long at most.
 const ENDING: Duration = Duration::from_secs(3);
 
+/// A show that ends while an ingest has been silent for less than this was on air to its end: as long as the
+/// allowance that an ingest in trouble has by default.
+const SHORT_SILENCE: Duration = Duration::from_secs(3);
+
 /// How a show begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
@@ -343,6 +347,12 @@ impl Turn<'_> {
                 OutputStatus::Idle | OutputStatus::Stopping => continue,
                 OutputStatus::Live { since, silent } => {
                     output.on_air_ms += silent.unwrap_or(now).since(since).as_millis() as u64;
+                    // What might have healed any moment has not fallen off the air.
+                    if silent.is_some_and(|at| now.since(at) < SHORT_SILENCE)
+                        && let Some(since) = output.down_since.take()
+                    {
+                        output.down_ms += now.since(since).as_millis() as u64;
+                    }
                 }
                 OutputStatus::Probing { .. }
                 | OutputStatus::Connecting
@@ -489,11 +499,7 @@ impl Turn<'_> {
     /// With nobody at a console, a show all of whose outputs were refused ends: there is nobody to ask.
     fn end_if_hopeless(&mut self) {
         let refused = |o: &OutputState| matches!(o.status, OutputStatus::Refused { .. });
-        // A recording is no audience, unless it is all there is.
-        let records = |o: &&OutputState| matches!(o.spec.target, Target::Record(_));
-        let only_records = self.show.outputs.iter().all(|o| records(&o));
-        let mut airs = self.show.outputs.iter().filter(|o| only_records || !records(o));
-        if self.show.headless && airs.all(refused) {
+        if self.show.headless && self.show.aired().all(refused) {
             let was_live = self.show.outputs.iter().any(|o| o.was_live);
             self.end(if was_live { Ending::FellOff } else { Ending::CannotGoLive });
         }
