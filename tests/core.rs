@@ -76,6 +76,16 @@ impl Stage {
     }
 }
 
+fn recording() -> Target {
+    Target::Record(RecordSpec {
+        folder: "/rec".into(),
+        container: Container::Mkv,
+        split_minutes: None,
+        split_mb: None,
+        keep_free_mb: 0,
+    })
+}
+
 fn finishes(outcome: &Outcome) -> Option<u8> {
     outcome.effects.iter().find_map(|e| match e {
         Effect::Finish { exit_code } => Some(*exit_code),
@@ -211,13 +221,7 @@ fn a_recording_that_is_refused_is_not_the_show_off_the_air() {
     // Alone it is all there is.
     for (outputs, code) in [(&["a", "rec"][..], 0), (&["rec"][..], 3)] {
         let mut spec = spec(outputs);
-        spec.outputs.last_mut().unwrap().target = Target::Record(RecordSpec {
-            folder: "/rec".into(),
-            container: Container::Mkv,
-            split_minutes: None,
-            split_mb: None,
-            keep_free_mb: 0,
-        });
+        spec.outputs.last_mut().unwrap().target = recording();
         let start = Start { for_ms: Some(100), standby: false, headless: false };
         let mut stage = Stage { show: Show::new(spec, Mode::Live), at: 0 };
         stage.give(Input::Start(start));
@@ -233,6 +237,22 @@ fn a_recording_that_is_refused_is_not_the_show_off_the_air() {
             .collect();
         assert_eq!(last.last(), Some(&Some(code)), "{outputs:?}");
     }
+}
+
+#[test]
+fn a_recording_that_runs_can_be_split_and_nothing_else_can() {
+    let mut stage = Stage::live(&["a", "rec"], false);
+    let split = |name: Option<&str>| Command::Split { output: name.map(output) };
+    stage.show.outputs[1].spec.target = recording();
+    stage.connected("a");
+    assert!(stage.command(split(None)).refusal.unwrap().0.contains("nothing is being recorded"));
+    stage.connected("rec");
+    for name in [None, Some("rec")] {
+        let outcome = stage.command(split(name));
+        assert_eq!((outcome.refusal, outcome.effects), (None, vec![Effect::Split(output("rec"))]));
+    }
+    assert!(stage.command(split(Some("a"))).refusal.unwrap().0.contains("writes no file"));
+    assert!(stage.command(split(Some("x"))).refusal.unwrap().0.contains("there is no output"));
 }
 
 #[test]

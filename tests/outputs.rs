@@ -226,6 +226,35 @@ fn a_recording_is_split_by_size_and_no_frame_is_lost() {
 }
 
 #[test]
+fn a_recording_is_split_by_a_command_and_no_frame_is_lost() {
+    let place = Place::new();
+    let file = show(&place, &(record("mkv", "") + &record("mp4", "container = \"mp4\"")));
+    let mut show = start(&place, &file, &[]);
+    for id in ["mkv", "mp4"] {
+        show.event_that(id, 20, of(id, "file-begun"));
+    }
+    thread::sleep(Duration::from_secs(3));
+    // One alone, then both.
+    for (words, ids) in [(&["mkv"][..], &["mkv"][..]), (&[], &["mkv", "mp4"])] {
+        let seq = show.events().last().and_then(|e| e["seq"].as_u64());
+        let said = place.run(&[&["send", "split"], words].concat(), 10);
+        assert_eq!(said.code, 0, "{said:?}");
+        for id in ids {
+            let new = |e: &Value| of(id, "file-begun")(e) && e["seq"].as_u64() > seq;
+            show.event_that("a new file", 10, new);
+        }
+        thread::sleep(Duration::from_secs(2));
+    }
+    show.process.signal(Signal::INT);
+    assert_eq!(show.ended(20), 130, "{}", show.told());
+    for (kind, count) in [("mkv", 3), ("mp4", 2)] {
+        let files = with_extension(&place.path(kind), kind);
+        assert_eq!(files.len(), count, "{files:?}");
+        assert_gapless(&files.iter().flat_map(|file| stamps(file).0).collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn servers_that_stall_flap_and_die_do_not_touch_a_recording() {
     let place = Place::new();
     let folder = place.path("nginx");

@@ -253,6 +253,11 @@ impl StudioAdapters {
         }
     }
 
+    fn split(&self, id: &OutputId) {
+        let sessions = self.outputs.get(id).into_iter().flat_map(|p| p.sessions.values());
+        sessions.filter(|s| !s.is_over()).for_each(Output::split);
+    }
+
     fn unpublish(&mut self, id: OutputId) {
         let sessions = self.outputs.get_mut(&id).map(|p| std::mem::take(&mut p.sessions));
         let facts = self.facts.clone();
@@ -380,6 +385,7 @@ impl Adapters for StudioAdapters {
             }
             Effect::Retire { output, session } => self.retire(&output, session),
             Effect::Unpublish(id) => self.unpublish(id),
+            Effect::Split(id) => self.split(&id),
             // The loop itself ends the engine, and calls `finish`.
             Effect::Finish { .. } => {}
         }

@@ -68,6 +68,12 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output: Option<OutputId>,
     },
+    /// Begin a new file: one recording, or all that are being written. No frame is lost between the two.
+    Split {
+        /// Which; `None` is all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<OutputId>,
+    },
     /// End the show: every output is taken off the air in order, then the engine ends.
     EndShow,
 }

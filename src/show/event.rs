@@ -284,6 +284,8 @@ pub enum Effect {
     },
     /// Take an output off the air, all its sessions: DELETE, then tear down.
     Unpublish(OutputId),
+    /// Begin a new file of a recording at the next key frame. `Fact::FileBegun` follows.
+    Split(OutputId),
     /// Tear everything down and end the engine with this exit code.
     Finish {
         /// 0, 3, 4 or 130.

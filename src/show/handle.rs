@@ -187,6 +187,16 @@ pub(super) fn allows(show: &Show, command: &Command) -> Result<(), Refusal> {
                 Err(Refusal::new("it is off the air already"))
             }
         }
+        Command::Split { output: id } => {
+            output(id)?;
+            match (id, show.recordings(id.as_ref()).next()) {
+                (_, Some(_)) => Ok(()),
+                (Some(id), None) => Err(Refusal::new(format!(
+                    "'{id}' writes no file now: name a recording that runs"
+                ))),
+                (None, None) => Err(Refusal::new("nothing is being recorded")),
+            }
+        }
     }
 }
 
@@ -285,6 +295,11 @@ impl Turn<'_> {
             }
             Command::GoLive { output } => self.go_live(output.as_ref()),
             Command::StopOutput { output } => self.stop_outputs(output.as_ref()),
+            Command::Split { output } => {
+                let ids: Vec<OutputId> =
+                    self.show.recordings(output.as_ref()).map(|o| o.spec.id.clone()).collect();
+                ids.into_iter().for_each(|id| self.order(Effect::Split(id)));
+            }
             Command::EndShow => self.end(Ending::Asked),
         }
     }

@@ -70,6 +70,7 @@ const fn maybe(name: &'static str, doc: &'static str) -> Arg {
 const SCENE: &[Arg] = &[arg("scene", "name of a scene")];
 const INPUT: &[Arg] = &[arg("input", "name of an input")];
 const OUTPUT: &[Arg] = &[maybe("output", "name of an output; all when left out")];
+const RECORDING: &[Arg] = &[maybe("output", "name of a recording; all when left out")];
 
 fn parsed<T: FromStr>(text: &str) -> Result<T, String>
 where
@@ -184,6 +185,14 @@ pub const ROWS: &[Row] = &[
         build: |a| Ok(Command::StopOutput { output: a.first().map(|t| parsed(t)).transpose()? }),
     },
     Row {
+        name: "split",
+        args: RECORDING,
+        doc: "begin a new file of a recording",
+        risk: Risk::Safe,
+        chord: None,
+        build: |a| Ok(Command::Split { output: a.first().map(|t| parsed(t)).transpose()? }),
+    },
+    Row {
         name: "end-show",
         args: &[],
         doc: "take every output off the air and end the show",
@@ -209,6 +218,7 @@ impl Command {
             Self::RestartInput { .. } => "restart-input",
             Self::GoLive { .. } => "go-live",
             Self::StopOutput { .. } => "stop-output",
+            Self::Split { .. } => "split",
             Self::EndShow => "end-show",
         }
     }

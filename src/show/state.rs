@@ -342,6 +342,17 @@ impl Show {
         self.outputs.iter().filter(move |o| only_records || !records(o))
     }
 
+    /// The recordings that run: that one, or all.
+    pub(super) fn recordings(
+        &self,
+        which: Option<&OutputId>,
+    ) -> impl Iterator<Item = &OutputState> {
+        let records = |o: &OutputState| {
+            o.is_live() && matches!(o.spec.target, super::spec::Target::Record(_))
+        };
+        self.outputs.iter().filter(move |o| which.is_none_or(|id| *id == o.spec.id) && records(o))
+    }
+
     /// The exit code if the show ended now for that reason.
     pub fn exit_code(&self, why: Ending) -> u8 {
         // An output counts against the show while it should be on air and is not: the operator
