@@ -240,6 +240,33 @@ fn a_recording_that_is_refused_is_not_the_show_off_the_air() {
 }
 
 #[test]
+fn an_output_is_added_while_live_and_goes_live_like_any_other() {
+    let mut stage = Stage::live(&["a"], false);
+    stage.connected("a");
+    let add = |id: &str, to: Target| Command::AddOutput { output: output(id), to };
+    let added = stage.command(add("rec", recording()));
+    assert_eq!((added.refusal, added.effects.len()), (None, 0), "nothing is started by itself");
+    assert!(matches!(added.events[0].what, Happening::OutputAdded { .. }));
+    let live = stage.command(Command::GoLive { output: Some(output("rec")) });
+    assert!(
+        matches!(&live.effects[..], [Effect::Publish { output: o, .. }] if o.id == output("rec"))
+    );
+    stage.connected("rec");
+    stage.command(Command::StopOutput { output: Some(output("rec")) });
+    assert!(stage.show.on_air());
+    for (command, why) in [
+        (add("rec", recording()), "already"),
+        (add("b", Target::Stage), "the stage cannot be added"),
+    ] {
+        let refused = stage.command(command).refusal.unwrap();
+        assert!(refused.0.contains(why), "{refused}");
+    }
+    let start = Start { for_ms: None, standby: false, headless: false };
+    let mut rehearsal = Stage::new(&["a"], Mode::Rehearse, start);
+    assert!(rehearsal.command(add("b", recording())).refusal.unwrap().0.contains("rehearsal"));
+}
+
+#[test]
 fn a_recording_that_runs_can_be_split_and_nothing_else_can() {
     let mut stage = Stage::live(&["a", "rec"], false);
     let split = |name: Option<&str>| Command::Split { output: name.map(output) };

@@ -225,9 +225,9 @@ impl Outlet {
         self.consumer.dropped()
     }
 
-    /// The files so far, the one that is being written among them.
+    /// The files so far that hold something, the one that is being written among them.
     pub fn files(&self) -> Vec<FileReport> {
-        lock(&self.status.files).clone()
+        lock(&self.status.files).iter().filter(|f| f.bytes > 0).cloned().collect()
     }
 
     /// The sender's figures since the last call.

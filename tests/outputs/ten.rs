@@ -51,7 +51,8 @@ fn of_ten_outputs_one_stalls_and_one_flaps_and_the_others_lose_nothing() {
         let seq = show.events().last().and_then(|e| e["seq"].as_u64());
         runtime.block_on(flapping.stop());
         let away = show.event_that("it is missed", 20, |e| {
-            of("flapping", "output-silent")(e) && e["seq"].as_u64() > seq
+            let gone = e["event"] == "output-silent" || e["event"] == "output-failed";
+            e["output"] == "flapping" && gone && e["seq"].as_u64() > seq
         });
         let options = StageOptions { listen, ..StageOptions::default() };
         flapping = runtime.block_on(again(&options));
