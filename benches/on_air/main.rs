@@ -11,26 +11,32 @@
     reason = "a program that prints figures and may stop where it stands"
 )]
 
+#[path = "../../tests/browser/chromium.rs"]
+mod chromium;
+#[allow(dead_code, reason = "shared with the tests")]
+#[path = "../../tests/real/viewer.rs"]
+mod counter;
 #[path = "../../tests/outputs/crowd.rs"]
 mod crowd;
 #[path = "../../tests/real/lipsync.rs"]
 mod lipsync;
+#[allow(dead_code, reason = "shared with the tests")]
+#[path = "../../tests/browser/page.rs"]
+mod page;
 mod peer;
-#[allow(dead_code, reason = "made for tests")]
+#[allow(dead_code, reason = "shared with the tests")]
 #[path = "../../tests/outputs/played.rs"]
 mod played;
-#[allow(dead_code, reason = "made for tests")]
+#[allow(dead_code, reason = "shared with the tests")]
 #[path = "../../tests/real/process.rs"]
 mod process;
 mod rig;
 mod sections;
-#[allow(dead_code, reason = "made for tests")]
+#[allow(dead_code, reason = "shared with the tests")]
 #[path = "../../tests/outputs/servers.rs"]
 mod servers;
 mod survival;
 mod ten;
-#[allow(dead_code, reason = "made for tests")]
-#[path = "../../tests/real/viewer.rs"]
 mod viewer;
 
 fn main() {
@@ -66,6 +72,9 @@ fn main() {
         if wants("processor") {
             sections::processor(20).await;
         }
+        if wants("second") {
+            sections::second(10).await;
+        }
         if wants("cuts") {
             sections::cuts(500).await;
         }
@@ -89,6 +98,9 @@ fn main() {
         }
         if wants("lossy") {
             survival::lossy(20).await;
+        }
+        if wants("viewer") {
+            viewer::viewer(60).await;
         }
         // Last: sessions of the peer in this process may break it long after they ended.
         if wants("connect") {

@@ -8,11 +8,11 @@ use std::{
 use hawker::show::{self, OutputState};
 
 use crate::{
+    counter::Counter,
     crowd::{Crowd, NAMES, densest, lost},
     rig::{Hawker, ONE, Show, row},
     sections::{measured, our_share},
     survival::{Ingest, free_port, open},
-    viewer::Counter,
 };
 
 /// How long the ingest of the flapping one is there, and how long not.
