@@ -26,7 +26,7 @@ pub use redact::shown_url;
 pub use schema::{probe_schema, report_schema, show_schema};
 pub use secrets::{read_secret, secret_warning};
 pub use settings::{STAGE_PORT, Settings, Theme, print_config};
-pub use show::{EXAMPLES, builtin_show, load_show, parse_show};
+pub use show::{EXAMPLES, builtin_show, load_output, load_show, parse_show};
 
 /// Something outside a file's text broke: what, why, and what to do, in one sentence or two.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

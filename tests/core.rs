@@ -9,8 +9,8 @@ use hawker::{
     base::{Db, Moment, Now},
     scene::TransitionKind,
     show::{
-        Command, Effect, Ending, Event, Fact, FailureKind, Happening, Input, InputStatus, Mode,
-        Outcome, OutputStatus, Phase, Show, Start,
+        Command, Container, Effect, Ending, Event, Fact, FailureKind, Happening, Input,
+        InputStatus, Mode, Outcome, OutputStatus, Phase, RecordSpec, Show, Start, Target,
     },
 };
 use spec::{input, output, scene, spec};
@@ -74,6 +74,16 @@ impl Stage {
     fn ended(&self) -> (Phase, Option<Ending>) {
         (self.show.phase, self.show.ending)
     }
+}
+
+fn recording() -> Target {
+    Target::Record(RecordSpec {
+        folder: "/rec".into(),
+        container: Container::Mkv,
+        split_minutes: None,
+        split_mb: None,
+        keep_free_mb: 0,
+    })
 }
 
 fn finishes(outcome: &Outcome) -> Option<u8> {
@@ -187,6 +197,89 @@ fn time_up_while_off_the_air_is_4_and_never_on_it_is_3() {
         stage.give(Input::Wake);
         assert_eq!(finishes(&stage.fact(Fact::OutputStopped { output: output("a") })), Some(code));
     }
+}
+
+#[test]
+fn a_show_that_ends_in_a_short_silence_was_on_air() {
+    for (silent_ms, code) in [(2000, 0), (60_000, 4)] {
+        let start = Start { for_ms: Some(70_000), standby: false, headless: true };
+        let mut stage = Stage::new(&["a"], Mode::Live, start);
+        stage.connected("a");
+        stage.at = 70_000 - silent_ms;
+        let session = stage.show.outputs[0].session;
+        stage.fact(Fact::OutputSilent { output: output("a"), session });
+        stage.at = 70_000;
+        stage.give(Input::Wake);
+        let last = stage.fact(Fact::OutputStopped { output: output("a") });
+        assert_eq!(finishes(&last), Some(code), "{silent_ms}");
+        assert_eq!(stage.show.outputs[0].down_ms, silent_ms);
+    }
+}
+
+#[test]
+fn a_recording_that_is_refused_is_not_the_show_off_the_air() {
+    // Alone it is all there is.
+    for (outputs, code) in [(&["a", "rec"][..], 0), (&["rec"][..], 3)] {
+        let mut spec = spec(outputs);
+        spec.outputs.last_mut().unwrap().target = recording();
+        let start = Start { for_ms: Some(100), standby: false, headless: false };
+        let mut stage = Stage { show: Show::new(spec, Mode::Live), at: 0 };
+        stage.give(Input::Start(start));
+        if outputs.len() > 1 {
+            stage.connected("a");
+        }
+        stage.fails("rec", FailureKind::Lasting);
+        stage.at = 100;
+        stage.give(Input::Wake);
+        let last: Vec<_> = outputs
+            .iter()
+            .map(|id| finishes(&stage.fact(Fact::OutputStopped { output: output(id) })))
+            .collect();
+        assert_eq!(last.last(), Some(&Some(code)), "{outputs:?}");
+    }
+}
+
+#[test]
+fn an_output_is_added_while_live_and_goes_live_like_any_other() {
+    let mut stage = Stage::live(&["a"], false);
+    stage.connected("a");
+    let add = |id: &str, to: Target| Command::AddOutput { output: output(id), to };
+    let added = stage.command(add("rec", recording()));
+    assert_eq!((added.refusal, added.effects.len()), (None, 0), "nothing is started by itself");
+    assert!(matches!(added.events[0].what, Happening::OutputAdded { .. }));
+    let live = stage.command(Command::GoLive { output: Some(output("rec")) });
+    assert!(
+        matches!(&live.effects[..], [Effect::Publish { output: o, .. }] if o.id == output("rec"))
+    );
+    stage.connected("rec");
+    stage.command(Command::StopOutput { output: Some(output("rec")) });
+    assert!(stage.show.on_air());
+    for (command, why) in [
+        (add("rec", recording()), "already"),
+        (add("b", Target::Stage), "the stage cannot be added"),
+    ] {
+        let refused = stage.command(command).refusal.unwrap();
+        assert!(refused.0.contains(why), "{refused}");
+    }
+    let start = Start { for_ms: None, standby: false, headless: false };
+    let mut rehearsal = Stage::new(&["a"], Mode::Rehearse, start);
+    assert!(rehearsal.command(add("b", recording())).refusal.unwrap().0.contains("rehearsal"));
+}
+
+#[test]
+fn a_recording_that_runs_can_be_split_and_nothing_else_can() {
+    let mut stage = Stage::live(&["a", "rec"], false);
+    let split = |name: Option<&str>| Command::Split { output: name.map(output) };
+    stage.show.outputs[1].spec.target = recording();
+    stage.connected("a");
+    assert!(stage.command(split(None)).refusal.unwrap().0.contains("nothing is being recorded"));
+    stage.connected("rec");
+    for name in [None, Some("rec")] {
+        let outcome = stage.command(split(name));
+        assert_eq!((outcome.refusal, outcome.effects), (None, vec![Effect::Split(output("rec"))]));
+    }
+    assert!(stage.command(split(Some("a"))).refusal.unwrap().0.contains("writes no file"));
+    assert!(stage.command(split(Some("x"))).refusal.unwrap().0.contains("there is no output"));
 }
 
 #[test]

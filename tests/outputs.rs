@@ -8,6 +8,8 @@
     reason = "a test says what it saw, and ends when something is not there"
 )]
 
+#[path = "outputs/crowd.rs"]
+mod crowd;
 #[path = "outputs/fed.rs"]
 mod fed;
 #[allow(dead_code, reason = "shared by several sets of tests")]
@@ -23,6 +25,11 @@ mod played;
 mod process;
 #[path = "outputs/servers.rs"]
 mod servers;
+#[path = "outputs/ten.rs"]
+mod ten;
+#[allow(dead_code, reason = "shared by several sets of tests")]
+#[path = "real/viewer.rs"]
+mod viewer;
 
 use std::{fs, path::PathBuf, sync::Arc, thread, time::Duration};
 
@@ -216,6 +223,74 @@ fn a_recording_is_split_by_size_and_no_frame_is_lost() {
             "{sound} s of sound, {seconds} s"
         );
     }
+}
+
+#[test]
+fn a_recording_is_split_by_a_command_and_no_frame_is_lost() {
+    let place = Place::new();
+    let file = show(&place, &(record("mkv", "") + &record("mp4", "container = \"mp4\"")));
+    let mut show = start(&place, &file, &[]);
+    for id in ["mkv", "mp4"] {
+        show.event_that(id, 20, of(id, "file-begun"));
+    }
+    thread::sleep(Duration::from_secs(3));
+    // One alone, then both.
+    for (words, ids) in [(&["mkv"][..], &["mkv"][..]), (&[], &["mkv", "mp4"])] {
+        let seq = show.events().last().and_then(|e| e["seq"].as_u64());
+        let said = place.run(&[&["send", "split"], words].concat(), 10);
+        assert_eq!(said.code, 0, "{said:?}");
+        for id in ids {
+            let new = |e: &Value| of(id, "file-begun")(e) && e["seq"].as_u64() > seq;
+            show.event_that("a new file", 10, new);
+        }
+        thread::sleep(Duration::from_secs(2));
+    }
+    show.process.signal(Signal::INT);
+    assert_eq!(show.ended(20), 130, "{}", show.told());
+    for (kind, count) in [("mkv", 3), ("mp4", 2)] {
+        let files = with_extension(&place.path(kind), kind);
+        assert_eq!(files.len(), count, "{files:?}");
+        assert_gapless(&files.iter().flat_map(|file| stamps(file).0).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn an_output_added_while_the_show_runs_is_published_and_its_secrets_are_kept() {
+    let place = Place::new();
+    let nginx = Nginx::start(&place.path("nginx"));
+    let file = show(&place, &record("mkv", ""));
+    let mut show = start(&place, &file, &[]);
+    show.event_that("mkv", 20, of("mkv", "output-live"));
+    let added = place.file("added.toml", &rtmp("tv", nginx.port));
+    let in_clear = format!("rtmp://127.0.0.1:{}/live/{KEY}", nginx.port);
+    for to in [&["tv2", in_clear.as_str()][..], &[added.as_str()]] {
+        let said = place.run(&[&["send", "add-output"], to].concat(), 10);
+        assert_eq!(said.code, 0, "{said:?}");
+    }
+    let again = place.run(&["send", "add-output", &added], 10);
+    assert!(again.code == 2 && again.err.contains("already"), "{again:?}");
+    let two = rtmp("a", 1) + &rtmp("b", 1);
+    let bad = place.file("bad.toml", &two);
+    let refused = place.run(&["send", "add-output", &bad], 10);
+    assert!(refused.code == 2 && refused.err.contains("2 outputs"), "{refused:?}");
+    // Both have the same key: one after the other.
+    for id in ["tv", "tv2"] {
+        assert_eq!(place.run(&["send", "--yes", "go-live", id], 10).code, 0);
+        show.event_that(id, 20, |e| e["event"] == "output-live" && e["output"] == id);
+        thread::sleep(Duration::from_secs(3));
+        assert_eq!(place.run(&["send", "--yes", "stop-output", id], 10).code, 0);
+        show.event_that(id, 20, |e| e["event"] == "output-stopped" && e["output"] == id);
+    }
+    show.process.signal(Signal::INT);
+    assert_eq!(show.ended(20), 130, "{}", show.told());
+    let files = nginx.files();
+    assert_eq!(files.len(), 2, "{files:?}");
+    files.iter().for_each(|file| assert_good("what was added", &play(file), 1.0));
+    let state = place.path("state");
+    let held: Vec<_> = place.holding(KEY).into_iter().filter(|p| p.starts_with(&state)).collect();
+    assert_eq!(held, Vec::<PathBuf>::new());
+    let said = show.told() + &format!("{:?}", show.events());
+    assert!(!said.contains(KEY), "{said}");
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn beside_a_silent_session_another_is_opened_and_the_first_that_is_heard_stays()
     let healed = set.healed(1);
     assert_eq!(retired(&healed), [2]);
     assert!(!set.a().is_silent());
-    assert_eq!(retired(&set.connects(2)), [2], "it came too late");
+    assert_eq!(set.connects(2), Outcome::default(), "it came too late, and is let go already");
     assert_eq!((set.a().session, set.a().reconnects, set.a().down_since), (1, 0, None));
     // The other way round.
     set.silent(1);
@@ -260,6 +260,39 @@ fn it_returns_to_the_first_ingest_if_asked_to_and_never_leaves_the_standby_befor
         "nobody missed anything but the first gap"
     );
     assert_eq!(set.show.next_wake(), None);
+}
+
+#[test]
+fn each_return_that_comes_to_nothing_makes_the_next_one_rarer() {
+    let mut set = Set::on_air(2, true);
+    set.fails(1, FailureKind::Lasting, None);
+    let (_, session) = opened(&set.wake()).unwrap();
+    set.connects(session);
+    let mut waits = Vec::new();
+    for _ in 0..7 {
+        let since = set.at;
+        let (way, first) = opened(&set.wake()).unwrap();
+        assert_eq!(way, 0);
+        waits.push((set.at - since) / 1000);
+        // It takes us, carries nothing, and is gone again.
+        set.connects(first);
+        set.at += 2000;
+        set.fails(first, FailureKind::Lasting, None);
+        let (way, standby) = opened(&set.wake()).unwrap();
+        assert_eq!(way, 1);
+        set.connects(standby);
+    }
+    assert_eq!(waits, [30, 60, 120, 240, 480, 960, 960]);
+    // One that holds is trusted again.
+    let (_, first) = opened(&set.wake()).unwrap();
+    set.connects(first);
+    set.at += 30_000;
+    set.fails(first, FailureKind::Lasting, None);
+    let (_, standby) = opened(&set.wake()).unwrap();
+    set.connects(standby);
+    let since = set.at;
+    set.wake();
+    assert_eq!(set.at - since, 30_000);
 }
 
 #[test]

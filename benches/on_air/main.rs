@@ -13,6 +13,11 @@
 
 #[path = "../../tests/browser/chromium.rs"]
 mod chromium;
+#[allow(dead_code, reason = "shared with the tests")]
+#[path = "../../tests/real/viewer.rs"]
+mod counter;
+#[path = "../../tests/outputs/crowd.rs"]
+mod crowd;
 #[path = "../../tests/real/lipsync.rs"]
 mod lipsync;
 #[allow(dead_code, reason = "shared with the tests")]
@@ -20,11 +25,18 @@ mod lipsync;
 mod page;
 mod peer;
 #[allow(dead_code, reason = "shared with the tests")]
+#[path = "../../tests/outputs/played.rs"]
+mod played;
+#[allow(dead_code, reason = "shared with the tests")]
 #[path = "../../tests/real/process.rs"]
 mod process;
 mod rig;
 mod sections;
+#[allow(dead_code, reason = "shared with the tests")]
+#[path = "../../tests/outputs/servers.rs"]
+mod servers;
 mod survival;
+mod ten;
 mod viewer;
 
 fn main() {
@@ -71,6 +83,9 @@ fn main() {
         }
         if wants("console") {
             sections::console(15).await;
+        }
+        if wants("ten") {
+            ten::ten(15).await;
         }
         if wants("narrow") {
             survival::narrow().await;

@@ -253,7 +253,7 @@ fn bare_share(seconds: u64) -> f64 {
     share
 }
 
-async fn our_share(args: &[&str], seconds: u64) -> f64 {
+pub async fn our_share(args: &[&str], seconds: u64) -> f64 {
     let hawker = Hawker::start(args);
     // The estimate climbs at 8 %/s: past that the rate is at its top.
     tokio::time::sleep(Duration::from_secs(8)).await;
@@ -261,7 +261,7 @@ async fn our_share(args: &[&str], seconds: u64) -> f64 {
 }
 
 /// The share of a core that a process takes over `seconds`.
-async fn measured(pid: u32, seconds: u64) -> f64 {
+pub async fn measured(pid: u32, seconds: u64) -> f64 {
     tokio::task::spawn_blocking(move || cpu_share(pid, seconds)).await.expect("measured")
 }
 

@@ -132,10 +132,11 @@ pub async fn distant(rounds: usize) {
 }
 
 /// A stage in a process of its own, to be killed.
-struct Ingest(Child);
+pub struct Ingest(Child);
 
 impl Ingest {
-    fn start(port: u16) -> Self {
+    /// At that port.
+    pub fn start(port: u16) -> Self {
         let child = Command::new(std::env::current_exe().expect("this bench"))
             .env("HAWKER_BENCH_STAGE", port.to_string())
             .stdin(Stdio::null())
@@ -145,7 +146,8 @@ impl Ingest {
         Self(child)
     }
 
-    fn kill(&mut self) {
+    /// At once.
+    pub fn kill(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -173,7 +175,7 @@ pub async fn be_an_ingest(port: u16) {
 }
 
 /// Until somebody listens at that port.
-async fn open(port: u16) -> Instant {
+pub async fn open(port: u16) -> Instant {
     let until = Instant::now() + Duration::from_secs(10);
     while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
         assert!(Instant::now() < until, "nobody listens at {port}");
@@ -209,7 +211,7 @@ async fn seen(port: u16) -> Instant {
     }
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let socket = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     socket.local_addr().expect("an address").port()
 }

@@ -1,9 +1,10 @@
 //! `hawker send` and `hawker end`: one command to a running show, from a script.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use super::{Failure, face_runtime, pick, tell};
 use crate::{
+    config,
     remote::{self, RunningShow},
     show::{Command, registry},
 };
@@ -14,7 +15,7 @@ pub(crate) struct Send {
     #[arg(long)]
     yes: bool,
     /// A running show (number or title; may be left out when one runs), then a command and its
-    /// arguments; `hawker print commands` lists them
+    /// arguments; `hawker print commands` lists them. add-output also takes a file with one [[output]] table
     #[arg(required = true, allow_negative_numbers = true, value_name = "[SHOW] COMMAND")]
     words: Vec<String>,
 }
@@ -46,8 +47,15 @@ async fn give(show: &RunningShow, command: Command, confirm: bool) -> Result<(),
 
 pub(crate) fn send(args: &Send) -> Result<u8, Failure> {
     let (wanted, line) = part(&args.words);
-    let command: Command =
-        line.parse().map_err(|e: crate::show::Refusal| Failure::usage(e.to_string()))?;
+    let command = match line.split_once(' ') {
+        Some(("add-output", file)) if Path::new(file).extension().is_some_and(|e| e == "toml") => {
+            let dirs = config::Dirs::find().map_err(|e| Failure::usage(e.to_string()))?;
+            let output = config::load_output(Path::new(file), &dirs);
+            let output = output.map_err(|problems| Failure::usage(problems.to_string()))?;
+            Command::AddOutput { output: output.id, to: output.target }
+        }
+        _ => line.parse().map_err(|e: crate::show::Refusal| Failure::usage(e.to_string()))?,
+    };
     let show = pick::one(wanted)?;
     face_runtime()?.block_on(give(&show, command, args.yes))?;
     Ok(0)

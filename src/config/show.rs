@@ -13,7 +13,7 @@ use super::{
     presets,
     reader::{self, Fields},
 };
-use crate::show::{Profile, ShowSpec};
+use crate::show::{OutputSpec, Profile, ShowSpec};
 
 pub(super) use output::secret_ref;
 
@@ -75,6 +75,31 @@ pub fn parse_show(
         read_show(&fields, base_dir, dirs, &mut findings)
     });
     findings.done(spec)
+}
+
+/// Reads a file with one `[[output]]` as a show file has it. Relative paths in it start at its folder.
+///
+/// # Errors
+/// All problems of the file.
+pub fn load_output(path: &Path, dirs: &Dirs) -> Result<OutputSpec, Diagnostics> {
+    let origin = path.display().to_string();
+    let text = super::read_text(path, &origin, MAX_SHOW, "an output")?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let mut findings = Findings::new(&origin, text);
+    let base_dir = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let base_dir = base_dir.parent().unwrap_or_else(|| Path::new(""));
+    let only = reader::document(text, &mut findings).and_then(|table| {
+        let fields = Fields::new(&table, 0..0, "the file");
+        fields.only(&mut findings, &["output"], |_| None);
+        let written = fields.tables(&mut findings, "output").len();
+        if written != 1 {
+            let what = format!("there are {written} outputs in it");
+            findings.add(&(0..0), what, "write one [[output]] table: one is added at a time");
+        }
+        let place = output::Place { base_dir, dirs };
+        output::read_all(&fields, None, &place, &mut findings).pop()
+    });
+    findings.done(only)
 }
 
 /// The show that `hawker` runs when none is named: pictures and a tone made here, no output.

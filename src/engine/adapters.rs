@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{clock::Clock, handle::Look};
 use crate::{
-    show::{Effect, Fact, Mode, ShowSpec},
+    show::{Effect, Fact, Mode, OutputSpec, ShowSpec},
     stats::{Meters, Picture, Report},
 };
 
@@ -15,6 +15,8 @@ use crate::{
 pub trait Adapters: Send {
     /// Carries out an order. Does not block; what becomes of it comes back as facts.
     fn order(&mut self, effect: Effect);
+    /// There is one more output; its addresses in full, which the core does not know. Nothing is started.
+    fn learn(&mut self, output: OutputSpec);
     /// Fills in everything that moves; called ten times a second at most.
     fn read_meters(&mut self, meters: &mut Meters);
     /// Makes pictures of about that size, the largest that any face wishes; `None` is no pictures.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc, watch},
     time::{MissedTickBehavior, interval},
 };
 
@@ -46,6 +46,7 @@ pub fn start(
     tally: SharedTally,
 ) -> Output {
     let (stop, stopped) = watch::channel(false);
+    let split = Arc::<Notify>::default();
     let run = Run {
         studio: Arc::clone(studio),
         id: order.spec.id.clone(),
@@ -55,8 +56,9 @@ pub fn start(
         facts,
         tally,
         stopped,
+        split: Arc::clone(&split),
     };
-    Output::running(stop, tokio::spawn(run.run()))
+    Output::running(stop, split, tokio::spawn(run.run()))
 }
 
 /// Fetches what secrets the output names.
@@ -85,6 +87,7 @@ struct Run {
     facts: mpsc::Sender<Fact>,
     tally: SharedTally,
     stopped: watch::Receiver<bool>,
+    split: Arc<Notify>,
 }
 
 type Broke = (String, FailureKind);
@@ -149,6 +152,7 @@ impl Run {
             tokio::select! {
                 biased;
                 () = asked(&mut stopped) => return Ok(()),
+                () = self.split.notified() => outlet.split(),
                 event = events.recv() => match event {
                     Some(OutletEvent::Connected) => {
                         let connect_ms = began.elapsed().as_millis() as u32;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc, watch},
     task::JoinHandle,
     time::{MissedTickBehavior, interval, timeout},
 };
@@ -147,6 +147,8 @@ pub fn tally(shared: &SharedTally) -> std::sync::MutexGuard<'_, Tally> {
 pub struct Output {
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
+    /// Rung for a new file.
+    split: Arc<Notify>,
 }
 
 impl Output {
@@ -160,12 +162,21 @@ impl Output {
     ) -> Self {
         let (stop, stopped) = watch::channel(false);
         let run = Run { studio: Arc::clone(studio), link: link.clone(), to, facts, tally, stopped };
-        Self::running(stop, tokio::spawn(run.run()))
+        Self::running(stop, Arc::default(), tokio::spawn(run.run()))
     }
 
     /// A session that runs as that task, until `stop` says so.
-    pub(super) const fn running(stop: watch::Sender<bool>, task: JoinHandle<()>) -> Self {
-        Self { stop, task }
+    pub(super) const fn running(
+        stop: watch::Sender<bool>,
+        split: Arc<Notify>,
+        task: JoinHandle<()>,
+    ) -> Self {
+        Self { stop, task, split }
+    }
+
+    /// A new file, where it writes files. Asked again before it was begun, it is one.
+    pub fn split(&self) {
+        self.split.notify_one();
     }
 
     /// Takes it off the air: DELETE, then the session. No fact follows.

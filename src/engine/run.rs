@@ -239,8 +239,12 @@ impl Engine {
         match ask {
             Ask::Look(look) => self.adapters.look(look),
             Ask::Command { command, confirm, answer } => {
+                let (command, added) = command.parted();
                 let done = confirmed(&command, confirm)
                     .and_then(|()| self.turn(Input::Command(command)).map_or(Ok(()), Err));
+                if let Some(output) = added.filter(|_| done.is_ok()) {
+                    self.adapters.learn(output);
+                }
                 // A face that is gone does not want to know.
                 let _ = answer.send(done);
             }

@@ -224,16 +224,25 @@ impl StudioAdapters {
     /// Finds out how far its ingests are.
     fn probe(&mut self, spec: &OutputSpec) {
         let (id, ways) = (spec.id.clone(), ingests(spec));
-        let Some(prober) = self.probers.get(&id).cloned() else {
-            return self.tell(Fact::Probed { output: id, rtt_ms: Vec::new() });
-        };
-        let ca = picks(spec).and_then(|whip| whip.ca.as_ref());
-        let Ok(link) = self.destinations.link_for(ca) else {
+        let prober = self.probers.get(&id).cloned();
+        let ca = picks(spec).and_then(|whip| whip.ca.clone());
+        let Ok(link) = self.destinations.link_for(ca.as_ref()) else {
             return self.tell(Fact::Probed { output: id, rtt_ms: Vec::new() });
         };
         let facts = self.facts.clone();
         tokio::spawn(async move {
-            let rtt_ms = nearest(&prober, &link, &ways).await;
+            // One that was added has none yet; making one reads the machine's authorities.
+            let prober = match prober {
+                Some(prober) => Some(prober),
+                None => tokio::task::spawn_blocking(move || Prober::new(ca.as_deref()))
+                    .await
+                    .ok()
+                    .and_then(Result::ok),
+            };
+            let rtt_ms = match prober {
+                Some(prober) => nearest(&prober, &link, &ways).await,
+                None => Vec::new(),
+            };
             // An engine that is gone needs no report.
             let _ = facts.send(Fact::Probed { output: id, rtt_ms }).await;
         });
@@ -251,6 +260,11 @@ impl StudioAdapters {
         if let Some(output) = self.outputs.get(id).and_then(|p| p.sessions.get(&session)) {
             output.stop();
         }
+    }
+
+    fn split(&self, id: &OutputId) {
+        let sessions = self.outputs.get(id).into_iter().flat_map(|p| p.sessions.values());
+        sessions.filter(|s| !s.is_over()).for_each(Output::split);
     }
 
     fn unpublish(&mut self, id: OutputId) {
@@ -380,9 +394,14 @@ impl Adapters for StudioAdapters {
             }
             Effect::Retire { output, session } => self.retire(&output, session),
             Effect::Unpublish(id) => self.unpublish(id),
+            Effect::Split(id) => self.split(&id),
             // The loop itself ends the engine, and calls `finish`.
             Effect::Finish { .. } => {}
         }
+    }
+
+    fn learn(&mut self, output: OutputSpec) {
+        Arc::make_mut(&mut self.spec).outputs.push(output);
     }
 
     fn read_meters(&mut self, meters: &mut Meters) {

@@ -41,6 +41,15 @@ const PRIMING: [u64; 2] = [1024, 1600];
 /// A packet of stereo silence: a channel pair in which nothing is coded.
 const SILENCE: [u8; 6] = [0x21, 0x10, 0x04, 0x60, 0x8c, 0x1c];
 
+/// Whether this machine has an encoder. Without one an output that takes AAC would wait for its sound in vain.
+///
+/// # Errors
+/// There is none; which to install.
+pub fn available() -> Result<(), MediaError> {
+    let found = ENCODERS.into_iter().any(|name| gst::ElementFactory::find(name).is_some());
+    found.then_some(()).ok_or_else(|| MediaError::Missing { element: ENCODERS[0].into() })
+}
+
 /// A packet of silence for that time.
 pub fn silence(at: gst::ClockTime) -> gst::Buffer {
     let mut buffer = gst::Buffer::from_slice(SILENCE);

@@ -171,6 +171,9 @@ impl Outlet {
                 (Kind::stream(plan, &status)?, Sound::Aac, patience(SERVER_PATIENCE_S), Some(far))
             }
         };
+        if sound == Sound::Aac {
+            aac::available()?;
+        }
         let (video, audio) = queue::ends(&queue);
         let consumer = Arc::new(Consumer::patient(video, audio, sound, most_waiting));
         let (events, received) = mpsc::channel(64);
@@ -222,9 +225,9 @@ impl Outlet {
         self.consumer.dropped()
     }
 
-    /// The files so far, the one that is being written among them.
+    /// The files so far that hold something, the one that is being written among them.
     pub fn files(&self) -> Vec<FileReport> {
-        lock(&self.status.files).clone()
+        lock(&self.status.files).iter().filter(|f| f.bytes > 0).cloned().collect()
     }
 
     /// The sender's figures since the last call.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::spec::{OutputSpec, Target};
 use crate::{
     base::{Db, InputId, OutputId, SceneId},
     scene::{Transition, TransitionKind},
@@ -56,6 +57,13 @@ pub enum Command {
         /// Which.
         input: InputId,
     },
+    /// Put one more output beside the others. It is off until it is told to go live.
+    AddOutput {
+        /// Its name, not one that there is.
+        output: OutputId,
+        /// Where it goes.
+        to: Target,
+    },
     /// Start publishing: one output, or all that are off.
     GoLive {
         /// Which; `None` is all.
@@ -68,11 +76,26 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output: Option<OutputId>,
     },
+    /// Begin a new file: one recording, or all that are being written. No frame is lost between the two.
+    Split {
+        /// Which; `None` is all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<OutputId>,
+    },
     /// End the show: every output is taken off the air in order, then the engine ends.
     EndShow,
 }
 
 impl Command {
+    /// The same for a journal, and the output that it adds in full: addresses end at host and port there.
+    #[must_use]
+    pub fn parted(self) -> (Self, Option<OutputSpec>) {
+        let Self::AddOutput { output: id, to: target } = self else { return (self, None) };
+        let full = OutputSpec { id, target };
+        let OutputSpec { id: output, target: to } = full.clone().without_secrets();
+        (Self::AddOutput { output, to }, Some(full))
+    }
+
     /// The transition a `SetTransition` asks for, in bounds.
     pub const fn transition(kind: TransitionKind, ms: u32) -> Transition {
         let ms = if ms > 10_000 { 10_000 } else { ms };

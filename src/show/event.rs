@@ -70,6 +70,8 @@ pub enum Happening {
     OutputProbing { output: OutputId },
     /// The ingests of an output were probed; they are tried in this order.
     OutputProbed { output: OutputId, order: Vec<Distance> },
+    /// There is one more output. It is off.
+    OutputAdded { output: OutputId, to: String },
     /// An output is connecting.
     OutputConnecting { output: OutputId, to: String, attempt: u32 },
     /// An output is on air.
@@ -191,6 +193,9 @@ impl Happening {
                 format!("{output}: the picture is sent again")
             }
             Self::StageUp { viewer_url } => format!("watch at {viewer_url}"),
+            Self::OutputAdded { output, to } => {
+                format!("{output} is there now, and off: go-live {output} starts it at {to}")
+            }
             Self::OutputProbing { output } => format!("{output}: looking for the nearest ingest"),
             Self::OutputProbed { output, order } => format!("{output}: {}", nearest(order)),
             // A server is named by its host; what is a path is the folder of a recording.
@@ -284,6 +289,8 @@ pub enum Effect {
     },
     /// Take an output off the air, all its sessions: DELETE, then tear down.
     Unpublish(OutputId),
+    /// Begin a new file of a recording at the next key frame. `Fact::FileBegun` follows.
+    Split(OutputId),
     /// Tear everything down and end the engine with this exit code.
     Finish {
         /// 0, 3, 4 or 130.

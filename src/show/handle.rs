@@ -12,7 +12,7 @@ use super::{
     event::{Effect, Event, Happening},
     fact::{Fact, FailureKind},
     registry::Refusal,
-    spec::{Mode, OutputSpec, Target},
+    spec::{Container, Mode, OutputSpec, Target, VideoCodec},
     state::{Ending, InputStatus, OutputState, OutputStatus, Phase, Show},
 };
 use crate::{
@@ -24,6 +24,13 @@ use crate::{
 const HELD: Duration = Duration::from_secs(10);
 /// Taking everything off the air takes this long at most.
 const ENDING: Duration = Duration::from_secs(3);
+
+/// A show that ends while an ingest has been silent for less than this was on air to its end: as long as the
+/// allowance that an ingest in trouble has by default.
+const SHORT_SILENCE: Duration = Duration::from_secs(3);
+
+/// So many outputs a show has at most once some are added: each is a thread and a connection.
+const MOST_OUTPUTS: usize = 64;
 
 /// How a show begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,6 +163,7 @@ pub(super) fn allows(show: &Show, command: &Command) -> Result<(), Refusal> {
                 Err(Refusal::new(format!("a gain of {} is out of range: use -60 to 20 dB", db.0)))
             }
         }
+        Command::AddOutput { output: id, to } => may_be_added(show, id, to),
         Command::GoLive { output: id } => {
             output(id)?;
             let off = |o: &OutputState| {
@@ -183,6 +191,43 @@ pub(super) fn allows(show: &Show, command: &Command) -> Result<(), Refusal> {
                 Err(Refusal::new("it is off the air already"))
             }
         }
+        Command::Split { output: id } => {
+            output(id)?;
+            match (id, show.recordings(id.as_ref()).next()) {
+                (_, Some(_)) => Ok(()),
+                (Some(id), None) => Err(Refusal::new(format!(
+                    "'{id}' writes no file now: name a recording that runs"
+                ))),
+                (None, None) => Err(Refusal::new("nothing is being recorded")),
+            }
+        }
+    }
+}
+
+/// Whether that output can be put beside the others.
+fn may_be_added(show: &Show, id: &OutputId, to: &Target) -> Result<(), Refusal> {
+    let no = |why: String| Err(Refusal::new(why));
+    if show.output(id).is_some() {
+        return no(format!("there is an output '{id}' already: give this one another name"));
+    }
+    if show.mode == Mode::Rehearse {
+        return no(
+            "a rehearsal touches no output: add it to a show that runs by `hawker live`".into()
+        );
+    }
+    if show.outputs.len() >= MOST_OUTPUTS {
+        return no(format!("there are {MOST_OUTPUTS} outputs already: no more can be added"));
+    }
+    let mp4 = matches!(to, Target::Record(r) if r.container == Container::Mp4);
+    let h264_only = mp4 || matches!(to, Target::Rtmp(_) | Target::Srt(_));
+    match to {
+        Target::Stage => no("the stage cannot be added: it is there from a show's start, or not".into()),
+        _ if to.ways() == 0 => no("the output names no ingest: give it one".into()),
+        _ if h264_only && show.spec.profile.codec != VideoCodec::H264 => {
+            no("RTMP, SRT and MP4 take H.264, and this show's picture is VP8: use WHIP, or record to mkv"
+                .into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -279,8 +324,20 @@ impl Turn<'_> {
                     self.start_input(index);
                 }
             }
+            Command::AddOutput { output: id, to: target } => {
+                // Who gives a command may keep it from us; the journal may not have it either way.
+                let spec = OutputSpec { id, target }.without_secrets();
+                let (output, to) = (spec.id.clone(), spec.target.shown(0));
+                self.show.outputs.push(OutputState::new(spec));
+                self.say(Happening::OutputAdded { output, to });
+            }
             Command::GoLive { output } => self.go_live(output.as_ref()),
             Command::StopOutput { output } => self.stop_outputs(output.as_ref()),
+            Command::Split { output } => {
+                let ids: Vec<OutputId> =
+                    self.show.recordings(output.as_ref()).map(|o| o.spec.id.clone()).collect();
+                ids.into_iter().for_each(|id| self.order(Effect::Split(id)));
+            }
             Command::EndShow => self.end(Ending::Asked),
         }
     }
@@ -343,6 +400,12 @@ impl Turn<'_> {
                 OutputStatus::Idle | OutputStatus::Stopping => continue,
                 OutputStatus::Live { since, silent } => {
                     output.on_air_ms += silent.unwrap_or(now).since(since).as_millis() as u64;
+                    // What might have healed any moment has not fallen off the air.
+                    if silent.is_some_and(|at| now.since(at) < SHORT_SILENCE)
+                        && let Some(since) = output.down_since.take()
+                    {
+                        output.down_ms += now.since(since).as_millis() as u64;
+                    }
                 }
                 OutputStatus::Probing { .. }
                 | OutputStatus::Connecting
@@ -489,11 +552,7 @@ impl Turn<'_> {
     /// With nobody at a console, a show all of whose outputs were refused ends: there is nobody to ask.
     fn end_if_hopeless(&mut self) {
         let refused = |o: &OutputState| matches!(o.status, OutputStatus::Refused { .. });
-        // A recording is no audience, unless it is all there is.
-        let records = |o: &&OutputState| matches!(o.spec.target, Target::Record(_));
-        let only_records = self.show.outputs.iter().all(|o| records(&o));
-        let mut airs = self.show.outputs.iter().filter(|o| only_records || !records(o));
-        if self.show.headless && airs.all(refused) {
+        if self.show.headless && self.show.aired().all(refused) {
             let was_live = self.show.outputs.iter().any(|o| o.was_live);
             self.end(if was_live { Ending::FellOff } else { Ending::CannotGoLive });
         }

@@ -4,8 +4,12 @@
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
-use super::command::Command;
+use super::{
+    command::Command,
+    spec::{RtmpSpec, Target, WhipSpec},
+};
 use crate::{base::Db, scene::TransitionKind};
 
 /// We said no: what was asked cannot be done, and nothing was changed.
@@ -70,6 +74,11 @@ const fn maybe(name: &'static str, doc: &'static str) -> Arg {
 const SCENE: &[Arg] = &[arg("scene", "name of a scene")];
 const INPUT: &[Arg] = &[arg("input", "name of an input")];
 const OUTPUT: &[Arg] = &[maybe("output", "name of an output; all when left out")];
+const ADDED: &[Arg] = &[
+    arg("output", "its name, not one that there is"),
+    arg("to", "http(s):// for WHIP, rtmp(s)://host/app/stream"),
+];
+const RECORDING: &[Arg] = &[maybe("output", "name of a recording; all when left out")];
 
 fn parsed<T: FromStr>(text: &str) -> Result<T, String>
 where
@@ -83,6 +92,24 @@ fn transition_kind(text: &str) -> Result<TransitionKind, String> {
         .into_iter()
         .find(|k| k.name() == text)
         .ok_or_else(|| format!("'{text}' is no transition: use cut, fade, slide or wipe"))
+}
+
+/// An address that needs nothing beside it. What does (a key, a token, a folder) is a table of a show file.
+fn target(text: &str) -> Result<Target, String> {
+    // The address is not repeated: its path may be the key to a stream.
+    let url = Url::parse(text).map_err(|e| format!("this is no address: {e}"))?;
+    let table = "write an [[output]] table to a file, and give `hawker send add-output FILE.toml`";
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(format!("the address holds a user name or password: {table}"));
+    }
+    let parts = url.path_segments().map_or(0, |parts| parts.filter(|p| !p.is_empty()).count());
+    match url.scheme() {
+        "http" | "https" => Ok(Target::Whip(WhipSpec::to(url, None))),
+        "rtmp" | "rtmps" if parts > 1 => Ok(Target::Rtmp(RtmpSpec { url, key: None })),
+        "rtmp" | "rtmps" => Err(format!("there is no stream's name; for one with a key {table}")),
+        "srt" => Err(format!("SRT has more to be told than its address: {table}")),
+        _ => Err(format!("use http(s):// or rtmp(s)://; for anything else {table}")),
+    }
 }
 
 /// Every command there is.
@@ -176,12 +203,28 @@ pub const ROWS: &[Row] = &[
         build: |a| Ok(Command::GoLive { output: a.first().map(|t| parsed(t)).transpose()? }),
     },
     Row {
+        name: "add-output",
+        args: ADDED,
+        doc: "put one more output beside the others; go-live starts it",
+        risk: Risk::Safe,
+        chord: None,
+        build: |a| Ok(Command::AddOutput { output: parsed(a[0])?, to: target(a[1])? }),
+    },
+    Row {
         name: "stop-output",
         args: OUTPUT,
         doc: "stop publishing; the show goes on",
         risk: Risk::Arm,
         chord: Some("o"),
         build: |a| Ok(Command::StopOutput { output: a.first().map(|t| parsed(t)).transpose()? }),
+    },
+    Row {
+        name: "split",
+        args: RECORDING,
+        doc: "begin a new file of a recording",
+        risk: Risk::Safe,
+        chord: None,
+        build: |a| Ok(Command::Split { output: a.first().map(|t| parsed(t)).transpose()? }),
     },
     Row {
         name: "end-show",
@@ -207,8 +250,10 @@ impl Command {
             Self::Unmute { .. } => "unmute",
             Self::SetGain { .. } => "set-gain",
             Self::RestartInput { .. } => "restart-input",
+            Self::AddOutput { .. } => "add-output",
             Self::GoLive { .. } => "go-live",
             Self::StopOutput { .. } => "stop-output",
+            Self::Split { .. } => "split",
             Self::EndShow => "end-show",
         }
     }
@@ -270,6 +315,7 @@ mod tests {
                     "kind" => "fade",
                     "ms" => "500",
                     "db" => "-6",
+                    "to" => "https://ingest.example/whip",
                     _ => "x",
                 })
                 .collect();
@@ -283,6 +329,29 @@ mod tests {
             }
             assert_eq!(serde_json::from_value::<Command>(json).unwrap(), command);
         }
+    }
+
+    #[test]
+    fn an_address_that_will_not_do_is_refused_and_not_repeated() {
+        for to in [
+            "hu5h",
+            "https://me:hu5h@a.example/whip",
+            "rtmp://a.example/hu5h",
+            "srt://a.example:9000?passphrase=hu5h",
+            "ftp://a.example/hu5h",
+        ] {
+            let refusal = format!("add-output tv {to}").parse::<Command>().unwrap_err();
+            assert!(
+                refusal.0.starts_with("add-output: ") && !refusal.0.contains("hu5h"),
+                "{refusal}"
+            );
+        }
+        assert!("add-output T rtmp://a.example/live/tv".parse::<Command>().is_err());
+        let added: Command = "add-output tv rtmp://a.example/live/hu5h".parse().unwrap();
+        let (shown, full) = added.clone().parted();
+        assert!(!serde_json::to_string(&shown).unwrap().contains("hu5h"));
+        assert_eq!(full.map(|o| o.target.ways()), Some(1));
+        assert_eq!(shown.clone().parted().0, shown);
     }
 
     #[test]

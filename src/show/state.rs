@@ -180,6 +180,8 @@ pub struct OutputState {
     pub sound_only: bool,
     /// A session that is to take its place.
     pub renewal: Option<Renewal>,
+    /// Returns to the first ingest in a row that came to nothing: it did not take us, or did not keep us.
+    pub(super) returns: u32,
     /// Sessions ordered so far.
     pub(super) sessions: u32,
     /// Since when the present ingest has been in trouble.
@@ -206,6 +208,7 @@ impl OutputState {
             session: 0,
             sound_only: false,
             renewal: None,
+            returns: 0,
             sessions: 0,
             trouble: None,
             refused: BTreeSet::new(),
@@ -332,23 +335,36 @@ impl Show {
         self.outputs.iter().filter(airs).any(OutputState::is_live)
     }
 
+    /// The outputs that have an audience; all of them where there are only recordings.
+    pub(super) fn aired(&self) -> impl Iterator<Item = &OutputState> {
+        let records = |o: &OutputState| matches!(o.spec.target, super::spec::Target::Record(_));
+        let only_records = self.outputs.iter().all(records);
+        self.outputs.iter().filter(move |o| only_records || !records(o))
+    }
+
+    /// The recordings that run: that one, or all.
+    pub(super) fn recordings(
+        &self,
+        which: Option<&OutputId>,
+    ) -> impl Iterator<Item = &OutputState> {
+        let records = |o: &OutputState| {
+            o.is_live() && matches!(o.spec.target, super::spec::Target::Record(_))
+        };
+        self.outputs.iter().filter(move |o| which.is_none_or(|id| *id == o.spec.id) && records(o))
+    }
+
     /// The exit code if the show ended now for that reason.
     pub fn exit_code(&self, why: Ending) -> u8 {
         // An output counts against the show while it should be on air and is not: the operator
         // switching it off is as planned.
-        let down = |o: &OutputState| o.down_since.is_some();
+        let down = self.aired().filter(|o| o.down_since.is_some());
         match why {
             Ending::Interrupted => 130,
             Ending::CannotGoLive => 3,
             Ending::FellOff => 4,
             Ending::Asked | Ending::TimeUp => {
-                if self.outputs.iter().any(|o| down(o) && !o.was_live) {
-                    3
-                } else if self.outputs.iter().any(|o| down(o) && o.was_live) {
-                    4
-                } else {
-                    0
-                }
+                let code = |o: &OutputState| if o.was_live { 4 } else { 3 };
+                down.map(code).min().unwrap_or(0)
             }
         }
     }

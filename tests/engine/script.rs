@@ -12,7 +12,7 @@ use std::{
 
 use hawker::{
     engine::{Adapters, Engine, Handle, Look, Making, Over, Plan, Signals},
-    show::{Effect, Event, Fact, FailureKind, Happening, Mode, Start},
+    show::{Effect, Event, Fact, FailureKind, Happening, Mode, OutputSpec, Start},
     stats::{Meters, Picture, Report},
 };
 use tokio::{
@@ -76,6 +76,8 @@ impl Adapters for Script {
             self.behind.facts.try_send(fact).unwrap();
         }
     }
+
+    fn learn(&mut self, _: OutputSpec) {}
 
     fn read_meters(&mut self, meters: &mut Meters) {
         self.behind.meter_reads.fetch_add(1, Ordering::SeqCst);

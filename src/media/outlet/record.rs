@@ -5,7 +5,7 @@ use std::{
     collections::VecDeque,
     fs::OpenOptions,
     io::ErrorKind,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -238,7 +238,8 @@ impl Recorder {
         let path = self.reserve()?;
         let passed = Arc::new(Passed::default());
         let counters = vec![Arc::clone(&passed), Arc::clone(&self.total)];
-        let branch = Branch::start(self.plan(&path, &headers)?, counters)?;
+        let started = self.plan(&path, &headers).and_then(|plan| Branch::start(plan, counters));
+        let branch = started.inspect_err(|_| remove_empty(&path))?;
         let mut files = lock(&self.files);
         files.push(FileReport { path: path.display().to_string(), bytes: 0, duration_ms: 0 });
         let (index, silent_start) = (files.len() - 1, self.spec.container == Container::Mp4);
@@ -264,7 +265,7 @@ impl Recorder {
         Err(MediaError::lasting("every name for the next file is taken: empty the folder"))
     }
 
-    fn plan(&self, path: &std::path::Path, headers: &[u8]) -> Result<Plan, MediaError> {
+    fn plan(&self, path: &Path, headers: &[u8]) -> Result<Plan, MediaError> {
         let sink = element("filesink")?;
         sink.set_property("location", path.to_string_lossy().as_ref());
         sink.set_property("sync", false);
@@ -333,6 +334,7 @@ impl Recorder {
         let close = move || {
             let File { branch, path, index, .. } = file;
             branch.finish();
+            remove_empty(&path);
             if let (Ok(about), Some(report)) =
                 (std::fs::metadata(&path), lock(&files).get_mut(index))
             {
@@ -409,6 +411,15 @@ fn is_full(spec: &RecordSpec, lasts: gst::ClockTime, bytes: u64) -> bool {
         || spec.split_mb.is_some_and(|mb| bytes >= u64::from(mb) * MB)
 }
 
+/// A file into which nothing was ever written is of no use to anybody, and holds a name.
+fn remove_empty(path: &Path) {
+    if std::fs::metadata(path).is_ok_and(|about| about.len() == 0)
+        && let Err(e) = std::fs::remove_file(path)
+    {
+        tracing::warn!("the empty file {} stays: {e}", path.display());
+    }
+}
+
 fn no_space(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
@@ -436,6 +447,16 @@ mod tests {
         assert_eq!(filled.len(), 14);
         assert!(filled.is_sorted() && filled[13] + aac::PACKET == at(1300));
         assert_eq!(fill(at(0), gst::ClockTime::from_seconds(3600)).count() as u64, MOST_SILENCE);
+    }
+
+    #[test]
+    fn only_an_empty_file_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (empty, full) = (folder.path().join("a.mkv"), folder.path().join("b.mkv"));
+        std::fs::write(&empty, "").unwrap();
+        std::fs::write(&full, "frames").unwrap();
+        [&empty, &full].into_iter().for_each(|path| remove_empty(path));
+        assert_eq!((empty.exists(), full.exists()), (false, true));
     }
 
     #[test]

@@ -27,8 +27,11 @@ const QUICK: Duration = Duration::from_millis(300);
 const QUICK_TRIES: u32 = 10;
 /// Between two tries at most.
 const RARE_MS: u64 = 10_000;
-/// A standby serves this long before the first ingest is tried again, and between two such tries.
+/// A standby serves this long before the first ingest is tried again, at first: each return that came to nothing
+/// doubles it.
 const RETURN: Duration = Duration::from_secs(30);
+/// How often it is doubled at most: to 16 minutes.
+const RETURN_DOUBLINGS: u32 = 5;
 /// A probe that has not reported by now is not waited for: the adapter takes 1.5 s at most.
 const PROBE: Duration = Duration::from_secs(2);
 
@@ -104,7 +107,22 @@ impl OutputState {
     fn way_back(&self, now: Moment) -> Option<Renewal> {
         let first = self.order.first().copied().filter(|first| *first != self.way)?;
         let wanted = self.whip().is_some_and(|w| w.return_to_first);
-        wanted.then(|| Renewal { way: first, session: None, at: Some(now + RETURN) })
+        wanted.then(|| Renewal { way: first, session: None, at: Some(now + self.return_wait()) })
+    }
+
+    /// How long the standby serves before the first ingest is tried (again).
+    fn return_wait(&self) -> Duration {
+        RETURN * (1 << self.returns.min(RETURN_DOUBLINGS))
+    }
+
+    /// It was on air like this since then; the first ingest has proved itself when that is long enough.
+    fn held(&mut self, since: Moment, now: Moment) {
+        if now.since(since) >= HELD {
+            self.attempt = 0;
+        }
+        if now.since(since) >= RETURN && self.order.first() == Some(&self.way) {
+            self.returns = 0;
+        }
     }
 
     /// Whether it begins with a probe. Only from rest: who falls off the air has no time for it.
@@ -126,6 +144,7 @@ impl Turn<'_> {
                 OutputStatus::Idle | OutputStatus::Refused { .. } | OutputStatus::Retrying { .. }
             ) {
                 output.attempt = 0;
+                output.returns = 0;
                 output.well();
                 output.down_since.get_or_insert(self.now.mono);
                 if output.is_to_be_probed() {
@@ -205,13 +224,14 @@ impl Turn<'_> {
             (OutputStatus::Live { since, silent }, Some(renewal)) => {
                 let (since, silent) = (*since, *silent);
                 output.on_air_ms += silent.unwrap_or(now).since(since).as_millis() as u64;
+                // Back at the first: it counts as come to nothing until it has held.
+                output.returns += u32::from(silent.is_none());
                 output.way = renewal.way;
                 let old = std::mem::replace(&mut output.session, session);
                 self.retire(id, old);
             }
-            _ if output.session == session => return,
-            // Nobody waits for it any more.
-            _ => return self.retire(id, session),
+            // Nobody waits for it any more, and it was let go when that became so.
+            _ => return,
         }
         let output = &mut self.show.outputs[index];
         if let Some(since) = output.down_since.take()
@@ -253,8 +273,8 @@ impl Turn<'_> {
             OutputStatus::Live { since, silent } => {
                 output.on_air_ms += silent.unwrap_or(now).since(since).as_millis() as u64;
                 output.down_since.get_or_insert(now);
-                if now.since(since) >= HELD && silent.is_none() {
-                    output.attempt = 0;
+                if silent.is_none() {
+                    output.held(since, now);
                 }
                 output.trouble.get_or_insert(silent.unwrap_or(now));
                 if let Some(renewal) = output.renewal.take()
@@ -327,7 +347,13 @@ impl Turn<'_> {
     ) {
         let now = self.now.mono;
         let silent = self.show.outputs[index].is_silent();
-        let wait = if silent { self.wait_after(index, kind, asked, true) } else { Some(RETURN) };
+        let wait = if silent {
+            self.wait_after(index, kind, asked, true)
+        } else {
+            let output = &mut self.show.outputs[index];
+            output.returns += 1;
+            Some(output.return_wait().max(asked.unwrap_or_default()))
+        };
         let output = &mut self.show.outputs[index];
         let id = output.spec.id.clone();
         if let Some(renewal) = &mut output.renewal {
@@ -356,10 +382,9 @@ impl Turn<'_> {
         if output.session != session {
             return;
         }
-        if now.since(*since) >= HELD {
-            output.attempt = 0;
-        }
+        let since = *since;
         *silent = Some(now);
+        output.held(since, now);
         output.trouble = Some(now);
         output.down_since = Some(now);
         let back = output.renewal.replace(Renewal {

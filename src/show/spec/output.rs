@@ -20,6 +20,15 @@ pub struct OutputSpec {
     pub target: Target,
 }
 
+impl OutputSpec {
+    /// The same for eyes that may not see secrets: its addresses end at host and port.
+    #[must_use]
+    pub fn without_secrets(mut self) -> Self {
+        self.target.hide_secrets();
+        self
+    }
+}
+
 /// Where an output goes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "to")]
