@@ -285,7 +285,9 @@ fn an_output_added_while_the_show_runs_is_published_and_its_secrets_are_kept() {
     assert_eq!(show.ended(20), 130, "{}", show.told());
     let files = nginx.files();
     assert_eq!(files.len(), 2, "{files:?}");
-    files.iter().for_each(|file| assert_good("what was added", &play(file), 1.0));
+    for file in &files {
+        assert_good("what was added", &play(file), 1.0);
+    }
     let state = place.path("state");
     let held: Vec<_> = place.holding(KEY).into_iter().filter(|p| p.starts_with(&state)).collect();
     assert_eq!(held, Vec::<PathBuf>::new());

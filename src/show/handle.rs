@@ -336,7 +336,9 @@ impl Turn<'_> {
             Command::Split { output } => {
                 let ids: Vec<OutputId> =
                     self.show.recordings(output.as_ref()).map(|o| o.spec.id.clone()).collect();
-                ids.into_iter().for_each(|id| self.order(Effect::Split(id)));
+                for id in ids {
+                    self.order(Effect::Split(id));
+                }
             }
             Command::EndShow => self.end(Ending::Asked),
         }

@@ -71,9 +71,10 @@ impl Crowd {
             (record_to(), record("mp4")),
         ];
         let tables = NAMES.iter().zip(all);
-        tables
+        let tables: Vec<String> = tables
             .map(|(id, (to, more))| format!("[[output]]\nid = \"{id}\"\nto = \"{to}\"\n{more}"))
-            .collect()
+            .collect();
+        tables.concat()
     }
 
     /// One of the RTMP servers takes nothing more.

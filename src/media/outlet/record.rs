@@ -455,7 +455,9 @@ mod tests {
         let (empty, full) = (folder.path().join("a.mkv"), folder.path().join("b.mkv"));
         std::fs::write(&empty, "").unwrap();
         std::fs::write(&full, "frames").unwrap();
-        [&empty, &full].into_iter().for_each(|path| remove_empty(path));
+        for path in [&empty, &full] {
+            remove_empty(path);
+        }
         assert_eq!((empty.exists(), full.exists()), (false, true));
     }
 
