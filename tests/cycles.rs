@@ -12,6 +12,9 @@
 #[path = "real/hawker.rs"]
 mod hawker_process;
 #[allow(dead_code, reason = "shared by several sets of tests")]
+#[path = "real/held.rs"]
+mod held;
+#[allow(dead_code, reason = "shared by several sets of tests")]
 #[path = "real/process.rs"]
 mod process;
 
@@ -24,26 +27,7 @@ use hawker::{
     stage::{Stage, StageOptions},
 };
 use hawker_process::Place;
-
-/// What an engine holds of the system.
-#[derive(Debug, Clone, Copy)]
-struct Held {
-    descriptors: usize,
-    threads: usize,
-    resident_kib: u64,
-}
-
-fn held(pid: u32) -> Held {
-    let count =
-        |what: &str| std::fs::read_dir(format!("/proc/{pid}/{what}")).map_or(0, Iterator::count);
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let resident_kib = status
-        .lines()
-        .find_map(|l| l.strip_prefix("VmRSS:"))
-        .and_then(|v| v.split_whitespace().next()?.parse().ok())
-        .unwrap_or(0);
-    Held { descriptors: count("fd"), threads: count("task"), resident_kib }
-}
+use held::held;
 
 async fn until(handle: &Handle, what: &str, is: impl Fn(&Show) -> bool) {
     let mut show = handle.show.clone();

@@ -15,7 +15,7 @@ mod far;
 #[allow(dead_code, reason = "shared by several sets of tests")]
 #[path = "real/hawker.rs"]
 mod hawker_process;
-#[path = "soak/held.rs"]
+#[path = "real/held.rs"]
 mod held;
 #[path = "soak/plan.rs"]
 mod plan;

@@ -16,6 +16,7 @@ use crate::{
     peer::Peer,
     rig::{Hawker, ONE, Show, at, row, stage, watch},
     sections::live_and_off,
+    servers::free_port,
 };
 
 /// The same path for publishers, fair weather for viewers.
@@ -209,11 +210,6 @@ async fn seen(port: u16) -> Instant {
             return first;
         }
     }
-}
-
-pub fn free_port() -> u16 {
-    let socket = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    socket.local_addr().expect("an address").port()
 }
 
 /// The ingest's process is killed and comes back at once; then it stays away and a standby takes over.

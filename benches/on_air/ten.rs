@@ -12,7 +12,8 @@ use crate::{
     crowd::{Crowd, NAMES, densest, lost},
     rig::{Hawker, ONE, Show, row},
     sections::{measured, our_share},
-    survival::{Ingest, free_port, open},
+    servers::free_port,
+    survival::{Ingest, open},
 };
 
 /// How long the ingest of the flapping one is there, and how long not.

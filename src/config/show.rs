@@ -5,7 +5,11 @@ mod input;
 mod output;
 mod scene;
 
-use std::{collections::BTreeMap, ops::Range, path::Path};
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Dirs,
@@ -42,12 +46,15 @@ pub(super) const PROGRAM_KEYS: [&str; 2] = ["canvas", "codec"];
 pub fn load_show(path: &Path, dirs: &Dirs) -> Result<ShowSpec, Diagnostics> {
     let origin = path.display().to_string();
     let text = super::read_text(path, &origin, MAX_SHOW, "a show file")?;
+    parse_show(&text, &origin, &folder_of(path), dirs)
+}
+
+/// The folder of a file, from the root: the engine is a process of its own and may stand in another folder.
+fn folder_of(path: &Path) -> PathBuf {
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
-    // The engine is a process of its own and may stand in another folder.
-    let folder = std::path::absolute(folder)
+    std::path::absolute(folder)
         .or_else(|_| std::env::current_dir())
-        .unwrap_or_else(|_| folder.to_owned());
-    parse_show(&text, &origin, &folder, dirs)
+        .unwrap_or_else(|_| folder.to_owned())
 }
 
 /// Reads the text of a show file. `origin` names it in messages; relative paths start at `base_dir`.
@@ -86,8 +93,7 @@ pub fn load_output(path: &Path, dirs: &Dirs) -> Result<OutputSpec, Diagnostics> 
     let text = super::read_text(path, &origin, MAX_SHOW, "an output")?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let mut findings = Findings::new(&origin, text);
-    let base_dir = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let base_dir = base_dir.parent().unwrap_or_else(|| Path::new(""));
+    let base_dir = folder_of(path);
     let only = reader::document(text, &mut findings).and_then(|table| {
         let fields = Fields::new(&table, 0..0, "the file");
         fields.only(&mut findings, &["output"], |_| None);
@@ -96,7 +102,7 @@ pub fn load_output(path: &Path, dirs: &Dirs) -> Result<OutputSpec, Diagnostics> 
             let what = format!("there are {written} outputs in it");
             findings.add(&(0..0), what, "write one [[output]] table: one is added at a time");
         }
-        let place = output::Place { base_dir, dirs };
+        let place = output::Place { base_dir: &base_dir, dirs };
         output::read_all(&fields, None, &place, &mut findings).pop()
     });
     findings.done(only)

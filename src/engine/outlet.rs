@@ -51,7 +51,7 @@ pub fn start(
         studio: Arc::clone(studio),
         id: order.spec.id.clone(),
         to: destination(&order.spec.target, order.title),
-        records: matches!(order.spec.target, Target::Record(_)),
+        records: order.spec.target.is_recording(),
         session: order.session,
         facts,
         tally,

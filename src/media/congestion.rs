@@ -135,14 +135,13 @@ impl Congestion {
                         gst::PadProbeReturn::Ok
                     };
                 }
-                let sound_again = lock(&shared.known).repair.echoes() > 0;
-                let report = packets(told, sound_again);
-                let Some(report) = report else { return gst::PadProbeReturn::Ok };
-                shared.feedback_ns.store(running.nseconds(), Ordering::Relaxed);
                 // rtpsession tells times of the system's clock, not running times.
                 let now = clock.monotonic_ns(running);
                 let advice = {
                     let Known { estimator, gate, repair, again } = &mut *lock(&shared.known);
+                    let report = packets(told, repair.echoes() > 0);
+                    let Some(report) = report else { return gst::PadProbeReturn::Ok };
+                    shared.feedback_ns.store(running.nseconds(), Ordering::Relaxed);
                     estimator.report(now, &report);
                     let (clear, full) = (estimator.is_clear(), estimator.is_full());
                     let loss = estimator.loss();

@@ -12,7 +12,7 @@ use super::{
     event::{Effect, Event, Happening},
     fact::{Fact, FailureKind},
     registry::Refusal,
-    spec::{Container, Mode, OutputSpec, Target, VideoCodec},
+    spec::{Mode, OutputSpec, Target, VideoCodec, WhipSpec},
     state::{Ending, InputStatus, OutputState, OutputStatus, Phase, Show},
 };
 use crate::{
@@ -27,7 +27,7 @@ const ENDING: Duration = Duration::from_secs(3);
 
 /// A show that ends while an ingest has been silent for less than this was on air to its end: as long as the
 /// allowance that an ingest in trouble has by default.
-const SHORT_SILENCE: Duration = Duration::from_secs(3);
+const SHORT_SILENCE: Duration = Duration::from_millis(WhipSpec::ALLOWANCE_MS as u64);
 
 /// So many outputs a show has at most once some are added: each is a thread and a connection.
 const MOST_OUTPUTS: usize = 64;
@@ -218,12 +218,10 @@ fn may_be_added(show: &Show, id: &OutputId, to: &Target) -> Result<(), Refusal> 
     if show.outputs.len() >= MOST_OUTPUTS {
         return no(format!("there are {MOST_OUTPUTS} outputs already: no more can be added"));
     }
-    let mp4 = matches!(to, Target::Record(r) if r.container == Container::Mp4);
-    let h264_only = mp4 || matches!(to, Target::Rtmp(_) | Target::Srt(_));
     match to {
         Target::Stage => no("the stage cannot be added: it is there from a show's start, or not".into()),
         _ if to.ways() == 0 => no("the output names no ingest: give it one".into()),
-        _ if h264_only && show.spec.profile.codec != VideoCodec::H264 => {
+        _ if to.takes_only_h264() && show.spec.profile.codec != VideoCodec::H264 => {
             no("RTMP, SRT and MP4 take H.264, and this show's picture is VP8: use WHIP, or record to mkv"
                 .into())
         }

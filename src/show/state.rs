@@ -331,13 +331,12 @@ impl Show {
 
     /// Whether anything is on air. A recording is not: it has no audience.
     pub fn on_air(&self) -> bool {
-        let airs = |o: &&OutputState| !matches!(o.spec.target, super::spec::Target::Record(_));
-        self.outputs.iter().filter(airs).any(OutputState::is_live)
+        self.outputs.iter().any(|o| !o.spec.target.is_recording() && o.is_live())
     }
 
     /// The outputs that have an audience; all of them where there are only recordings.
     pub(super) fn aired(&self) -> impl Iterator<Item = &OutputState> {
-        let records = |o: &OutputState| matches!(o.spec.target, super::spec::Target::Record(_));
+        let records = |o: &OutputState| o.spec.target.is_recording();
         let only_records = self.outputs.iter().all(records);
         self.outputs.iter().filter(move |o| only_records || !records(o))
     }
@@ -347,9 +346,7 @@ impl Show {
         &self,
         which: Option<&OutputId>,
     ) -> impl Iterator<Item = &OutputState> {
-        let records = |o: &OutputState| {
-            o.is_live() && matches!(o.spec.target, super::spec::Target::Record(_))
-        };
+        let records = |o: &OutputState| o.is_live() && o.spec.target.is_recording();
         self.outputs.iter().filter(move |o| which.is_none_or(|id| *id == o.spec.id) && records(o))
     }
 

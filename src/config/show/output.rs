@@ -20,7 +20,7 @@ use crate::{
         reader::Fields,
         redact,
     },
-    show::{Container, OutputSpec, Target, VideoCodec},
+    show::{OutputSpec, Target, VideoCodec},
 };
 
 /// The keys of every output.
@@ -119,13 +119,10 @@ fn check_codec(
     findings: &mut Findings<'_>,
 ) {
     let (key, what) = match target {
-        _ if codec == VideoCodec::H264 => return,
+        _ if codec == VideoCodec::H264 || !target.takes_only_h264() => return,
         Target::Rtmp(_) => ("to", "RTMP carries H.264 only"),
         Target::Srt(_) => ("to", "SRT carries H.264 only here"),
-        Target::Record(record) if record.container == Container::Mp4 => {
-            ("container", "MP4 files hold H.264 only here")
-        }
-        Target::Record(_) | Target::Stage | Target::Whip(_) => return,
+        _ => ("container", "MP4 files hold H.264 only here"),
     };
     let at = fields.value(key).map_or_else(|| fields.span().clone(), toml::Spanned::span);
     findings.add(

@@ -9,7 +9,7 @@ use crate::{
         state::State,
         text::{DASH, clean, clock, width},
     },
-    show::{Mode, OutputState, OutputStatus, Phase, Show, Target},
+    show::{Mode, OutputState, OutputStatus, Phase, Show},
 };
 
 /// The tally: a word, and its colour.
@@ -17,7 +17,7 @@ pub(super) fn tally(state: &State) -> (String, Style) {
     let (show, palette) = (&state.show, &state.palette);
     // A recording has no audience.
     let (records, airs): (Vec<&OutputState>, Vec<_>) =
-        show.outputs.iter().partition(|o| matches!(o.spec.target, Target::Record(_)));
+        show.outputs.iter().partition(|o| o.spec.target.is_recording());
     let live = airs.iter().filter(|o| o.is_live()).count();
     let meant = airs.iter().filter(|o| o.status != OutputStatus::Idle).count();
     match (show.phase, show.mode) {

@@ -38,7 +38,7 @@ fn output(state: &State, output: &OutputState, selected: bool, row: &mut Row) {
     let (mark, style) = if selected { ("▸", palette.selected) } else { (" ", palette.text) };
     row.put(mark, palette.key);
     let wide = row.rest() > 60;
-    let records = matches!(output.spec.target, Target::Record(_));
+    let records = output.spec.target.is_recording();
     row.left(output.spec.id.as_str(), if wide { 14 } else { 9 }, style).gap(1);
     let (word, style) = match &output.status {
         OutputStatus::Idle => ("off".into(), palette.dim),

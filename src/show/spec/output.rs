@@ -178,6 +178,20 @@ impl WhipSpec {
 }
 
 impl Target {
+    /// Whether it is a recording, which has no audience.
+    pub const fn is_recording(&self) -> bool {
+        matches!(self, Self::Record(_))
+    }
+
+    /// Whether its form holds no other picture than H.264.
+    pub const fn takes_only_h264(&self) -> bool {
+        match self {
+            Self::Rtmp(_) | Self::Srt(_) => true,
+            Self::Record(record) => matches!(record.container, Container::Mp4),
+            Self::Stage | Self::Whip(_) => false,
+        }
+    }
+
     /// How many ways there are to reach it: the ingest and its standbys.
     pub const fn ways(&self) -> usize {
         match self {
