@@ -27,6 +27,8 @@ const LONGEST: Duration = Duration::from_millis(30);
 const LONGEST_ON_FULL_PATH: Duration = Duration::from_millis(250);
 /// Packets of sound that can be said again.
 const MOST_ECHOES: usize = 2;
+/// A frame of so many packets is worth saying its last one twice; of a shorter one that would be too large a share.
+const LONG_TRAIN: usize = 8;
 /// Between two bursts of what waits.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -119,7 +121,7 @@ impl Kind {
 }
 
 /// Asks rtprtxsend to send that packet again. A receiver misses the last packet of a frame only when the next
-/// frame comes, which is too late for one more request: on a lossy path it goes twice.
+/// frame comes, which is too late for one more request: on a lossy path it goes twice where that is little.
 fn repetition(packet: &gst::BufferRef) -> Option<gst::Event> {
     let mut header = [0; 12];
     packet.copy_to_slice(0, &mut header).ok()?;
@@ -276,12 +278,11 @@ impl Pacer {
             .chain_function(move |pad, _, packet| {
                 let out = to.upgrade().ok_or(gst::FlowError::Flushing)?;
                 let kind = Kind::of(&packet);
-                let again = match kind {
-                    Kind::Picture { last: true } if line.is_lossy() => repetition(&packet),
-                    _ => None,
-                };
                 let echoes = line.echoes(kind, &packet);
-                let mut sent = push(&out, line.take(kind, packet));
+                let leaving = line.take(kind, packet);
+                let long = leaving.len() >= LONG_TRAIN && line.is_lossy();
+                let again = leaving.last().filter(|_| long).and_then(|last| repetition(last));
+                let mut sent = push(&out, leaving);
                 for echo in echoes {
                     sent = sent.and_then(|_| out.push(echo));
                 }
@@ -467,7 +468,10 @@ mod tests {
         pacer.handle().set(10 * MEGABIT, false, 1);
         let mut last = vec![0x80, 0x80 | VIDEO_PT as u8, 1, 2, 0, 0, 0, 0, 3, 4, 5, 6];
         last.resize(500, 0);
-        push(&source, packets(2).take(1).chain([gst::Buffer::from_slice(last)]));
+        push(&source, packets(LONG_TRAIN - 1));
+        assert!(asked.try_recv().is_err(), "not where it is much");
+        push(&source, packets(LONG_TRAIN).take(LONG_TRAIN - 1));
+        source.push(gst::Buffer::from_slice(last)).unwrap();
         let request = asked.try_recv().unwrap();
         assert_eq!(request.get::<u32>("seqnum").unwrap(), 0x0102);
         assert_eq!(request.get::<u32>("ssrc").unwrap(), 0x0304_0506);

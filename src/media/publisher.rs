@@ -309,6 +309,7 @@ impl Publisher {
         };
         forward_key_requests(&video, fanout);
         route.keep_address(&webrtc)?;
+        route::leave_routers_alone(&webrtc);
         watch_session(&webrtc, &pipeline, &events);
         clock.adopt(&pipeline);
         fanout.join(Arc::clone(&consumer));

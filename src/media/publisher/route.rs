@@ -68,6 +68,18 @@ impl Route {
     }
 }
 
+/// libnice asks routers by UPnP to open ports, and listens on every address of this machine for their answers.
+/// Publishing goes out and needs none of it.
+pub(super) fn leave_routers_alone(webrtc: &gst::Element) {
+    let agent = webrtc.property::<gst::Object>("ice-agent");
+    if agent.has_property("agent") {
+        let nice = agent.property::<gst::glib::Object>("agent");
+        if nice.has_property("upnp") {
+            nice.set_property("upnp", false);
+        }
+    }
+}
+
 /// Percent-encoded, all but what an address may hold anywhere (RFC 3986, unreserved).
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -90,6 +102,19 @@ mod tests {
     #[test]
     fn users_and_passwords_are_escaped_whole() {
         assert_eq!(escaped("17:me@x/ü%"), "17%3Ame%40x%2F%C3%BC%25");
+    }
+
+    #[test]
+    fn no_router_is_asked_for_ports() {
+        crate::media::init().unwrap();
+        let webrtc = gst::ElementFactory::make("webrtcbin").build().unwrap();
+        let upnp = || {
+            let agent = webrtc.property::<gst::Object>("ice-agent");
+            agent.property::<gst::glib::Object>("agent").property::<bool>("upnp")
+        };
+        assert!(upnp(), "it would, left to itself");
+        leave_routers_alone(&webrtc);
+        assert!(!upnp());
     }
 
     #[test]
