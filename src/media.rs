@@ -21,6 +21,7 @@ pub mod pacer;
 pub mod packages;
 pub mod program;
 pub mod publisher;
+pub mod rendition;
 pub mod slate;
 pub mod studio;
 

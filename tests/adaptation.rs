@@ -1,6 +1,11 @@
 //! The show on a link that gets narrow and wide again: the picture goes on, smaller, and comes back.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says it by failing")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it saw, and ends when something is not there"
+)]
 
 #[allow(dead_code, reason = "shared by several sets of tests")]
 #[path = "real/hawker.rs"]
@@ -20,6 +25,7 @@ use hawker::{
     stage::{Stage, StageOptions, Weather},
 };
 use hawker_process::Place;
+use serde_json::Value;
 use viewer::watch;
 
 fn uplink(kbps: u32) -> Weather {
@@ -74,6 +80,43 @@ async fn a_narrow_link_makes_the_picture_smaller_and_not_still() {
     stage.stop().await;
 }
 
+/// Whether an event says that an output carries again what `earlier` said it did not.
+fn is_well_after(event: &Value, earlier: &Value) -> bool {
+    let well = event["event"] == "output-healed" || event["event"] == "output-live";
+    well && event["seq"].as_u64() > earlier["seq"].as_u64()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_that_changes_is_a_short_gap() {
+    let stage = Stage::start(StageOptions::default()).await.unwrap();
+    let place = Place::new();
+    let text = format!("{SHOW}[[output]]\nid = \"far\"\nto = \"{}\"\n", stage.whip_url());
+    let show = place.start(&["live", &place.file("show.toml", &text)]);
+    let viewer = watch(&stage.whep_url()).await;
+    let seen = || viewer.figures(Instant::now());
+    until("picture", 30, || seen().fps > 20.0).await;
+    for moves in 1..=2 {
+        let before = seen();
+        stage.set_weather(Weather { moves, ..Weather::CLEAR });
+        let silent = tokio::task::block_in_place(|| {
+            let known = show.events().last().and_then(|e| e["seq"].as_u64());
+            show.event_that("silence", 10, |e| {
+                e["event"] == "output-silent" && e["seq"].as_u64() > known
+            })
+        });
+        tokio::task::block_in_place(|| {
+            show.event_that("recovery", 5, |e| is_well_after(e, &silent))
+        });
+        until("picture again", 5, || seen().fps > 20.0 && seen().gap_ms < 200).await;
+        let gap_ms = seen().freeze_ms - before.freeze_ms;
+        println!("move {moves}: {gap_ms} ms without a picture");
+        assert!(gap_ms < 3000, "{gap_ms} ms");
+    }
+    viewer.stop().await;
+    drop(show);
+    stage.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_heals_by_itself_and_is_told() {
     let stage = Stage::start(StageOptions::default()).await.unwrap();
@@ -88,11 +131,7 @@ async fn an_outage_heals_by_itself_and_is_told() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     stage.set_weather(Weather::CLEAR);
     // The old session heals or a new one takes its place, whichever is first.
-    let well = |e: &serde_json::Value| {
-        e["seq"].as_u64() > silent["seq"].as_u64()
-            && (e["event"] == "output-healed" || e["event"] == "output-live")
-    };
-    tokio::task::block_in_place(|| show.event_that("recovery", 5, well));
+    tokio::task::block_in_place(|| show.event_that("recovery", 5, |e| is_well_after(e, &silent)));
     until("picture again", 5, || viewer.figures(Instant::now()).fps > 20.0).await;
     viewer.stop().await;
     drop(show);

@@ -10,7 +10,8 @@ use hawker::{
     scene::TransitionKind,
     show::{
         Command, Container, Effect, Ending, Event, Fact, FailureKind, Happening, Input,
-        InputStatus, Mode, Outcome, OutputStatus, Phase, RecordSpec, Show, Start, Target,
+        InputStatus, Mode, Outcome, OutputSpec, OutputStatus, Phase, RecordSpec, Show, Start,
+        Target,
     },
 };
 use spec::{input, output, scene, spec};
@@ -243,7 +244,7 @@ fn a_recording_that_is_refused_is_not_the_show_off_the_air() {
 fn an_output_is_added_while_live_and_goes_live_like_any_other() {
     let mut stage = Stage::live(&["a"], false);
     stage.connected("a");
-    let add = |id: &str, to: Target| Command::AddOutput { output: output(id), to };
+    let add = |id: &str, to: Target| Command::add(OutputSpec::new(output(id), to));
     let added = stage.command(add("rec", recording()));
     assert_eq!((added.refusal, added.effects.len()), (None, 0), "nothing is started by itself");
     assert!(matches!(added.events[0].what, Happening::OutputAdded { .. }));

@@ -23,6 +23,8 @@ mod played;
 #[allow(dead_code, reason = "shared by several sets of tests")]
 #[path = "real/process.rs"]
 mod process;
+#[path = "outputs/renditions.rs"]
+mod renditions;
 #[path = "outputs/servers.rs"]
 mod servers;
 #[path = "outputs/ten.rs"]
@@ -31,11 +33,11 @@ mod ten;
 #[path = "real/viewer.rs"]
 mod viewer;
 
-use std::{fs, path::PathBuf, sync::Arc, thread, time::Duration};
+use std::{fs, path::PathBuf, thread, time::Duration};
 
 use hawker::{
     base::Secret,
-    media::{self, Outlet, OutletEvent, fanout::Fanout, outlet::Destination},
+    media::{self, Outlet, OutletEvent, encoder, outlet::Destination, rendition::Renditions},
     show::{Container, RecordSpec, RtmpSpec},
     stats::Report,
 };
@@ -441,7 +443,9 @@ fn another_size_of_picture_begins_a_new_file_and_rtmp_goes_on() {
     media::init().unwrap();
     let nginx = Nginx::start(&place.path("nginx"));
     let profile = hawker::config::builtin_show().profile;
-    let fanout = Arc::new(Fanout::default());
+    let kind = encoder::choose(&profile).unwrap();
+    let renditions = Renditions::new(profile, kind);
+    let rendition = renditions.first();
     let record = |container| RecordSpec {
         folder: place.path("rec"),
         container,
@@ -458,12 +462,12 @@ fn another_size_of_picture_begins_a_new_file_and_rtmp_goes_on() {
     let outlets: Vec<_> = destinations
         .into_iter()
         .map(|to| {
-            let (outlet, mut events) = Outlet::start(&profile, &fanout, to).unwrap();
+            let (outlet, mut events) = Outlet::start(rendition, to).unwrap();
             assert_eq!(events.blocking_recv(), Some(OutletEvent::Connected));
             (outlet, events)
         })
         .collect();
-    fed::feed(&fanout, &[(640, 360), (320, 180), (640, 360)]);
+    fed::feed(&rendition.fanout, &[(640, 360), (320, 180), (640, 360)]);
     for (outlet, _) in &outlets {
         assert!(outlet.finish(Duration::from_secs(5)));
         assert_eq!(outlet.dropped(), 0);

@@ -387,7 +387,7 @@ async fn what_stands_by_answers_after_one_round_trip() {
 /// The built-in show, with that output.
 fn engine(whip: WhipSpec, standby: bool) -> (Handle, JoinHandle<Over>, mpsc::Sender<()>) {
     let mut spec = config::builtin_show();
-    spec.outputs.push(OutputSpec { id: "main".parse().unwrap(), target: Target::Whip(whip) });
+    spec.outputs.push(OutputSpec::new("main".parse().unwrap(), Target::Whip(whip)));
     let start = Start { for_ms: None, standby, headless: false };
     let plan = Plan { spec, mode: Mode::Live, start, journal: None, report: None };
     let options = StudioOptions {

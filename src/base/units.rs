@@ -86,6 +86,17 @@ impl Canvas {
         let frames = ms * self.fps / 1000;
         if frames == 0 { 1 } else { frames }
     }
+
+    /// Why a picture like this cannot be made into `other` by leaving pixels and frames out; `None` when it can.
+    pub fn cannot_become(self, other: Self) -> Option<String> {
+        if other.width > self.width || other.height > self.height || other.fps > self.fps {
+            return Some(format!("{other} is more than the program's {self}"));
+        }
+        // Sizes are even: 854x480 is meant to have the shape of 1280x720.
+        let (across, down) = (self.width * other.height, other.width * self.height);
+        let another_shape = across.abs_diff(down) * 100 > across;
+        another_shape.then(|| format!("{other} has another shape than the program's {self}"))
+    }
 }
 
 impl fmt::Display for Canvas {
@@ -104,6 +115,21 @@ mod tests {
         assert!((Db::from_amplitude(0.5).0 + 6.0206).abs() < 1e-3);
         assert_eq!(Db(Db::FLOOR).amplitude(), 0.0);
         assert_eq!(Db::from_amplitude(0.0).to_string(), "-∞ dB");
+    }
+
+    #[test]
+    fn a_picture_becomes_a_smaller_one_of_its_shape() {
+        let canvas = |width, height, fps| Canvas { width, height, fps };
+        let program = canvas(1280, 720, 30);
+        for fits in [program, canvas(640, 360, 15), canvas(854, 480, 30)] {
+            assert_eq!(program.cannot_become(fits), None);
+        }
+        for larger in [canvas(1920, 1080, 30), canvas(640, 360, 60)] {
+            assert!(program.cannot_become(larger).unwrap().contains("more than"), "{larger}");
+        }
+        for other in [canvas(640, 480, 30), canvas(360, 640, 30)] {
+            assert!(program.cannot_become(other).unwrap().contains("shape"), "{other}");
+        }
     }
 
     #[test]

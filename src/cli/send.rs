@@ -52,7 +52,7 @@ pub(crate) fn send(args: &Send) -> Result<u8, Failure> {
             let dirs = config::Dirs::find().map_err(|e| Failure::usage(e.to_string()))?;
             let output = config::load_output(Path::new(file), &dirs);
             let output = output.map_err(|problems| Failure::usage(problems.to_string()))?;
-            Command::AddOutput { output: output.id, to: output.target }
+            Command::add(output)
         }
         _ => line.parse().map_err(|e: crate::show::Refusal| Failure::usage(e.to_string()))?,
     };

@@ -30,10 +30,11 @@ pub fn preflight(show: &ShowSpec, dirs: &Dirs) -> Result<Vec<Preflight>, Diagnos
     let mut looked_at = Vec::new();
     for output in &show.outputs {
         let Target::Whip(whip) = &output.target else { continue };
+        let profile = output.profile.as_deref().unwrap_or(&show.profile);
         for (way, ingest) in whip.ingests.iter().enumerate() {
             let server = server_of(ingest, dirs)?;
             let objections =
-                server.as_ref().map(|s| objections(s, &show.profile, ingest)).unwrap_or_default();
+                server.as_ref().map(|s| objections(s, profile, ingest)).unwrap_or_default();
             let (output, to) = (output.id.clone(), output.target.shown(way));
             looked_at.push(Preflight { output, to, server, objections });
         }

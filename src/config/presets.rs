@@ -49,9 +49,10 @@ pub(super) const EFFORTS: [&str; 6] =
 pub(super) const CODECS: [(&str, VideoCodec); 2] =
     [("h264", VideoCodec::H264), ("vp8", VideoCodec::Vp8)];
 
-const PROFILES: [(&str, &str); 2] = [
+const PROFILES: [(&str, &str); 3] = [
     ("lively", include_str!("../../presets/profiles/lively.toml")),
     ("quality", include_str!("../../presets/profiles/quality.toml")),
+    ("slim", include_str!("../../presets/profiles/slim.toml")),
 ];
 
 const LAYOUTS: [(&str, &str); 5] = [
@@ -341,17 +342,6 @@ fn read_canvas(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Canva
     }
 }
 
-/// The profile turned to stand upright or to lie. One that already does is left as it is.
-pub(super) fn turned(mut profile: Profile, upright: bool) -> Profile {
-    if (profile.canvas.height > profile.canvas.width) != upright {
-        let rungs = profile.ladder.iter_mut().map(|rung| &mut rung.canvas);
-        for canvas in rungs.chain([&mut profile.canvas]) {
-            std::mem::swap(&mut canvas.width, &mut canvas.height);
-        }
-    }
-    profile
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -429,10 +419,10 @@ mod tests {
     fn portrait_is_the_same_turned() {
         let root = tempfile::tempdir().unwrap();
         let lively = load_profile("lively", &Dirs::below(root.path())).unwrap();
-        let tall = turned(lively.clone(), true);
+        let tall = lively.clone().turned(true);
         assert_eq!(tall.canvas, Canvas { width: 720, height: 1280, fps: 30 });
         assert_eq!(tall.ladder[1].canvas, Canvas { width: 540, height: 960, fps: 30 });
-        assert_eq!(turned(tall.clone(), true), tall);
-        assert_eq!(turned(tall, false), lively);
+        assert_eq!(tall.clone().turned(true), tall);
+        assert_eq!(tall.turned(false), lively);
     }
 }

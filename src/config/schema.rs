@@ -263,6 +263,8 @@ pub struct OutputForm {
     /// SRT: where the passphrase is kept, `env:NAME` or `file:PATH`. Without it nothing is encrypted.
     #[schemars(regex(pattern = r"^(env:[A-Za-z_][A-Za-z0-9_]*$|file:.)"))]
     pub passphrase: Option<String>,
+    /// A profile of its own, no larger than the show's: it is then encoded once more, for all outputs that name it.
+    pub profile: Option<String>,
     /// SRT: how long a lost packet may be asked for again, in ms; 250 unless told otherwise.
     #[schemars(range(min = 20, max = 8000))]
     pub latency_ms: Option<u32>,

@@ -128,9 +128,8 @@ fn read_show(
     let profile = read_profile(fields, dirs, findings);
     let (inputs, known) = input::read_all(fields, base_dir, findings);
     let scenes = scene::read_all(fields, &known, dirs, findings);
-    let codec = profile.as_ref().map(|p| p.codec);
     let place = output::Place { base_dir, dirs };
-    let outputs = output::read_all(fields, codec, &place, findings);
+    let outputs = output::read_all(fields, profile.as_ref(), &place, findings);
     Some(ShowSpec { title: title?, profile: profile?, inputs, scenes, outputs })
 }
 
@@ -145,7 +144,7 @@ fn read_profile(fields: &Fields<'_>, dirs: &Dirs, findings: &mut Findings<'_>) -
         let upright = program.choice(findings, "canvas", &[("16:9", false), ("9:16", true)]);
         let codec = program.choice(findings, "codec", &presets::CODECS);
         profile = profile.map(|p| match upright {
-            Some(upright) => presets::turned(p, upright),
+            Some(upright) => p.turned(upright),
             None => p,
         });
         if let (Some(profile), Some(codec)) = (&mut profile, codec) {

@@ -47,9 +47,9 @@ fn scene(id: &str, title: &str, key: Option<char>, inputs: &[&str]) -> SceneSpec
 
 pub(super) fn spec(title: &str) -> ShowSpec {
     let canvas = Canvas { width: 1280, height: 720, fps: 30 };
-    let whip = |id: &str, url: &str| OutputSpec {
-        id: id.parse().unwrap(),
-        target: Target::Whip(WhipSpec::to(url.parse().unwrap(), None)),
+    let whip = |id: &str, url: &str| {
+        let target = Target::Whip(WhipSpec::to(url.parse().unwrap(), None));
+        OutputSpec::new(id.parse().unwrap(), target)
     };
     ShowSpec {
         title: title.into(),
@@ -202,7 +202,7 @@ pub(super) fn recording() -> State {
         split_mb: None,
         keep_free_mb: 1000,
     });
-    spec.outputs.push(OutputSpec { id: "tape".parse().unwrap(), target });
+    spec.outputs.push(OutputSpec::new("tape".parse().unwrap(), target));
     let mut inputs = inputs_up();
     inputs.extend([connected("main"), connected("backup"), connected("tape")]);
     let tape = "tape".parse().unwrap();
@@ -225,10 +225,8 @@ pub(super) fn crowded() -> State {
         let id = format!("input-with-a-long-name-{n}");
         spec.inputs.push(input(&id, InputKind::Camera { device: None }));
         spec.scenes.push(scene(&format!("s{n}"), &format!("Scene number {n}"), None, &[&id]));
-        spec.outputs.push(OutputSpec {
-            id: format!("ingest-number-{n}").parse().unwrap(),
-            target: Target::Stage,
-        });
+        let id = format!("ingest-number-{n}").parse().unwrap();
+        spec.outputs.push(OutputSpec::new(id, Target::Stage));
     }
     after(spec, Mode::Live, inputs_up())
 }

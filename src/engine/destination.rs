@@ -8,13 +8,12 @@ use super::{
     paths::{Paths, Remembered},
 };
 use crate::{
-    base::OutputId,
     config::{self, Dirs},
     link::{
         LinkError,
         whip::{Link, LinkOptions},
     },
-    show::{IceServerSpec, IngestSpec, WhipSpec},
+    show::{IceServerSpec, IngestSpec, OutputSpec, WhipSpec},
     whip::{IceServer, Quirks},
 };
 
@@ -47,7 +46,7 @@ impl Destinations {
     /// In words for the operator: a secret cannot be read, or the file of authorities.
     pub fn of(
         &mut self,
-        id: &OutputId,
+        output: &OutputSpec,
         whip: &WhipSpec,
         way: usize,
         (order, session): (u32, u32),
@@ -56,7 +55,7 @@ impl Destinations {
         let token = ingest.token.as_ref().map(config::read_secret).transpose();
         let own = whip.ice.servers.iter().map(ice_server).collect::<Result<Vec<_>, _>>()?;
         let to = Destination {
-            id: id.clone(),
+            id: output.id.clone(),
             url: ingest.url.clone(),
             token: token.map_err(|e| e.to_string())?,
             trusted: whip.token_may_go_to.clone(),
@@ -67,6 +66,7 @@ impl Destinations {
                 ca: whip.ca.clone(),
                 remembered: self.remembered.clone(),
             },
+            profile: output.profile.clone(),
             order,
             session,
         };

@@ -16,7 +16,7 @@ use crate::{
     base::{OutputId, Secret, SecretRef},
     config,
     media::{Outlet, OutletEvent, Studio, outlet::Destination},
-    show::{Fact, FailureKind, OutputSpec, Target},
+    show::{Fact, FailureKind, OutputSpec, Profile, Target},
 };
 
 /// A server that takes nothing for this long is silent: TCP rests for a second or two on a bad path.
@@ -52,6 +52,7 @@ pub fn start(
         id: order.spec.id.clone(),
         to: destination(&order.spec.target, order.title),
         records: order.spec.target.is_recording(),
+        profile: order.spec.profile.clone(),
         session: order.session,
         facts,
         tally,
@@ -83,6 +84,7 @@ struct Run {
     id: OutputId,
     to: Result<Destination, String>,
     records: bool,
+    profile: Option<Box<Profile>>,
     session: u32,
     facts: mpsc::Sender<Fact>,
     tally: SharedTally,
@@ -99,8 +101,8 @@ impl Run {
             Ok(to) => to,
             Err(reason) => return self.failed((reason, FailureKind::Lasting)).await,
         };
-        let studio = Arc::clone(&self.studio);
-        let made = tokio::task::spawn_blocking(move || studio.outlet(to)).await;
+        let (studio, profile) = (Arc::clone(&self.studio), self.profile.clone());
+        let made = tokio::task::spawn_blocking(move || studio.outlet(to, profile.as_deref())).await;
         let (outlet, mut events) = match made {
             Ok(Ok(made)) => made,
             Ok(Err(e)) => return self.failed((e.to_string(), e.kind())).await,
@@ -171,8 +173,7 @@ impl Run {
                 _ = tick.tick() => {
                     ticks += 1;
                     if ticks.is_multiple_of(5) {
-                        let mut figures = outlet.figures();
-                        figures.target_kbps = Some(f64::from(self.studio.rate().0));
+                        let figures = outlet.figures();
                         let mut tally = tally(&self.tally);
                         tally.take(figures);
                         tally.wrote(outlet.files());

@@ -19,7 +19,7 @@ use crate::{
     base::{OutputId, Ring, Secret},
     link::whip::{Conversation, Link, WhipEvent, begin},
     media::{Publisher, Route, SessionEvent, Studio},
-    show::{Fact, FailureKind},
+    show::{Fact, FailureKind, Profile},
     stats::{OutputFigures, report::FileReport},
     whip::{IceServer, Kind, Quirks, Role, Session},
 };
@@ -53,6 +53,8 @@ pub struct Destination {
     pub quirks: Quirks,
     /// How a path for media is found.
     pub paths: Paths,
+    /// How it is encoded, where that is not the show's own way.
+    pub profile: Option<Box<Profile>>,
     /// Its place among the show's outputs: the first that is open drives the encoder.
     pub order: u32,
     /// The session's number.
@@ -270,7 +272,10 @@ impl Run {
             relay_only: self.to.paths.relay_only,
         };
         let (studio, order) = (Arc::clone(&self.studio), self.to.order);
-        let making = tokio::task::spawn_blocking(move || studio.publisher(&route, order));
+        let profile = self.to.profile.clone();
+        let making = tokio::task::spawn_blocking(move || {
+            studio.publisher(&route, order, profile.as_deref())
+        });
         let made = match timeout(MAKING_DEADLINE, making).await {
             Ok(made) => made.map_err(|e| Broke::passing(e.to_string())),
             Err(_) => Err(Broke::passing("the media session could not be made in time".into())),
@@ -449,7 +454,7 @@ impl Run {
                     if connected {
                         ticks += 1;
                         if ticks.is_multiple_of(5) {
-                            let figures = publisher.figures(self.studio.rate());
+                            let figures = publisher.figures();
                             tally(&self.tally).take(figures);
                         }
                         self.listen(publisher, &mut silence).await?;

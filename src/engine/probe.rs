@@ -207,6 +207,7 @@ impl Trial {
             trusted: Vec::new(),
             quirks: Quirks::default(),
             paths: Paths::default(),
+            profile: None,
         };
         // Timed as a show's would be: with a connection that stands by.
         link.warm(&ask.url).await;

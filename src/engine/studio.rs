@@ -175,12 +175,13 @@ impl StudioAdapters {
                     trusted: Vec::new(),
                     quirks: Quirks::default(),
                     paths: Paths::default(),
+                    profile: spec.profile.clone(),
                     order,
                     session,
                 };
                 Ok((self.destinations.link().clone(), to))
             }
-            Target::Whip(whip) => self.destinations.of(&spec.id, whip, way, (order, session)),
+            Target::Whip(whip) => self.destinations.of(spec, whip, way, (order, session)),
             Target::Rtmp(_) | Target::Srt(_) | Target::Record(_) => {
                 Err("it is no WHIP output".to_owned())
             }

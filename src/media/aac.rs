@@ -15,8 +15,9 @@ use super::{
     MediaError,
     clock::MediaClock,
     encoder::Health,
-    fanout::{Encoded, Fanout, Sound},
+    fanout::{Encoded, Sound},
     mixer::{BLOCK_NS, CHANNELS, RATE},
+    rendition::Renditions,
 };
 
 /// In bit/s: what the platforms ask of stereo.
@@ -81,7 +82,7 @@ struct Encoder {
 }
 
 impl Encoder {
-    fn start(clock: &MediaClock, fanout: &Arc<Fanout>) -> Result<Self, MediaError> {
+    fn start(clock: &MediaClock, renditions: &Arc<Renditions>) -> Result<Self, MediaError> {
         let mut known = ENCODERS.into_iter().zip(PRIMING);
         let found = known.find(|(name, _)| gst::ElementFactory::find(name).is_some());
         let (name, priming) =
@@ -104,7 +105,7 @@ impl Encoder {
         let convert = gst::ElementFactory::make("audioconvert").build().map_err(setup)?;
         let encoder =
             gst::ElementFactory::make(name).property("bitrate", BITRATE).build().map_err(setup)?;
-        let fanout = Arc::clone(fanout);
+        let renditions = Arc::clone(renditions);
         let sink = gst_app::AppSink::builder()
             .caps(
                 &gst::Caps::builder("audio/mpeg")
@@ -120,7 +121,7 @@ impl Encoder {
                         let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
                         if let Some(buffer) = sample.buffer_owned().and_then(|b| earlier(b, early))
                         {
-                            fanout.sound(Sound::Aac, &Encoded { buffer, key: true });
+                            renditions.sound(Sound::Aac, &Encoded { buffer, key: true });
                         }
                         Ok(gst::FlowSuccess::Ok)
                     })
@@ -174,7 +175,7 @@ fn earlier(mut buffer: gst::Buffer, by: gst::ClockTime) -> Option<gst::Buffer> {
 /// own, since the mixer does not wait.
 pub struct Aac {
     clock: MediaClock,
-    fanout: Arc<Fanout>,
+    renditions: Arc<Renditions>,
     encoder: Option<Encoder>,
     making: Option<Receiver<Result<Encoder, MediaError>>>,
     /// Blocks until the next look at what is wanted.
@@ -183,9 +184,9 @@ pub struct Aac {
 
 impl Aac {
     /// Nothing is encoded yet.
-    pub fn new(clock: &MediaClock, fanout: &Arc<Fanout>) -> Self {
-        let (clock, fanout) = (clock.clone(), Arc::clone(fanout));
-        Self { clock, fanout, encoder: None, making: None, rest: 0 }
+    pub fn new(clock: &MediaClock, renditions: &Arc<Renditions>) -> Self {
+        let (clock, renditions) = (clock.clone(), Arc::clone(renditions));
+        Self { clock, renditions, encoder: None, making: None, rest: 0 }
     }
 
     /// Takes a block of the mix whose first frame belongs at `pts_ns`.
@@ -200,7 +201,7 @@ impl Aac {
             }
             self.making = None;
         }
-        let wanted = self.fanout.wants(Sound::Aac);
+        let wanted = self.renditions.want(Sound::Aac);
         match &self.encoder {
             Some(encoder) => {
                 if wanted {
@@ -223,10 +224,10 @@ impl Aac {
     fn make(&mut self) {
         self.rest = RETRY_BLOCKS;
         let (made, making) = sync_channel(1);
-        let (clock, fanout) = (self.clock.clone(), Arc::clone(&self.fanout));
+        let (clock, renditions) = (self.clock.clone(), Arc::clone(&self.renditions));
         let make = move || {
             // A mixer that is gone wants none.
-            let _ = made.send(Encoder::start(&clock, &fanout));
+            let _ = made.send(Encoder::start(&clock, &renditions));
         };
         match std::thread::Builder::new().name("aac-maker".into()).spawn(make) {
             Ok(_) => self.making = Some(making),

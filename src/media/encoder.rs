@@ -16,9 +16,10 @@ use super::{
     MediaError,
     clock::MediaClock,
     compose::{Scaler, canvas_info},
-    fanout::{Encoded, Fanout},
+    fanout::{Encoded, Fanout, Sound},
     feed::lock,
     mixer::{CHANNELS, RATE},
+    rendition::Renditions,
 };
 use crate::{
     base::{Canvas, Kbps},
@@ -315,7 +316,9 @@ impl Health {
 pub struct Wanted {
     /// The kind of encoder.
     pub kind: Kind,
-    /// The picture, which may be smaller than the profile's.
+    /// The program's picture.
+    pub from: Canvas,
+    /// The picture to be encoded, which may be smaller.
     pub canvas: Canvas,
     /// Its bitrate: the first frame is a key frame, and must fit it too.
     pub rate: Kbps,
@@ -345,9 +348,9 @@ impl VideoEncoder {
         fanout: &Arc<Fanout>,
         boot_id: u64,
     ) -> Result<Self, MediaError> {
-        let Wanted { kind, canvas, rate, first } = wanted;
+        let Wanted { kind, from, canvas, rate, first } = wanted;
         let setup = |e: gst::glib::BoolError| MediaError::lasting(format!("{}: {e}", kind.element));
-        let scaler = Scaler::between(profile.canvas, canvas)?;
+        let scaler = Scaler::between(from, canvas)?;
         let raw = canvas_info(canvas)?.to_caps().map_err(setup)?;
         let pipeline = gst::Pipeline::with_name("picture-encoder");
         let source = gst_app::AppSrc::builder()
@@ -522,8 +525,12 @@ pub struct AudioEncoder {
 }
 
 impl AudioEncoder {
-    /// Starts it; packets go to `fanout`.
-    pub fn start(rate: Kbps, clock: &MediaClock, fanout: &Arc<Fanout>) -> Result<Self, MediaError> {
+    /// Starts it; packets go to the outputs of all `renditions`.
+    pub fn start(
+        rate: Kbps,
+        clock: &MediaClock,
+        renditions: &Arc<Renditions>,
+    ) -> Result<Self, MediaError> {
         let setup = |e: gst::glib::BoolError| MediaError::lasting(format!("opusenc: {e}"));
         let caps = gst::Caps::builder("audio/x-raw")
             .field("format", "S16LE")
@@ -546,7 +553,7 @@ impl AudioEncoder {
             .property_from_str("frame-size", "20")
             .build()
             .map_err(setup)?;
-        let fanout = Arc::clone(fanout);
+        let renditions = Arc::clone(renditions);
         let sink = gst_app::AppSink::builder()
             .sync(false)
             .async_(false)
@@ -555,7 +562,7 @@ impl AudioEncoder {
                     .new_sample(move |sink| {
                         let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
                         if let Some(buffer) = sample.buffer_owned() {
-                            fanout.audio(&Encoded { buffer, key: true });
+                            renditions.sound(Sound::Opus, &Encoded { buffer, key: true });
                         }
                         Ok(gst::FlowSuccess::Ok)
                     })

@@ -191,6 +191,11 @@ impl Fanout {
         self.want_key(consumer.most_waiting <= MOST_WAITING);
     }
 
+    /// Whether there is any output, open or not yet.
+    pub fn is_wanted(&self) -> bool {
+        !lock(&self.consumers).is_empty()
+    }
+
     /// Whether any output is open.
     pub fn is_heard(&self) -> bool {
         lock(&self.consumers).iter().any(|c| c.open.load(Ordering::Acquire))
@@ -244,11 +249,6 @@ impl Fanout {
                 self.want_key(false);
             }
         }
-    }
-
-    /// Hands a packet of Opus to every open output that takes it.
-    pub fn audio(&self, packet: &Encoded) {
-        self.sound(Sound::Opus, packet);
     }
 
     /// Hands a packet of sound to every open output that takes this coding.
@@ -355,8 +355,8 @@ mod tests {
         fanout.open(&opus);
         fanout.open(&aac);
         fanout.sound(Sound::Aac, &frame(true));
-        fanout.audio(&frame(true));
-        fanout.audio(&frame(true));
+        fanout.sound(Sound::Opus, &frame(true));
+        fanout.sound(Sound::Opus, &frame(true));
         assert_eq!((opus_heap.waiting(), aac_heap.waiting()), (2, 1));
         fanout.leave(&aac);
         assert!(!fanout.wants(Sound::Aac));

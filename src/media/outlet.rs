@@ -32,10 +32,11 @@ use super::{
     MediaError, aac,
     fanout::{Consumer, Fanout, Sound},
     feed::lock,
+    rendition::Rendition,
 };
 use crate::{
     base::Secret,
-    show::{Container, FailureKind, Profile, RecordSpec, RtmpSpec, SrtSpec, Target, VideoCodec},
+    show::{Container, FailureKind, RecordSpec, RtmpSpec, SrtSpec, Target, VideoCodec},
     stats::{DiskFigures, OutputFigures, report::FileReport},
 };
 
@@ -107,7 +108,7 @@ struct Status {
 /// A running outlet. Dropping it lets it go without waiting.
 pub struct Outlet {
     consumer: Arc<Consumer>,
-    fanout: Arc<Fanout>,
+    rendition: Arc<Rendition>,
     queue: Arc<Queue>,
     status: Arc<Status>,
     far: Option<Far>,
@@ -140,10 +141,10 @@ struct Sample {
 impl Outlet {
     /// Builds it and starts to connect.
     pub fn start(
-        profile: &Profile,
-        fanout: &Arc<Fanout>,
+        rendition: &Arc<Rendition>,
         to: Destination,
     ) -> Result<(Self, mpsc::Receiver<OutletEvent>), MediaError> {
+        let Rendition { profile, fanout, .. } = &**rendition;
         let (queue, status) = (Arc::new(Queue::default()), Arc::new(Status::default()));
         let patience = |seconds: u32| u64::from(seconds * profile.canvas.fps);
         let (kind, sound, most_waiting, far) = match to {
@@ -189,7 +190,7 @@ impl Outlet {
         fanout.join(Arc::clone(&consumer));
         let outlet = Self {
             consumer,
-            fanout: Arc::clone(fanout),
+            rendition: Arc::clone(rendition),
             queue,
             status,
             far,
@@ -234,6 +235,7 @@ impl Outlet {
     pub fn figures(&self) -> OutputFigures {
         let mut figures = OutputFigures {
             sent_kbps: self.sent_kbps(),
+            target_kbps: Some(f64::from(self.rendition.rate().0)),
             silent_ms: self.stalled().map(|s| s.as_millis() as u64),
             dropped: self.dropped(),
             ..OutputFigures::default()
@@ -269,7 +271,7 @@ impl Outlet {
     /// Begins a new file at the next key frame, which is asked for. Says nothing to a server.
     pub fn split(&self) {
         self.queue.split();
-        self.fanout.want_key(false);
+        self.rendition.fanout.want_key(false);
     }
 
     /// Ends it in order: what waits is still sent or written, files are closed. `false` when that was not
@@ -286,7 +288,7 @@ impl Outlet {
     }
 
     fn let_go(&self) {
-        self.fanout.leave(&self.consumer);
+        self.rendition.fanout.leave(&self.consumer);
         self.status.stop.store(true, Ordering::Release);
         self.queue.shut();
     }

@@ -8,7 +8,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, RwLock,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc,
     },
     thread::JoinHandle,
@@ -17,7 +17,7 @@ use std::{
 
 use tokio::sync::mpsc as bounded;
 
-use self::encoding::{Encoding, REBUILD};
+use self::encoding::{Encoding, Others, REBUILD, Raw};
 use super::{
     MediaError,
     aac::Aac,
@@ -25,16 +25,15 @@ use super::{
     clock::MediaClock,
     compose::{Composer, Pictures},
     encoder::{AudioEncoder, Kind},
-    fanout::Fanout,
     feed::{Bell, Feed, Shown, lock},
     input::RawFrame,
     mixer::{BLOCK_NS, CHANNELS, Mixer, RATE, Track, frame_at},
-    publisher::Leading,
+    rendition::Renditions,
 };
 use crate::{
-    base::{InputId, Kbps},
+    base::{Canvas, InputId},
     scene::{Composition, Plan, Transition, plan},
-    show::{Fact, Profile},
+    show::Fact,
     stats::{FrameCounts, Level, Loudness},
 };
 
@@ -84,21 +83,15 @@ pub struct SoundFigures {
 }
 
 struct Shared {
-    profile: Profile,
     clock: MediaClock,
     feeds: Feeds,
     bell: Arc<Bell>,
-    fanout: Arc<Fanout>,
-    leading: Arc<Leading>,
+    renditions: Arc<Renditions>,
     facts: bounded::Sender<Fact>,
     bus: Mutex<Bus>,
     house_slate: Mutex<Option<RawFrame>>,
     counts: Counts,
     sound: Mutex<SoundFigures>,
-    rate: AtomicU32,
-    settled: AtomicU32,
-    /// The share of packets lost, by the output's place.
-    losses: Mutex<BTreeMap<u32, f64>>,
     glimpse_every_ns: AtomicU64,
     /// Counts orders to show something else, and which of them the encoder has been given.
     ordered: AtomicU64,
@@ -115,18 +108,14 @@ pub struct Program {
 
 /// What the program is made with.
 pub struct Parts {
-    /// How it is encoded.
-    pub profile: Profile,
     /// The clock of all pipelines.
     pub clock: MediaClock,
     /// The inputs' places.
     pub feeds: Feeds,
     /// Rung for each of their pictures.
     pub bell: Arc<Bell>,
-    /// Where encoded frames go.
-    pub fanout: Arc<Fanout>,
-    /// Whose congestion control drives the encoder.
-    pub leading: Arc<Leading>,
+    /// How it is encoded, and where that goes.
+    pub renditions: Arc<Renditions>,
     /// Where reports go.
     pub facts: bounded::Sender<Fact>,
     /// Names this boot of the machine in capture stamps.
@@ -136,26 +125,21 @@ pub struct Parts {
 }
 
 impl Program {
-    /// Starts both threads with an encoder of that kind. Black until the first `take`.
-    pub fn start(parts: Parts, kind: Kind) -> Result<Self, MediaError> {
-        let Parts { profile, clock, feeds, bell, fanout, leading, facts, boot_id, glimpses } =
-            parts;
+    /// Starts both threads and the first encoder. Black until the first `take`.
+    pub fn start(parts: Parts) -> Result<Self, MediaError> {
+        let Parts { clock, feeds, bell, renditions, facts, boot_id, glimpses } = parts;
+        let canvas = renditions.first().profile.canvas;
         let nothing = Arc::new(Composition::default());
         let shared = Arc::new(Shared {
             bus: Mutex::new(Bus {
-                plan: plan(Arc::clone(&nothing), nothing, Transition::CUT, profile.canvas),
+                plan: plan(Arc::clone(&nothing), nothing, Transition::CUT, canvas),
                 frame: 0,
                 slate: false,
             }),
-            rate: AtomicU32::new(profile.start_kbps.0),
-            settled: AtomicU32::new(profile.start_kbps.0),
-            losses: Mutex::default(),
-            profile,
             clock,
             feeds,
             bell,
-            fanout,
-            leading,
+            renditions,
             facts,
             house_slate: Mutex::new(None),
             counts: Counts::default(),
@@ -166,10 +150,10 @@ impl Program {
             stop: AtomicBool::new(false),
             boot_id,
         });
-        let mut first = Encoding::broken(kind, &shared.profile);
-        first.encoder = Some(shared.encoder(kind, first.canvas, 0)?);
+        let mut first = Encoding::broken(shared.renditions.first());
+        first.encoder = Some(shared.encoder(&first, first.canvas)?);
         let audio = shared.audio_encoder()?;
-        let composer = Composer::new(shared.profile.canvas)?;
+        let composer = Composer::new(canvas)?;
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new()
                 .name(name.into())
@@ -186,8 +170,8 @@ impl Program {
                     let (encoding, composer) = match first.take() {
                         Some(parts) => parts,
                         None => (
-                            Encoding::broken(kind, &picture.profile),
-                            Composer::new(picture.profile.canvas)?,
+                            Encoding::broken(picture.renditions.first()),
+                            Composer::new(picture.canvas())?,
                         ),
                     };
                     picture.run_picture(encoding, composer, &glimpses);
@@ -216,7 +200,7 @@ impl Program {
     pub fn take(&self, to: Arc<Composition>, transition: Transition) -> u64 {
         let mut bus = lock(&self.shared.bus);
         let from = Arc::clone(bus.plan.to());
-        bus.plan = plan(from, to, transition, self.shared.profile.canvas);
+        bus.plan = plan(from, to, transition, self.shared.canvas());
         bus.frame = 0;
         let order = self.shared.ordered.fetch_add(1, Ordering::AcqRel) + 1;
         self.shared.bell.ring();
@@ -240,25 +224,6 @@ impl Program {
         *lock(&self.shared.house_slate) = Some(frame);
     }
 
-    /// Asks the encoder for that bitrate, within the profile's bounds. `settled` is what the path will have once a
-    /// queue has drained: the size of the picture follows that.
-    pub fn set_rate(&self, rate: Kbps, settled: Kbps) {
-        let profile = &self.shared.profile;
-        let within = |rate: Kbps| rate.clamp(profile.min_kbps, profile.max_kbps).0;
-        self.shared.rate.store(within(rate), Ordering::Relaxed);
-        self.shared.settled.store(within(settled), Ordering::Relaxed);
-    }
-
-    /// The output at that place loses that share of its packets: the sound is protected accordingly.
-    pub fn note_loss(&self, order: u32, share: f64) {
-        lock(&self.shared.losses).insert(order, share);
-    }
-
-    /// What the encoder is asked for.
-    pub fn rate(&self) -> Kbps {
-        self.shared.rate_now()
-    }
-
     /// Gives glimpses at that interval; zero for none.
     pub fn glimpse_every(&self, every: Duration) {
         self.shared.glimpse_every_ns.store(every.as_nanos() as u64, Ordering::Relaxed);
@@ -267,7 +232,7 @@ impl Program {
     /// Frames so far.
     pub fn frames(&self) -> FrameCounts {
         let counts = &self.shared.counts;
-        let (encoded, key_frames) = self.shared.fanout.counts();
+        let (encoded, key_frames) = self.shared.renditions.first().fanout.counts();
         let captured = self
             .shared
             .feeds
@@ -344,7 +309,13 @@ impl Pictures for Frozen<'_> {
 
 impl Shared {
     fn audio_encoder(&self) -> Result<AudioEncoder, MediaError> {
-        AudioEncoder::start(self.profile.audio_kbps, &self.clock, &self.fanout)
+        let rate = self.renditions.first().profile.audio_kbps;
+        AudioEncoder::start(rate, &self.clock, &self.renditions)
+    }
+
+    /// The program's picture.
+    fn canvas(&self) -> Canvas {
+        self.renditions.first().profile.canvas
     }
 
     /// Runs a thread's work until the program stops: what fails or panics is reported and begun anew.
@@ -361,10 +332,6 @@ impl Shared {
         }
     }
 
-    fn rate_now(&self) -> Kbps {
-        Kbps(self.rate.load(Ordering::Relaxed))
-    }
-
     fn report(&self, fact: Fact) {
         if self.facts.try_send(fact).is_err() {
             tracing::warn!("the engine is behind: a report of the program was lost");
@@ -372,13 +339,13 @@ impl Shared {
     }
 
     fn run_picture(
-        &self,
+        self: &Arc<Self>,
         mut encoding: Encoding,
         mut composer: Composer,
         glimpses: &mpsc::SyncSender<Glimpse>,
     ) {
         let now = || self.clock.now().nseconds();
-        let mut cadence = Cadence::new(self.profile.canvas.frame_ns(), now() + 20_000_000);
+        let mut cadence = Cadence::new(self.canvas().frame_ns(), now() + 20_000_000);
         let mut shown: Option<(InputId, u64)> = None;
         let mut last_glimpse_ns = 0;
         let mut prepared = Arc::new(Composition::default());
@@ -387,6 +354,7 @@ impl Shared {
             self.report(Fact::EncoderUp { encoder: element.into(), hardware });
         }
         let mut followed = 0;
+        let mut others = Others::default();
         while !self.stop.load(Ordering::Acquire) {
             cadence.resume(now());
             self.await_tick(&cadence, shown.as_ref(), followed);
@@ -407,26 +375,13 @@ impl Shared {
                 // The picture is a courtesy: if its thread is behind, it misses one.
                 let _ = glimpses.try_send(Glimpse { buffer: buffer.clone() });
             }
-            self.mend(&mut encoding);
-            self.climb(&mut encoding);
-            if !encoding.has_turn(self.profile.canvas.fps) || !self.affords(&mut encoding, pts_ns) {
+            let raw = Raw { buffer, pts_ns, captured_ns };
+            let for_others = others.are_wanted(self).then(|| raw.clone());
+            if self.encode(&mut encoding, raw) {
                 self.reached.store(order, Ordering::Release);
-                continue;
             }
-            let Encoding { encoder: Some(encoder), rate, refused, .. } = &mut encoding else {
-                continue;
-            };
-            let wanted = self.rate_now();
-            if wanted.0 != *rate {
-                encoder.set_rate(wanted);
-                *rate = wanted.0;
-            }
-            if encoder.push(buffer, pts_ns, captured_ns) {
-                *refused = 0;
-                self.reached.store(order, Ordering::Release);
-            } else {
-                *refused += 1;
-                self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+            if let Some(raw) = for_others {
+                others.take(self, &raw);
             }
         }
     }
@@ -516,7 +471,7 @@ impl Shared {
     fn run_sound(&self, encoder: AudioEncoder) -> Result<(), MediaError> {
         let now = || self.clock.now().nseconds();
         let mut mixer = Mixer::default();
-        let mut aac = Aac::new(&self.clock, &self.fanout);
+        let mut aac = Aac::new(&self.clock, &self.renditions);
         let mut loudness = ebur128::EbuR128::new(
             CHANNELS as u32,
             RATE,
@@ -576,10 +531,7 @@ impl Shared {
             }
             block_number += 1;
             if block_number.is_multiple_of(10) {
-                let open =
-                    |(order, share): (&u32, &f64)| self.leading.has(*order).then_some(*share);
-                let worst = lock(&self.losses).iter().filter_map(open).fold(0.0, f64::max);
-                encoder.protect(worst);
+                encoder.protect(self.renditions.worst_loss());
                 *lock(&self.sound) = SoundFigures {
                     level: mixer.take_level(),
                     limiter_db: mixer.take_reduction(),

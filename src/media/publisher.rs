@@ -24,6 +24,7 @@ use super::{
     error::{element, without_secrets},
     fanout::{Consumer, Fanout},
     feed::lock,
+    rendition::Rendition,
 };
 use crate::{
     base::Kbps,
@@ -62,7 +63,7 @@ pub struct Publisher {
     pipeline: gst::Pipeline,
     webrtc: gst::Element,
     consumer: Arc<Consumer>,
-    fanout: Arc<Fanout>,
+    rendition: Arc<Rendition>,
     congestion: Congestion,
     clock: MediaClock,
     stats: Arc<Mutex<StatsSample>>,
@@ -70,10 +71,8 @@ pub struct Publisher {
     /// The answer promised transport-wide feedback.
     reports: AtomicBool,
     order: u32,
-    leading: Arc<Leading>,
     opened: AtomicBool,
     obey: Arc<dyn Fn(Advice) + Send + Sync>,
-    start_kbps: Kbps,
     ssrcs: (u32, u32),
 }
 
@@ -194,18 +193,14 @@ fn fresh_ssrcs() -> (u32, u32) {
 
 /// What a session is made with.
 pub struct Session<'a> {
-    /// How the show is encoded.
-    pub profile: &'a Profile,
+    /// What it sends.
+    pub rendition: &'a Arc<Rendition>,
     /// The clock of all pipelines.
     pub clock: &'a MediaClock,
-    /// Where frames come from.
-    pub fanout: &'a Arc<Fanout>,
     /// How it reaches its ingest.
     pub route: &'a Route,
     /// Its place among the outputs of the show: the lowest that is open leads.
     pub order: u32,
-    /// Who is open.
-    pub leading: &'a Arc<Leading>,
     /// What the picture had on this way lately; `None` begins with the profile's own rate.
     pub start: Option<Kbps>,
     /// Told what congestion control advises; answers with the most the picture may take where the shared encoder
@@ -216,7 +211,8 @@ pub struct Session<'a> {
 impl Publisher {
     /// Builds a session and starts it. It sends nothing before its answer is set and it has connected.
     pub fn start(session: Session<'_>) -> Result<(Self, mpsc::Receiver<SessionEvent>), MediaError> {
-        let Session { profile, clock, fanout, route, order, leading, start, on_advice } = session;
+        let Session { rendition, clock, route, order, start, on_advice } = session;
+        let Rendition { profile, fanout, .. } = &**rendition;
         let ssrcs = fresh_ssrcs();
         let pipeline = gst::Pipeline::with_name("output");
         let webrtc = element("webrtcbin")?;
@@ -317,17 +313,15 @@ impl Publisher {
             pipeline,
             webrtc,
             consumer,
-            fanout: Arc::clone(fanout),
+            rendition: Arc::clone(rendition),
             congestion,
             clock: clock.clone(),
             stats: Arc::new(Mutex::new(StatsSample::default())),
             asked: AtomicBool::new(false),
             reports: AtomicBool::new(false),
             order,
-            leading: Arc::clone(leading),
             opened: AtomicBool::new(false),
             obey,
-            start_kbps: profile.start_kbps,
             ssrcs,
         };
         publisher
@@ -382,7 +376,7 @@ impl Publisher {
     /// The session is connected: frames flow from the next key frame on.
     pub fn open(&self) {
         if !self.opened.swap(true, Ordering::Relaxed) {
-            self.leading.join(self.order);
+            self.rendition.leading.join(self.order);
         }
         let reports = self.reports.load(Ordering::Relaxed);
         if reports {
@@ -390,9 +384,10 @@ impl Publisher {
             self.congestion.expect_feedback(self.clock.now().nseconds());
         }
         // Whoever drove the encoder before: the first frames are for this path.
-        let picture = if reports { self.congestion.picture() } else { self.start_kbps };
+        let picture =
+            if reports { self.congestion.picture() } else { self.rendition.profile.start_kbps };
         (self.obey)(Advice { picture, settled: picture, loss: 0.0, picture_on: true });
-        self.fanout.open(&self.consumer);
+        self.rendition.fanout.open(&self.consumer);
     }
 
     /// Milliseconds since the ingest last said anything; `None` while it has never.
@@ -408,12 +403,12 @@ impl Publisher {
     }
 
     /// The sender's figures. Asks webrtcbin for fresh ones and answers with the last.
-    pub fn figures(&self, target: Kbps) -> OutputFigures {
+    pub fn figures(&self) -> OutputFigures {
         self.ask_stats();
         let sample = *lock(&self.stats);
         OutputFigures {
             sent_kbps: sample.kbps,
-            target_kbps: Some(f64::from(target.0)),
+            target_kbps: Some(f64::from(self.rendition.rate().0)),
             available_kbps: self.congestion.available().map(|k| f64::from(k.0)),
             rtt_ms: sample.rtt_ms,
             loss: sample.loss,
@@ -444,9 +439,9 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        self.fanout.leave(&self.consumer);
+        self.rendition.fanout.leave(&self.consumer);
         if self.opened.load(Ordering::Relaxed) {
-            self.leading.leave(self.order);
+            self.rendition.leading.leave(self.order);
         }
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();

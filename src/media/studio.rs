@@ -12,17 +12,17 @@ use tokio::sync::{mpsc, watch};
 use super::{
     MediaClock, MediaError, Publisher, SessionEvent,
     encoder::{self, Kind},
-    fanout::Fanout,
     feed::{Bell, Feed, lock},
     glimpse::Glimpses,
     input::{Sink, Source},
     outlet::{Destination, Outlet, OutletEvent},
     program::{Feeds, Parts, Program},
-    publisher::{Leading, Route, Session, WarmCertificate},
+    publisher::{Route, Session, WarmCertificate},
+    rendition::Renditions,
     slate,
 };
 use crate::{
-    base::{Db, InputId, Kbps},
+    base::{Canvas, Db, InputId, Kbps},
     scene::{Composition, Transition},
     show::{Fact, InputSpec, Profile, ShowSpec},
     stats::{FrameCounts, InputFigures, Meters, Picture},
@@ -34,13 +34,11 @@ const GLIMPSE_EVERY: Duration = Duration::from_millis(100);
 /// The media of one show.
 pub struct Studio {
     program: Arc<Program>,
-    profile: Profile,
     clock: MediaClock,
     feeds: Feeds,
     sources: Arc<Mutex<BTreeMap<InputId, Source>>>,
-    fanout: Arc<Fanout>,
+    renditions: Arc<Renditions>,
     glimpses: Glimpses,
-    leading: Arc<Leading>,
     /// What the picture had lately, by the output's place.
     last_good: Arc<Mutex<BTreeMap<u32, Kbps>>>,
     _certificate: WarmCertificate,
@@ -82,32 +80,24 @@ impl Studio {
             })
             .collect();
         let feeds = Arc::new(RwLock::new(feeds));
-        let fanout = Arc::new(Fanout::default());
-        let leading = Arc::<Leading>::default();
+        let renditions = Arc::new(Renditions::new(spec.profile.clone(), kind));
         let (glimpses, sender) = Glimpses::start(spec.profile.canvas)?;
-        let program = Arc::new(Program::start(
-            Parts {
-                profile: spec.profile.clone(),
-                clock: clock.clone(),
-                feeds: Arc::clone(&feeds),
-                bell,
-                fanout: Arc::clone(&fanout),
-                leading: Arc::clone(&leading),
-                facts: facts.clone(),
-                boot_id,
-                glimpses: sender,
-            },
-            kind,
-        )?);
+        let program = Arc::new(Program::start(Parts {
+            clock: clock.clone(),
+            feeds: Arc::clone(&feeds),
+            bell,
+            renditions: Arc::clone(&renditions),
+            facts: facts.clone(),
+            boot_id,
+            glimpses: sender,
+        })?);
         let studio = Self {
             program,
-            profile: spec.profile.clone(),
             clock,
             feeds,
             sources: Arc::default(),
-            fanout,
+            renditions,
             glimpses,
-            leading,
             last_good: Arc::default(),
             _certificate: WarmCertificate::make(),
         };
@@ -117,7 +107,7 @@ impl Studio {
 
     /// Draws every slate in a thread of its own: text takes a while.
     fn draw_slates(&self, spec: &ShowSpec) -> Result<(), MediaError> {
-        let canvas = self.profile.canvas;
+        let canvas = self.canvas();
         let program = Arc::downgrade(&self.program);
         let feeds: Vec<_> =
             self.feeds.read().map(|f| f.values().cloned().collect()).unwrap_or_default();
@@ -145,6 +135,10 @@ impl Studio {
             .map_err(|e| MediaError::lasting(format!("no thread for the slates: {e}")))
     }
 
+    fn canvas(&self) -> Canvas {
+        self.renditions.first().profile.canvas
+    }
+
     fn feed(&self, id: &InputId) -> Option<Arc<Feed>> {
         self.feeds.read().ok()?.get(id).cloned()
     }
@@ -156,12 +150,7 @@ impl Studio {
             drop(old.stop());
         }
         let sink = feed.sink();
-        match Source::start(
-            spec,
-            self.profile.canvas,
-            &self.clock,
-            Arc::clone(&sink) as Arc<dyn Sink>,
-        ) {
+        match Source::start(spec, self.canvas(), &self.clock, Arc::clone(&sink) as Arc<dyn Sink>) {
             Ok(source) => {
                 lock(&self.sources).insert(spec.id.clone(), source);
             }
@@ -202,50 +191,52 @@ impl Studio {
         self.glimpses.picture()
     }
 
-    /// A new session for the output with that place in the show. The first one that is open drives the
-    /// shared encoder by its congestion control.
+    /// A new session for the output with that place in the show, encoded by `profile`, or as the show itself.
+    /// Among the outputs that share an encoder the first that is open drives it by its congestion control.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// No session can be made, or the program's picture not be encoded so.
     pub fn publisher(
         &self,
         route: &Route,
         order: u32,
+        profile: Option<&Profile>,
     ) -> Result<(Publisher, mpsc::Receiver<SessionEvent>), MediaError> {
-        let program = Arc::downgrade(&self.program);
-        let leading = Arc::clone(&self.leading);
+        let rendition = self.renditions.of(profile)?;
+        let of = Arc::downgrade(&rendition);
         let last_good = Arc::clone(&self.last_good);
         let start = lock(&last_good).get(&order).copied();
         Publisher::start(Session {
-            profile: &self.profile,
+            rendition: &rendition,
             clock: &self.clock,
-            fanout: &self.fanout,
             route,
             order,
-            leading: &self.leading,
             start,
             on_advice: Box::new(move |advice| {
-                let program = program.upgrade()?;
+                let rendition = of.upgrade()?;
                 lock(&last_good).insert(order, advice.picture);
-                program.note_loss(order, advice.loss);
-                if leading.is(order) {
-                    program.set_rate(advice.picture, advice.settled);
+                rendition.note_loss(order, advice.loss);
+                if rendition.leading.is(order) {
+                    rendition.set_rate(advice.picture, advice.settled);
                     return None;
                 }
                 // The encoder follows another: what it makes may be more than this path carries.
-                Some(advice.picture).filter(|most| *most < program.rate())
+                Some(advice.picture).filter(|most| *most < rendition.rate())
             }),
         })
     }
 
-    /// A new session for an output that is no WebRTC session.
+    /// A new session for an output that is no WebRTC session, encoded by `profile`, or as the show itself. Blocks.
+    ///
+    /// # Errors
+    /// The output cannot be made, or the program's picture not be encoded so.
     pub fn outlet(
         &self,
         to: Destination,
+        profile: Option<&Profile>,
     ) -> Result<(Outlet, mpsc::Receiver<OutletEvent>), MediaError> {
-        Outlet::start(&self.profile, &self.fanout, to)
-    }
-
-    /// The bitrate the encoder is asked for.
-    pub fn rate(&self) -> Kbps {
-        self.program.rate()
+        Outlet::start(&self.renditions.of(profile)?, to)
     }
 
     /// Frames so far.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::spec::{OutputSpec, Target};
+use super::spec::{OutputSpec, Profile, Target};
 use crate::{
     base::{Db, InputId, OutputId, SceneId},
     scene::{Transition, TransitionKind},
@@ -63,6 +63,9 @@ pub enum Command {
         output: OutputId,
         /// Where it goes.
         to: Target,
+        /// How it is encoded, where that is not the show's own way.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        profile: Option<Box<Profile>>,
     },
     /// Start publishing: one output, or all that are off.
     GoLive {
@@ -90,10 +93,15 @@ impl Command {
     /// The same for a journal, and the output that it adds in full: addresses end at host and port there.
     #[must_use]
     pub fn parted(self) -> (Self, Option<OutputSpec>) {
-        let Self::AddOutput { output: id, to: target } = self else { return (self, None) };
-        let full = OutputSpec { id, target };
-        let OutputSpec { id: output, target: to } = full.clone().without_secrets();
-        (Self::AddOutput { output, to }, Some(full))
+        let Self::AddOutput { output: id, to: target, profile } = self else { return (self, None) };
+        let full = OutputSpec { id, target, profile };
+        (Self::add(full.clone().without_secrets()), Some(full))
+    }
+
+    /// The order to put that output beside the others.
+    pub fn add(output: OutputSpec) -> Self {
+        let OutputSpec { id, target, profile } = output;
+        Self::AddOutput { output: id, to: target, profile }
     }
 
     /// The transition a `SetTransition` asks for, in bounds.

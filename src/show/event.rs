@@ -59,7 +59,12 @@ pub enum Happening {
     /// The encoder runs.
     EncoderUp { encoder: String, hardware: bool },
     /// The link gives more or less than before: another picture is sent.
-    PictureStepped { picture: Canvas, rate: Kbps },
+    PictureStepped {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        profile: Option<String>,
+        picture: Canvas,
+        rate: Kbps,
+    },
     /// An output sends its sound alone, or its picture again.
     OutputPicture { output: OutputId, on: bool },
     /// The program pipeline broke and was started anew.
@@ -183,8 +188,9 @@ impl Happening {
                 format!("encoding with {encoder}{}", if *hardware { " (hardware)" } else { "" })
             }
             Self::ProgramFailed { reason } => format!("the program pipeline broke: {reason}"),
-            Self::PictureStepped { picture, rate } => {
-                format!("the picture is {picture} now: the link has {rate} for it")
+            Self::PictureStepped { profile, picture, rate } => {
+                let of = profile.as_ref().map_or_else(String::new, |name| format!(" by '{name}'"));
+                format!("the picture{of} is {picture} now: the link has {rate} for it")
             }
             Self::OutputPicture { output, on: false } => {
                 format!("{output}: the link carries hardly anything; the sound goes alone")

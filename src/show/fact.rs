@@ -49,6 +49,9 @@ pub enum Fact {
     },
     /// The encoder stepped up or down the profile's ladder.
     PictureStepped {
+        /// Whose ladder, where it is not the show's own: that of outputs with another.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        profile: Option<String>,
         /// What is encoded now.
         picture: Canvas,
         /// What the path has for it.

@@ -12,7 +12,7 @@ use super::{
     event::{Effect, Event, Happening},
     fact::{Fact, FailureKind},
     registry::Refusal,
-    spec::{Mode, OutputSpec, Target, VideoCodec, WhipSpec},
+    spec::{Mode, OutputSpec, Profile, Target, VideoCodec, WhipSpec},
     state::{Ending, InputStatus, OutputState, OutputStatus, Phase, Show},
 };
 use crate::{
@@ -163,7 +163,9 @@ pub(super) fn allows(show: &Show, command: &Command) -> Result<(), Refusal> {
                 Err(Refusal::new(format!("a gain of {} is out of range: use -60 to 20 dB", db.0)))
             }
         }
-        Command::AddOutput { output: id, to } => may_be_added(show, id, to),
+        Command::AddOutput { output: id, to, profile } => {
+            may_be_added(show, id, to, profile.as_deref())
+        }
         Command::GoLive { output: id } => {
             output(id)?;
             let off = |o: &OutputState| {
@@ -205,7 +207,18 @@ pub(super) fn allows(show: &Show, command: &Command) -> Result<(), Refusal> {
 }
 
 /// Whether that output can be put beside the others.
-fn may_be_added(show: &Show, id: &OutputId, to: &Target) -> Result<(), Refusal> {
+fn may_be_added(
+    show: &Show,
+    id: &OutputId,
+    to: &Target,
+    profile: Option<&Profile>,
+) -> Result<(), Refusal> {
+    let program = &show.spec.profile;
+    let codec = profile.unwrap_or(program).codec;
+    let unlike = profile.and_then(|profile| {
+        let turned = profile.clone().turned(program.is_upright());
+        program.canvas.cannot_become(turned.canvas)
+    });
     let no = |why: String| Err(Refusal::new(why));
     if show.output(id).is_some() {
         return no(format!("there is an output '{id}' already: give this one another name"));
@@ -221,11 +234,11 @@ fn may_be_added(show: &Show, id: &OutputId, to: &Target) -> Result<(), Refusal> 
     match to {
         Target::Stage => no("the stage cannot be added: it is there from a show's start, or not".into()),
         _ if to.ways() == 0 => no("the output names no ingest: give it one".into()),
-        _ if to.takes_only_h264() && show.spec.profile.codec != VideoCodec::H264 => {
-            no("RTMP, SRT and MP4 take H.264, and this show's picture is VP8: use WHIP, or record to mkv"
+        _ if to.takes_only_h264() && codec != VideoCodec::H264 => {
+            no("RTMP, SRT and MP4 take H.264, and this output's picture is VP8: use WHIP, or record to mkv"
                 .into())
         }
-        _ => Ok(()),
+        _ => unlike.map_or(Ok(()), |why| no(format!("its profile cannot be used in this show: {why}"))),
     }
 }
 
@@ -251,7 +264,7 @@ impl Turn<'_> {
         show.ends_at = start.for_ms.map(|ms| self.now.mono + Duration::from_millis(ms));
         if show.mode == Mode::Rehearse || show.outputs.is_empty() {
             let id = "stage".parse().unwrap_or_else(|_| unreachable!("'stage' is a name"));
-            show.outputs = vec![OutputState::new(OutputSpec { id, target: Target::Stage })];
+            show.outputs = vec![OutputState::new(OutputSpec::new(id, Target::Stage))];
         }
         let (title, mode) = (show.spec.title.clone(), show.mode);
         let staged = show.outputs.iter().any(|o| o.spec.target == Target::Stage);
@@ -322,9 +335,9 @@ impl Turn<'_> {
                     self.start_input(index);
                 }
             }
-            Command::AddOutput { output: id, to: target } => {
+            Command::AddOutput { output: id, to: target, profile } => {
                 // Who gives a command may keep it from us; the journal may not have it either way.
-                let spec = OutputSpec { id, target }.without_secrets();
+                let spec = OutputSpec { id, target, profile }.without_secrets();
                 let (output, to) = (spec.id.clone(), spec.target.shown(0));
                 self.show.outputs.push(OutputState::new(spec));
                 self.say(Happening::OutputAdded { output, to });
@@ -479,9 +492,11 @@ impl Turn<'_> {
                 self.show.encoder = Some(encoder.clone());
                 self.say(Happening::EncoderUp { encoder, hardware });
             }
-            Fact::PictureStepped { picture, rate } => {
-                self.show.picture = Some(picture);
-                self.say(Happening::PictureStepped { picture, rate });
+            Fact::PictureStepped { profile, picture, rate } => {
+                if profile.is_none() {
+                    self.show.picture = Some(picture);
+                }
+                self.say(Happening::PictureStepped { profile, picture, rate });
             }
             Fact::OutputPicture { output, session, on } => {
                 self.output_picture(&output, session, on);

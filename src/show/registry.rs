@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{
     command::Command,
-    spec::{RtmpSpec, Target, WhipSpec},
+    spec::{OutputSpec, RtmpSpec, Target, WhipSpec},
 };
 use crate::{base::Db, scene::TransitionKind};
 
@@ -208,7 +208,7 @@ pub const ROWS: &[Row] = &[
         doc: "put one more output beside the others; go-live starts it",
         risk: Risk::Safe,
         chord: None,
-        build: |a| Ok(Command::AddOutput { output: parsed(a[0])?, to: target(a[1])? }),
+        build: |a| Ok(Command::add(OutputSpec::new(parsed(a[0])?, target(a[1])?))),
     },
     Row {
         name: "stop-output",

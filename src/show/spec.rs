@@ -108,6 +108,25 @@ pub struct Profile {
     pub ladder: Vec<Rung>,
 }
 
+impl Profile {
+    /// The same standing upright, or lying. One that already does is left as it is.
+    #[must_use]
+    pub fn turned(mut self, upright: bool) -> Self {
+        if self.is_upright() != upright {
+            let rungs = self.ladder.iter_mut().map(|rung| &mut rung.canvas);
+            for canvas in rungs.chain([&mut self.canvas]) {
+                std::mem::swap(&mut canvas.width, &mut canvas.height);
+            }
+        }
+        self
+    }
+
+    /// Whether its picture is higher than wide.
+    pub const fn is_upright(&self) -> bool {
+        self.canvas.height > self.canvas.width
+    }
+}
+
 /// The codec of the picture. Sound is always Opus.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, schemars::JsonSchema,

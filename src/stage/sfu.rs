@@ -359,16 +359,22 @@ impl Loop {
         while let Some((way, datagram)) = self.air.landed(now) {
             match way {
                 Way::In(source) => self.receive(&datagram, source, true),
-                Way::Out(to) => {
-                    let _ = self.socket.send_to(&datagram, self.landing.to_socket(to));
-                }
+                Way::Out(to) => self.air.send(&self.socket, &self.landing, &datagram, to),
             }
         }
+    }
+
+    /// Whether a publisher sends from there.
+    fn publishes(&self, source: SocketAddr) -> bool {
+        let session = self.by_source.get(&source).and_then(|id| self.sessions.get(id));
+        session.is_some_and(|s| s.role == Role::Publisher)
     }
 
     /// A datagram is here; `landed` if it has been through the air.
     fn receive(&mut self, datagram: &[u8], source: SocketAddr, landed: bool) {
         let now = Instant::now();
+        let own = !landed && self.publishes(source);
+        let source = if own { self.air.outside(source) } else { source };
         let Ok(contents) = datagram.try_into() else { return };
         let destination = self.landing.of(source);
         let input =
@@ -476,9 +482,7 @@ impl Loop {
                 Ok(Output::Transmit(out)) => {
                     let way = Way::Out(out.destination);
                     if !self.air.takes(now, way, session.role, &out.contents) {
-                        let to = self.landing.to_socket(out.destination);
-                        // A datagram that cannot be sent is a lost one.
-                        let _ = self.socket.send_to(&out.contents, to);
+                        self.air.send(&self.socket, &self.landing, &out.contents, out.destination);
                     }
                 }
                 Ok(Output::Event(event)) => match event {
@@ -623,8 +627,7 @@ impl Loop {
             while let Ok(output) = session.rtc.poll_output() {
                 match output {
                     Output::Transmit(out) => {
-                        let to = self.landing.to_socket(out.destination);
-                        let _ = self.socket.send_to(&out.contents, to);
+                        self.air.send(&self.socket, &self.landing, &out.contents, out.destination);
                     }
                     Output::Timeout(_) => break,
                     Output::Event(_) => {}

@@ -40,10 +40,8 @@ pub fn spec(outputs: &[&str]) -> ShowSpec {
         })
         .collect();
     let whip = WhipSpec::to("http://127.0.0.1:9/whip".parse().unwrap(), None);
-    let outputs: Vec<_> = outputs
-        .iter()
-        .map(|id| OutputSpec { id: output(id), target: Target::Whip(whip.clone()) })
-        .collect();
+    let outputs: Vec<_> =
+        outputs.iter().map(|id| OutputSpec::new(output(id), Target::Whip(whip.clone()))).collect();
     serde_json::from_value(serde_json::json!({
         "title": "Tea", "inputs": inputs, "scenes": scenes, "outputs": outputs,
         "profile": {

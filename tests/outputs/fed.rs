@@ -58,7 +58,7 @@ pub fn feed(fanout: &Arc<Fanout>, sizes: &[(u32, u32)]) {
     for picture in pictures {
         let until = picture.buffer.pts();
         while let Some(packet) = opus.next_if(|p| p.buffer.pts() <= until) {
-            fanout.audio(packet);
+            fanout.sound(Sound::Opus, packet);
         }
         while let Some(packet) = aac.next_if(|p| p.buffer.pts() <= until) {
             fanout.sound(Sound::Aac, packet);

@@ -10,6 +10,8 @@ use crate::process::tool;
 #[derive(Debug)]
 pub struct Played {
     pub frames: usize,
+    /// Of the first picture, in pixels.
+    pub size: (u32, u32),
     /// Pictures that differ.
     pub distinct: usize,
     /// From the first picture to the last.
@@ -56,6 +58,8 @@ pub fn play(file: &Path) -> Played {
         })
         .collect();
     let times: Vec<f64> = rows.iter().map(|r| r.0).collect();
+    let size = frames.lines().find_map(|l| l.strip_prefix("#dimensions 0: ")?.split_once('x'));
+    let pixels = |n: &str| n.trim().parse().unwrap_or_default();
     let (_, heard) = ffmpeg(file, &["-map", "0:a", "-af", "volumedetect", "-f", "null", "-"]);
     let figure = |name: &str| {
         let at = heard.find(name)? + name.len();
@@ -63,6 +67,7 @@ pub fn play(file: &Path) -> Played {
     };
     Played {
         frames: rows.len(),
+        size: size.map_or((0, 0), |(w, h)| (pixels(w), pixels(h))),
         distinct: rows.iter().map(|r| &r.1).collect::<BTreeSet<_>>().len(),
         seconds: times.last().zip(times.first()).map_or(0.0, |(l, f)| l - f),
         longest_gap: times.windows(2).map(|w| w[1] - w[0]).fold(0.0, f64::max),

@@ -11,20 +11,21 @@ use std::path::Path;
 
 use url::{Host, Url};
 
-use super::Given;
+use super::{Given, pointed};
 use crate::{
     base::SecretRef,
     config::{
         Dirs,
         diagnostics::{Findings, listed, meant, nearest, quoted},
+        presets,
         reader::Fields,
         redact,
     },
-    show::{OutputSpec, Target, VideoCodec},
+    show::{OutputSpec, Profile, Target, VideoCodec},
 };
 
 /// The keys of every output.
-pub(in crate::config) const COMMON: [&str; 2] = ["id", "to"];
+pub(in crate::config) const COMMON: [&str; 3] = ["id", "to", "profile"];
 
 const STAGE: &str = "the stage";
 
@@ -49,10 +50,10 @@ pub(super) struct Place<'a> {
     pub(super) dirs: &'a Dirs,
 }
 
-/// All outputs of a show whose picture is coded so.
+/// All outputs of a show whose picture is encoded so, where that is known.
 pub(super) fn read_all(
     show: &Fields<'_>,
-    codec: Option<VideoCodec>,
+    program: Option<&Profile>,
     place: &Place<'_>,
     findings: &mut Findings<'_>,
 ) -> Vec<OutputSpec> {
@@ -61,14 +62,40 @@ pub(super) fn read_all(
         check_keys(&fields, findings);
         let id = given.id(&fields, findings);
         let target = read_target(&fields, place, findings);
-        if let (Some(codec), Some(target)) = (codec, &target) {
-            check_codec(&fields, target, codec, findings);
+        let profile = read_profile(&fields, program, place.dirs, findings);
+        let encoded = profile.as_ref().or(program);
+        if let (Some(encoded), Some(target)) = (encoded, &target) {
+            check_codec(&fields, target, encoded.codec, findings);
         }
         if let (Some(id), Some(target)) = (id, target) {
-            outputs.push(OutputSpec { id, target });
+            outputs.push(OutputSpec { id, target, profile: profile.map(Box::new) });
         }
     }
     outputs
+}
+
+/// The profile of its own that an output names.
+fn read_profile(
+    fields: &Fields<'_>,
+    program: Option<&Profile>,
+    dirs: &Dirs,
+    findings: &mut Findings<'_>,
+) -> Option<Profile> {
+    let (name, span) = fields.text(findings, "profile")?;
+    let profile = pointed(findings, &span, presets::load_profile(name, dirs))?;
+    let Some(program) = program else { return Some(profile) };
+    let profile = profile.turned(program.is_upright());
+    if let Some(why) = program.canvas.cannot_become(profile.canvas) {
+        findings.add(
+            &span,
+            format!("{} cannot be made of this show's picture: {why}", quoted(name)),
+            format!(
+                "let the show have the greatest profile, profile = {name:?} at the top, and name lesser ones at \
+                 its outputs"
+            ),
+        );
+    }
+    Some(profile)
 }
 
 /// The kind that `to` speaks of, also when the rest of it is wrong.
@@ -127,8 +154,9 @@ fn check_codec(
     let at = fields.value(key).map_or_else(|| fields.span().clone(), toml::Spanned::span);
     findings.add(
         &at,
-        format!("{what}, and this show's picture is VP8"),
-        "take codec = \"vp8\" out of [program]; VP8 goes to WHIP, and is recorded as mkv",
+        format!("{what}, and this output's picture is VP8"),
+        "take codec = \"vp8\" out of [program], or name a profile of H.264 at the output; VP8 goes to WHIP, and is \
+         recorded as mkv",
     );
 }
 

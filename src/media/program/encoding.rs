@@ -1,17 +1,27 @@
-//! The picture encoder as the program keeps it: mended when it breaks, exchanged when the link asks for another
+//! The picture encoders as the program keeps them: mended when they break, exchanged when the link asks for another
 //! rung of the ladder. It draws nothing and decides no rate.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::Ordering,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
 
 use super::Shared;
 use crate::{
-    base::{Canvas, Kbps, Moment},
+    base::{Canvas, Moment},
     flow::{Ladder, Overspent},
     media::{
         MediaError,
         encoder::{Kind, VideoEncoder, Wanted, choose_but},
+        rendition::Rendition,
     },
-    show::{Fact, Profile},
+    show::Fact,
 };
 
 /// Between two tries to build what broke.
@@ -20,15 +30,30 @@ pub(super) const REBUILD: Duration = Duration::from_millis(500);
 const HANGS_AFTER_S: u32 = 2;
 /// An encoder that still has frames in hand after this long will always have some.
 const HOLDS_BACK_NS: u64 = 200_000_000;
+/// Frames of the program that may wait for an encoding beside the show's own.
+const MOST_WAITING: usize = 2;
+/// An encoding that nobody has wanted for so long lets its encoder go.
+const REST: Duration = Duration::from_secs(1);
 
-/// The picture encoder, and how it fares.
+/// A frame of the program, on its way to the encoders.
+#[derive(Clone)]
+pub(super) struct Raw {
+    pub(super) buffer: gst::Buffer,
+    /// The time it carries.
+    pub(super) pts_ns: u64,
+    /// When its main layer was captured.
+    pub(super) captured_ns: u64,
+}
+
+/// A picture encoder, and how it fares.
 pub(super) struct Encoding {
+    rendition: Arc<Rendition>,
     pub(super) kind: Kind,
     pub(super) encoder: Option<VideoEncoder>,
     /// Number of the next frame, across encoders.
     number: u64,
-    pub(super) rate: u32,
-    pub(super) refused: u32,
+    rate: u32,
+    refused: u32,
     failures: u32,
     retry_at_ns: u64,
     ladder: Ladder,
@@ -45,10 +70,12 @@ pub(super) struct Encoding {
 }
 
 impl Encoding {
-    pub(super) fn broken(kind: Kind, profile: &Profile) -> Self {
+    pub(super) fn broken(rendition: &Arc<Rendition>) -> Self {
+        let profile = &rendition.profile;
         let ladder = Ladder::new(profile.ladder.clone(), profile.start_kbps);
         Self {
-            kind,
+            kind: rendition.kind,
+            rendition: Arc::clone(rendition),
             encoder: None,
             number: 0,
             rate: 0,
@@ -65,7 +92,7 @@ impl Encoding {
     }
 
     /// Whether this frame of the program is one of the rung's.
-    pub(super) fn has_turn(&mut self, program_fps: u32) -> bool {
+    fn has_turn(&mut self, program_fps: u32) -> bool {
         let before = self.turn * self.canvas.fps / program_fps;
         self.turn = (self.turn + 1) % program_fps;
         let after = if self.turn == 0 {
@@ -85,16 +112,142 @@ impl Encoding {
     }
 }
 
+/// The encodings beside the show's own. Each has a thread of its own, and no frame of the program waits for one.
+#[derive(Default)]
+pub(super) struct Others(Vec<Other>);
+
+struct Other {
+    rendition: Arc<Rendition>,
+    /// `None` where it ends.
+    frames: Option<SyncSender<Raw>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Others {
+    /// Takes in those that have come; whether anybody wants any of them.
+    pub(super) fn are_wanted(&mut self, shared: &Arc<Shared>) -> bool {
+        let new = shared.renditions.others().into_iter().skip(self.0.len());
+        self.0.extend(new.map(|rendition| Other::start(shared, rendition)));
+        self.0.iter().any(|other| other.rendition.fanout.is_wanted())
+    }
+
+    /// Hands them a frame. One that is behind misses it.
+    pub(super) fn take(&self, shared: &Shared, raw: &Raw) {
+        for other in self.0.iter().filter(|other| other.rendition.fanout.is_wanted()) {
+            if other.frames.as_ref().is_none_or(|frames| frames.try_send(raw.clone()).is_err()) {
+                shared.counts.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl Other {
+    fn start(shared: &Arc<Shared>, rendition: Arc<Rendition>) -> Self {
+        let (frames, received) = sync_channel(MOST_WAITING);
+        let (work, of) = (Arc::clone(shared), Arc::clone(&rendition));
+        let thread = std::thread::Builder::new()
+            .name("rendition".into())
+            .spawn(move || work.run_other(&of, &received));
+        if let Err(e) = &thread {
+            let reason = format!("no thread for the encoding by '{}': {e}", rendition.profile.name);
+            shared.report(Fact::ProgramFailed { reason });
+        }
+        Self { rendition, frames: Some(frames), thread: thread.ok() }
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        self.frames = None;
+        if let Some(thread) = self.thread.take() {
+            // One that panicked has said so already.
+            let _ = thread.join();
+        }
+    }
+}
+
 impl Shared {
+    /// Encodes what comes, until nobody can send any more.
+    fn run_other(&self, rendition: &Arc<Rendition>, frames: &Receiver<Raw>) {
+        let mut encoding = Encoding::broken(rendition);
+        loop {
+            let work = AssertUnwindSafe(|| match frames.recv_timeout(REST) {
+                Ok(raw) => {
+                    self.encode(&mut encoding, raw);
+                    true
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    if encoding.encoder.is_some() {
+                        tracing::debug!(
+                            profile = rendition.profile.name,
+                            "nobody wants it: its encoder goes"
+                        );
+                        encoding.put_away();
+                    }
+                    true
+                }
+                Err(RecvTimeoutError::Disconnected) => false,
+            });
+            match catch_unwind(work) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(_) => {
+                    self.failed(&encoding, "a defect in hawker; its log has the place".to_owned());
+                    encoding = Encoding::broken(rendition);
+                }
+            }
+        }
+    }
+
+    /// Encodes a frame, or leaves it out where the rate or the rung has no room for it. `false` when there was
+    /// no encoder that took it.
+    pub(super) fn encode(&self, encoding: &mut Encoding, raw: Raw) -> bool {
+        self.mend(encoding);
+        self.climb(encoding);
+        if !encoding.has_turn(self.canvas().fps) || !self.affords(encoding, raw.pts_ns) {
+            return true;
+        }
+        let wanted = encoding.rendition.rate();
+        let Encoding { encoder: Some(encoder), rate, refused, .. } = encoding else { return false };
+        if wanted.0 != *rate {
+            encoder.set_rate(wanted);
+            *rate = wanted.0;
+        }
+        let taken = encoder.push(raw.buffer, raw.pts_ns, raw.captured_ns);
+        if taken {
+            *refused = 0;
+        } else {
+            *refused += 1;
+            self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        taken
+    }
+
+    /// The profile's name, where it is not the show's own encoding.
+    fn other_name(&self, encoding: &Encoding) -> Option<String> {
+        let rendition = &encoding.rendition;
+        let own = Arc::ptr_eq(rendition, self.renditions.first());
+        (!own).then(|| rendition.profile.name.clone())
+    }
+
+    fn failed(&self, encoding: &Encoding, reason: String) {
+        let reason = match self.other_name(encoding) {
+            Some(name) => format!("the encoding by '{name}': {reason}"),
+            None => reason,
+        };
+        self.report(Fact::ProgramFailed { reason });
+    }
+
     /// Sees to it that there is an encoder that works: a broken one is replaced, after two failures by
     /// another kind.
-    pub(super) fn mend(&self, encoding: &mut Encoding) {
+    fn mend(&self, encoding: &mut Encoding) {
+        let rendition = Arc::clone(&encoding.rendition);
         let now_ns = self.clock.now().nseconds();
-        let hangs = encoding.refused > HANGS_AFTER_S * self.profile.canvas.fps;
+        let hangs = encoding.refused > HANGS_AFTER_S * rendition.profile.canvas.fps;
         let broken = encoding.encoder.as_ref().and_then(VideoEncoder::broken);
         let broken = broken.or_else(|| hangs.then(|| "the encoder hangs".to_owned()));
         if let Some(reason) = broken {
-            self.report(Fact::ProgramFailed { reason });
+            self.failed(encoding, reason);
             encoding.failures += 1;
             encoding.refused = 0;
             encoding.retry_at_ns = now_ns;
@@ -104,48 +257,59 @@ impl Shared {
             return;
         }
         if encoding.failures >= 2
-            && let Ok(other) = choose_but(&self.profile, Some(encoding.kind.element))
+            && let Ok(other) = choose_but(&rendition.profile, Some(encoding.kind.element))
         {
             encoding.kind = other;
             encoding.failures = 0;
         }
-        match self.encoder(encoding.kind, encoding.canvas, encoding.number) {
+        match self.encoder(encoding, encoding.canvas) {
             Ok(encoder) => {
                 encoding.encoder = Some(encoder);
                 encoding.rate = 0;
-                self.fanout.want_key(true);
-                let Kind { element, hardware, .. } = encoding.kind;
-                self.report(Fact::EncoderUp { encoder: element.into(), hardware });
+                rendition.fanout.want_key(true);
+                if self.other_name(encoding).is_none() {
+                    let Kind { element, hardware, .. } = encoding.kind;
+                    self.report(Fact::EncoderUp { encoder: element.into(), hardware });
+                }
             }
             Err(e) => {
                 encoding.failures += 1;
                 encoding.retry_at_ns = now_ns + REBUILD.as_nanos() as u64;
-                self.report(Fact::ProgramFailed { reason: e.to_string() });
+                self.failed(encoding, e.to_string());
             }
         }
     }
 
+    /// An encoder of that size, which goes on counting frames where the present one is.
     pub(super) fn encoder(
         &self,
-        kind: Kind,
+        encoding: &Encoding,
         canvas: Canvas,
-        first: u64,
     ) -> Result<VideoEncoder, MediaError> {
-        let Self { profile, clock, fanout, boot_id, .. } = self;
-        let wanted = Wanted { kind, canvas, rate: self.rate_now(), first };
-        VideoEncoder::start(wanted, profile, clock, fanout, *boot_id)
+        let Encoding { rendition, kind, encoder, number, .. } = encoding;
+        let first = encoder.as_ref().map_or(*number, VideoEncoder::next_number);
+        let wanted =
+            Wanted { kind: *kind, from: self.canvas(), canvas, rate: rendition.rate(), first };
+        VideoEncoder::start(
+            wanted,
+            &rendition.profile,
+            &self.clock,
+            &rendition.fanout,
+            self.boot_id,
+        )
     }
 
     /// Whether the rate has room for a frame. An encoder obeys only within limits: noise at the coarsest it can do
     /// is still too much for a narrow link. A frame left out is seen less than one that comes late.
-    pub(super) fn affords(&self, encoding: &mut Encoding, now_ns: u64) -> bool {
-        let bytes = self.fanout.bytes();
+    fn affords(&self, encoding: &mut Encoding, now_ns: u64) -> bool {
+        let Rendition { profile, fanout, leading, .. } = &*encoding.rendition;
+        let bytes = fanout.bytes();
         let new = encoding.bytes.replace(bytes).map_or(0, |before| bytes - before);
-        let rate = self.rate_now();
-        let draining = rate.0 < self.settled.load(Ordering::Relaxed);
+        let rate = encoding.rendition.rate();
+        let draining = rate < encoding.rendition.settled();
         let room = encoding.spent.affords(Moment(now_ns), rate, new, draining);
         // At its top the rate is the profile's, not the link's: a burst is nobody's trouble.
-        let narrow = rate < self.profile.max_kbps && !self.leading.is_empty();
+        let narrow = rate < profile.max_kbps && !leading.is_empty();
         let affords = room || !narrow;
         if !affords {
             self.counts.withheld.fetch_add(1, Ordering::Relaxed);
@@ -155,13 +319,14 @@ impl Shared {
 
     /// Steps up or down the ladder as the rate asks for: an encoder of the other size takes over with the next
     /// frame, which is a key frame.
-    pub(super) fn climb(&self, encoding: &mut Encoding) {
-        if self.leading.is_empty() && self.fanout.is_heard() {
+    fn climb(&self, encoding: &mut Encoding) {
+        let rendition = Arc::clone(&encoding.rendition);
+        let Rendition { profile, fanout, leading, .. } = &*rendition;
+        if leading.is_empty() && fanout.is_heard() {
             // Only recordings and servers without feedback: they are given all there is.
-            self.rate.store(self.profile.max_kbps.0, Ordering::Relaxed);
-            self.settled.store(self.profile.max_kbps.0, Ordering::Relaxed);
+            rendition.set_rate(profile.max_kbps, profile.max_kbps);
         }
-        let rate = Kbps(self.settled.load(Ordering::Relaxed));
+        let rate = rendition.settled();
         let now_ns = self.clock.now().nseconds();
         if let Some(canvas) = encoding.ladder.judge(Moment(now_ns), rate) {
             encoding.next = Some((canvas, now_ns));
@@ -173,21 +338,21 @@ impl Shared {
             return;
         }
         encoding.next = None;
-        let number = encoding.encoder.as_ref().map_or(encoding.number, VideoEncoder::next_number);
-        match self.encoder(encoding.kind, canvas, number) {
+        match self.encoder(encoding, canvas) {
             Ok(encoder) => {
                 encoding.put_away();
                 encoding.encoder = Some(encoder);
                 encoding.canvas = canvas;
                 encoding.rate = 0;
                 encoding.turn = 0;
-                self.report(Fact::PictureStepped { picture: canvas, rate });
+                let profile = self.other_name(encoding);
+                self.report(Fact::PictureStepped { profile, picture: canvas, rate });
             }
             // The present one goes on, and it is tried again.
             Err(e) => {
                 encoding.next = Some((canvas, now_ns));
                 encoding.retry_at_ns = now_ns + REBUILD.as_nanos() as u64;
-                self.report(Fact::ProgramFailed { reason: e.to_string() });
+                self.failed(encoding, e.to_string());
             }
         }
     }

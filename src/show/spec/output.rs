@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::host_only;
+use super::{Profile, host_only};
 use crate::{
     base::{OutputId, SecretRef},
     whip::shown,
@@ -18,9 +18,17 @@ pub struct OutputSpec {
     pub id: OutputId,
     /// Where it goes.
     pub target: Target,
+    /// How it is encoded, where that is not the show's own way. Outputs of one profile share an encoder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Box<Profile>>,
 }
 
 impl OutputSpec {
+    /// One that is encoded as the show is.
+    pub const fn new(id: OutputId, target: Target) -> Self {
+        Self { id, target, profile: None }
+    }
+
     /// The same for eyes that may not see secrets: its addresses end at host and port.
     #[must_use]
     pub fn without_secrets(mut self) -> Self {

@@ -4,11 +4,12 @@
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
-    net::SocketAddr,
+    net::{SocketAddr, UdpSocket},
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
+use super::landing::Landing;
 use crate::{
     base::Moment,
     flow::{Passage, Path},
@@ -26,11 +27,14 @@ pub struct Weather {
     pub publishers: Path,
     /// Between the stage and viewers.
     pub viewers: Path,
+    /// How often the publishers' addresses have changed, as they do behind a router that forgets its peers: what
+    /// they send comes from elsewhere then, and what is sent to where they were is lost.
+    pub moves: u16,
 }
 
 impl Weather {
     /// Nothing in the way.
-    pub const CLEAR: Self = Self { publishers: Path::CLEAR, viewers: Path::CLEAR };
+    pub const CLEAR: Self = Self { publishers: Path::CLEAR, viewers: Path::CLEAR, moves: 0 };
 
     const fn of(&self, role: Role) -> Path {
         match role {
@@ -79,6 +83,10 @@ pub struct Air {
     passages: HashMap<(Way, Role), Passage>,
     flying: BinaryHeap<Reverse<Flying>>,
     sent: u64,
+    /// How often the addresses had changed when each publisher was first heard.
+    first_heard: HashMap<SocketAddr, u16>,
+    /// Who is behind an address that is not his own.
+    behind: HashMap<SocketAddr, SocketAddr>,
 }
 
 impl Air {
@@ -90,6 +98,8 @@ impl Air {
             passages: HashMap::new(),
             flying: BinaryHeap::new(),
             sent: 0,
+            first_heard: HashMap::new(),
+            behind: HashMap::new(),
         }
     }
 
@@ -121,6 +131,32 @@ impl Air {
         true
     }
 
+    /// Where what a publisher sends from `own` seems to come from.
+    pub fn outside(&mut self, own: SocketAddr) -> SocketAddr {
+        let moves = now(&self.weather).moves;
+        let first = *self.first_heard.entry(own).or_insert(moves);
+        if moves == first {
+            return own;
+        }
+        let outside = moved(own, moves - first);
+        self.behind.insert(outside, own);
+        outside
+    }
+
+    /// Sends what is not in the air, or not any more. A datagram that cannot be sent is a lost one.
+    pub fn send(&self, socket: &UdpSocket, landing: &Landing, datagram: &[u8], to: SocketAddr) {
+        if let Some(to) = self.inside(to) {
+            let _ = socket.send_to(datagram, landing.to_socket(to));
+        }
+    }
+
+    /// Where what is sent to that address arrives; `None` where nobody is any more.
+    fn inside(&self, outside: SocketAddr) -> Option<SocketAddr> {
+        let own = self.behind.get(&outside).copied().unwrap_or(outside);
+        let Some(first) = self.first_heard.get(&own) else { return Some(outside) };
+        (moved(own, now(&self.weather).moves - first) == outside).then_some(own)
+    }
+
     /// What has come through by `now`, oldest first.
     pub fn landed(&mut self, now: Instant) -> Option<(Way, Vec<u8>)> {
         let now = self.moment(now);
@@ -140,7 +176,17 @@ impl Air {
     /// A peer is gone.
     pub fn forget(&mut self, peer: SocketAddr) {
         self.passages.retain(|(way, _), _| *way != Way::In(peer) && *way != Way::Out(peer));
+        self.first_heard.remove(&peer);
+        self.behind.remove(&peer);
     }
+}
+
+/// Another port after each move; none that is likely to be taken.
+const fn moved(own: SocketAddr, times: u16) -> SocketAddr {
+    SocketAddr::new(
+        own.ip(),
+        own.port().wrapping_add(times.wrapping_mul(7919)) | (times > 0) as u16,
+    )
 }
 
 #[cfg(test)]
@@ -171,5 +217,26 @@ mod tests {
         assert_eq!(air.landed(late), Some((Way::In(peer), b"b".to_vec())));
         assert_eq!(air.landed(late), Some((Way::In(peer), b"c".to_vec())));
         assert!(air.landed(late).is_none() && air.next().is_none());
+    }
+
+    #[test]
+    fn a_publisher_that_moved_is_reached_where_it_is_and_not_where_it_was() {
+        let weather = SharedWeather::new(Mutex::new(Weather::CLEAR));
+        let mut air = Air::new(Arc::clone(&weather));
+        let peer = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        assert_eq!((air.outside(peer(9)), air.inside(peer(9))), (peer(9), Some(peer(9))));
+        weather.lock().unwrap().moves = 1;
+        let once = air.outside(peer(9));
+        assert_ne!(once, peer(9));
+        assert_eq!((air.inside(once), air.inside(peer(9))), (Some(peer(9)), None));
+        // Whoever is first heard now has moved nowhere.
+        assert_eq!((air.outside(peer(10)), air.inside(peer(10))), (peer(10), Some(peer(10))));
+        weather.lock().unwrap().moves = 2;
+        assert_ne!(air.outside(peer(9)), once);
+        assert_eq!(air.inside(once), None);
+        assert_eq!(air.inside(peer(77)), Some(peer(77)), "one that was never heard");
+        air.forget(once);
+        air.forget(peer(9));
+        assert_eq!(air.outside(peer(9)), peer(9));
     }
 }
