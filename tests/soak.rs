@@ -63,6 +63,7 @@ fn a_console() {
 }
 
 #[test]
+#[ignore = "six minutes, which script/test has no room for yet: run it by name"]
 fn five_minutes_of_faults() {
     soak(seed().unwrap_or(1), Duration::from_mins(5));
 }
