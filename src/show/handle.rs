@@ -453,6 +453,7 @@ impl Turn<'_> {
                     self.finish_if_quiet();
                 }
             }
+            Fact::StoreFailed { reason } => self.say(Happening::StoreFailed { reason }),
             Fact::Consoles { attached } => {
                 if attached != self.show.consoles {
                     self.show.consoles = attached;
