@@ -113,3 +113,6 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     db.busy_timeout(PATIENCE)?;
     Ok(db)
 }
+
+#[cfg(test)]
+mod tests;

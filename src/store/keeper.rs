@@ -2,7 +2,8 @@
 //! is slow or full, or a database that is locked, costs seconds of the record, never the show.
 
 use std::{
-    path::PathBuf,
+    io,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -101,12 +102,17 @@ pub struct Keeper {
 impl Keeper {
     /// Begins to keep a show in the database at `path`, which is made when it is not there. Does not wait:
     /// what goes wrong, now or later, is told by `tell` on the keeper's thread.
-    pub fn start(
+    pub fn start(path: PathBuf, opening: Opening, limits: Limits, tell: Tell) -> io::Result<Self> {
+        Self::with(open, path, opening, limits, tell)
+    }
+
+    pub(super) fn with(
+        open: impl FnOnce(&Path) -> Result<Connection, StoreError> + Send + 'static,
         path: PathBuf,
         opening: Opening,
         limits: Limits,
         tell: Tell,
-    ) -> std::io::Result<Self> {
+    ) -> io::Result<Self> {
         let (rows, queue) = sync_channel(QUEUE);
         let (finished, done) = sync_channel(1);
         let lost = Arc::<AtomicU32>::default();
@@ -114,7 +120,7 @@ impl Keeper {
         std::thread::Builder::new().name("store".into()).spawn(move || {
             match open(&path) {
                 Ok(db) => Thread::new(db, path, opening, limits, tell, counted).run(&queue),
-                Err(error) => tell(format!("the show is not kept: {error}")),
+                Err(error) => tell(format!("the show is not kept, and goes on: {error}")),
             }
             // Whoever waited may be gone.
             let _ = finished.send(());

@@ -281,7 +281,7 @@ mod tests {
         let points: Vec<_> =
             (0..14_400).map(|s| (s, Some(if s == 7000 { 300.0 } else { 0.0 }))).collect();
         let html = draw(&points, Shape::Bars, 14_400, 1);
-        assert!(html.contains("M291.5 100V0.0"), "{html}");
+        assert!(html.contains("M291.5 100V50.0"), "{html}");
     }
 
     #[test]
