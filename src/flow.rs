@@ -5,6 +5,7 @@ pub mod estimate;
 pub mod gate;
 pub mod ladder;
 pub mod path;
+pub mod repair;
 #[cfg(test)]
 mod simulated;
 pub mod thin;
@@ -13,4 +14,5 @@ pub use estimate::{Bounds, Estimator, Reported};
 pub use gate::PictureGate;
 pub use ladder::{Ladder, Rung};
 pub use path::{Passage, Path};
+pub use repair::Repair;
 pub use thin::{Overspent, Thinner};

@@ -5,6 +5,7 @@ pub mod clock;
 mod depacket;
 mod http;
 mod lane;
+mod missing;
 mod payload;
 mod server;
 mod session;

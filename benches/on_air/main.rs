@@ -11,12 +11,21 @@
     reason = "a program that prints figures and may stop where it stands"
 )]
 
+#[path = "../../tests/browser/chromium.rs"]
+mod chromium;
 #[path = "../../tests/real/lipsync.rs"]
 mod lipsync;
+#[allow(dead_code, reason = "shared with the tests")]
+#[path = "../../tests/browser/page.rs"]
+mod page;
 mod peer;
+#[allow(dead_code, reason = "shared with the tests")]
+#[path = "../../tests/real/process.rs"]
+mod process;
 mod rig;
 mod sections;
 mod survival;
+mod viewer;
 
 fn main() {
     if std::env::var_os("HAWKER_BENCH_BARE").is_some() {
@@ -51,6 +60,9 @@ fn main() {
         if wants("processor") {
             sections::processor(20).await;
         }
+        if wants("second") {
+            sections::second(10).await;
+        }
         if wants("cuts") {
             sections::cuts(500).await;
         }
@@ -71,6 +83,9 @@ fn main() {
         }
         if wants("lossy") {
             survival::lossy(20).await;
+        }
+        if wants("viewer") {
+            viewer::viewer(60).await;
         }
         // Last: sessions of the peer in this process may break it long after they ended.
         if wants("connect") {

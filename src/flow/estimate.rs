@@ -188,7 +188,12 @@ impl Estimator {
 
     /// Whether the path shows neither queue nor loss.
     pub const fn is_clear(&self) -> bool {
-        self.queue < LOW && self.draining.is_none() && self.lossy_since.is_none()
+        !self.is_full() && self.lossy_since.is_none()
+    }
+
+    /// Whether a queue stands on the path, or has not drained yet.
+    pub const fn is_full(&self) -> bool {
+        self.queue >= LOW || self.draining.is_some()
     }
 
     /// The queue that stands on the path, in milliseconds.

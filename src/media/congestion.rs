@@ -1,5 +1,6 @@
 //! Congestion control of one session: the receiver's transport-wide feedback goes to `flow::Estimator`, which
-//! says what the path carries; the pacer keeps what is sent within it, sound first.
+//! says what the path carries; the pacer keeps what is sent within it, sound first. What is lost is sent again as
+//! `flow::Repair` says.
 
 use std::sync::{
     Arc, Mutex,
@@ -8,16 +9,22 @@ use std::sync::{
 
 use gst::prelude::*;
 
-use super::{MediaError, clock::MediaClock, feed::lock, pacer::Pacer};
+use super::{MediaError, clock::MediaClock, feed::lock, pacer::Pacer, publisher::AUDIO_PT};
 use crate::{
     base::{Kbps, Moment},
-    flow::{Bounds, Estimator, PictureGate, Reported},
+    flow::{Bounds, Estimator, PictureGate, Repair, Reported},
     show::Profile,
 };
 
 /// Headers of RTP, UDP and IP on packets of 20 ms of sound, in kbit/s.
 const SOUND_HEADERS: u32 = 16;
-/// Headers and retransmissions on the picture, as a share in 1/1024.
+/// What is sent again comes on top of the profile's rate, and may be half as much.
+const MOST_AGAIN: f64 = 0.5;
+/// Sound is said again where the rate is more than so many times its own.
+const LITTLE: u32 = 4;
+/// What is sent again is known over this many reports.
+const AGAIN_REPORTS: f64 = 20.0;
+/// Headers and rare retransmissions on the picture, as a share in 1/1024.
 const PICTURE_HEADERS: u32 = 40;
 
 /// What congestion control has to say after a report.
@@ -27,7 +34,7 @@ pub struct Advice {
     pub picture: Kbps,
     /// The same once a queue that stands now has drained.
     pub settled: Kbps,
-    /// The share of packets lost over the last second, 0-1.
+    /// The share of sound that is lost, 0-1, after what is said again.
     pub loss: f64,
     /// Whether the picture is sent at all; `false` leaves the path to the sound.
     pub picture_on: bool,
@@ -45,17 +52,31 @@ struct Shared {
     feedback_ns: AtomicU64,
     /// What the sound takes, headers and all.
     sound: Kbps,
+    /// The most that a picture may have.
+    most: Kbps,
 }
 
 struct Known {
     estimator: Estimator,
     gate: PictureGate,
+    repair: Repair,
+    /// The share of what is sent that is sent again, 0-1.
+    again: f64,
 }
 
 impl Shared {
-    fn picture(&self, rate: Kbps) -> Kbps {
-        let left = rate.0.saturating_sub(self.sound.0);
-        Kbps(left - left * PICTURE_HEADERS / 1024)
+    fn picture(&self, rate: Kbps, again: f64) -> Kbps {
+        let left = f64::from(rate.0) * (1.0 - again) - f64::from(self.sound.0);
+        let left = left.max(0.0) as u32;
+        Kbps(left - left * PICTURE_HEADERS / 1024).min(self.most)
+    }
+
+    /// A packet of the picture is asked for: how often it is sent.
+    fn request(&self, now: u64, event: &gst::StructureRef) -> u32 {
+        match event.get::<u32>("seqnum") {
+            Ok(number) => lock(&self.known).repair.request(now, number as u16),
+            Err(_) => 1,
+        }
     }
 }
 
@@ -76,44 +97,76 @@ impl Congestion {
             start: whole(start.unwrap_or(profile.start_kbps).min(profile.max_kbps)),
             // With the sound alone there must still be something to find out by.
             least: Kbps(sound.0 + profile.min_kbps.0 / 3),
-            most: whole(profile.max_kbps),
+            most: Kbps((f64::from(whole(profile.max_kbps).0) * (1.0 + MOST_AGAIN)) as u32),
         };
         let estimator = Estimator::new(bounds);
         let pacer = Pacer::start(u64::from(estimator.pace().bits_per_second()))?;
         let pace = pacer.handle();
         let shared = Arc::new(Shared {
-            known: Mutex::new(Known { estimator, gate: PictureGate::new(profile.min_kbps) }),
+            known: Mutex::new(Known {
+                estimator,
+                gate: PictureGate::new(profile.min_kbps),
+                repair: Repair::default(),
+                again: 0.0,
+            }),
             feedback_ns: AtomicU64::new(0),
             sound,
+            most: profile.max_kbps,
         });
-        if let Some(pad) = pacer.element().static_pad("src") {
+        let ends = (pacer.element().static_pad("src"), pacer.element().static_pad("sink"));
+        if let (Some(pad), Some(into)) = ends {
             let (clock, shared) = (clock.clone(), Arc::clone(&shared));
+            let into = into.downgrade();
             pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
-                let report = info.event().and_then(|e| e.structure()).and_then(packets);
-                let Some(report) = report else { return gst::PadProbeReturn::Ok };
+                let Some(event) = info.event() else { return gst::PadProbeReturn::Ok };
+                let Some(told) = event.structure() else { return gst::PadProbeReturn::Ok };
                 let running = clock.now();
+                if told.name() == "GstRTPRetransmissionRequest" {
+                    let copies = shared.request(clock.monotonic_ns(running), told);
+                    if let Some(into) = into.upgrade() {
+                        // This event brings the first; webrtcbin's history gives one for each more.
+                        for _ in 1..copies {
+                            into.push_event(event.to_owned());
+                        }
+                    }
+                    return if copies == 0 {
+                        gst::PadProbeReturn::Handled
+                    } else {
+                        gst::PadProbeReturn::Ok
+                    };
+                }
+                let sound_again = lock(&shared.known).repair.echoes() > 0;
+                let report = packets(told, sound_again);
+                let Some(report) = report else { return gst::PadProbeReturn::Ok };
                 shared.feedback_ns.store(running.nseconds(), Ordering::Relaxed);
                 // rtpsession tells times of the system's clock, not running times.
                 let now = clock.monotonic_ns(running);
                 let advice = {
-                    let Known { estimator, gate } = &mut *lock(&shared.known);
+                    let Known { estimator, gate, repair, again } = &mut *lock(&shared.known);
                     estimator.report(now, &report);
-                    let clear = estimator.is_clear();
-                    pace.set(u64::from(estimator.pace().bits_per_second()), clear);
-                    let picture = shared.picture(estimator.rate());
-                    let picture_on = gate.judge(Moment(now), picture, clear);
+                    let (clear, full) = (estimator.is_clear(), estimator.is_full());
                     let loss = estimator.loss();
+                    let spare = !full && estimator.rate().0 > shared.sound.0 * LITTLE;
+                    repair.report(now, &report, loss, spare);
+                    let pace_now = u64::from(estimator.pace().bits_per_second());
+                    let (left, left_again) = pace.set(pace_now, full, repair.echoes());
+                    if left > 0 {
+                        *again += (left_again as f64 / left as f64 - *again) / AGAIN_REPORTS;
+                    }
+                    let picture = shared.picture(estimator.rate(), *again);
+                    let picture_on = gate.judge(Moment(now), picture, clear);
                     tracing::trace!(
                         rate = estimator.rate().0,
                         queue_ms = estimator.queue_ms(),
                         loss,
+                        again = *again,
                         picture_on,
                         "path"
                     );
                     Advice {
                         picture,
-                        settled: shared.picture(estimator.settled()),
-                        loss,
+                        settled: shared.picture(estimator.settled(), *again),
+                        loss: repair.sound_loss(),
                         picture_on,
                     }
                 };
@@ -133,7 +186,8 @@ impl Congestion {
 
     /// What is left for the picture now.
     pub fn picture(&self) -> Kbps {
-        self.shared.picture(lock(&self.shared.known).estimator.rate())
+        let known = lock(&self.shared.known);
+        self.shared.picture(known.estimator.rate(), known.again)
     }
 
     /// When feedback last came, running time; zero while none has.
@@ -147,16 +201,21 @@ impl Congestion {
     }
 }
 
-/// The packets of a transport-wide report, as rtpsession tells of it.
-fn packets(event: &gst::StructureRef) -> Option<Vec<Reported>> {
+/// The packets of a transport-wide report, as rtpsession tells of it. With `sound_again`, lost sound is left out: a
+/// receiver throws away what it has already, and reports it as lost.
+fn packets(event: &gst::StructureRef, sound_again: bool) -> Option<Vec<Reported>> {
     if event.name() != "RTPTWCCPackets" {
         return None;
     }
     let all = event.get::<gst::glib::ValueArray>("packets").ok()?;
     let one = |value: &gst::glib::Value| {
-        let packet = value.get::<gst::Structure>().ok()?;
+        let packet = value.get::<&gst::StructureRef>().ok()?;
         let arrived = packet.get::<gst::ClockTime>("remote-ts").ok().map(gst::ClockTime::nseconds);
         let lost = packet.get::<bool>("lost").unwrap_or(false);
+        let sound = || packet.get::<u8>("payload-type").is_ok_and(|pt| u32::from(pt) == AUDIO_PT);
+        if sound_again && (lost || arrived.is_none()) && sound() {
+            return None;
+        }
         Some(Reported {
             sent_ns: packet.get::<gst::ClockTime>("local-ts").ok()?.nseconds(),
             arrived_ns: arrived.filter(|_| !lost),

@@ -1,7 +1,8 @@
 //! Lets packets out no faster than the path is believed to carry. What fits goes through at once, in the
 //! thread that brought it; what does not waits for a thread of the pacer's own.
 //! A frame of ordinary size therefore never waits, and a key frame is spread instead of flooding a narrow
-//! link. Sound passes everything that waits: it is little, and what is heard matters more.
+//! link. Sound passes everything that waits: it is little, and what is heard matters more. So does what is sent
+//! again: whole frames wait for it at the other end. On a lossy path sound is said again with what follows it.
 
 use std::{
     collections::VecDeque,
@@ -12,7 +13,11 @@ use std::{
 
 use gst::prelude::*;
 
-use super::{MediaError, feed::lock, publisher::AUDIO_PT};
+use super::{
+    MediaError,
+    feed::lock,
+    publisher::{AUDIO_PT, VIDEO_PT},
+};
 
 /// How much may leave at once after a pause: this long at the rate.
 const BURST: Duration = Duration::from_millis(20);
@@ -20,6 +25,8 @@ const BURST: Duration = Duration::from_millis(20);
 /// queue of the network's. On a path that is full already they wait longer.
 const LONGEST: Duration = Duration::from_millis(30);
 const LONGEST_ON_FULL_PATH: Duration = Duration::from_millis(250);
+/// Packets of sound that can be said again.
+const MOST_ECHOES: usize = 2;
 /// Between two bursts of what waits.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -65,9 +72,17 @@ impl Bucket {
 
 struct Line {
     bucket: Bucket,
+    /// The packets of a frame that may leave at once, until its last one is there.
+    train: Vec<gst::Buffer>,
+    train_bits: u64,
     waiting: VecDeque<gst::Buffer>,
     waiting_bits: u64,
     longest: Duration,
+    /// How many packets of sound are said again with the next, and the last ones, newest first.
+    echoes: usize,
+    said: VecDeque<gst::Buffer>,
+    /// What left since it was last asked, in bits: all of it, and what was sent again.
+    left: (u64, u64),
     /// The pacer's thread holds packets that are older than any that come now.
     sending: bool,
     stop: bool,
@@ -79,10 +94,51 @@ struct Shared {
     more: Condvar,
 }
 
-fn is_sound(packet: &gst::BufferRef) -> bool {
-    // The payload type stands in the second byte, beside the marker (RFC 3550, 5.1).
-    let mut second = [0];
-    packet.copy_to_slice(1, &mut second).is_ok() && u32::from(second[0] & 0x7f) == AUDIO_PT
+/// What a packet is to the pacer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Whether it is the last of its frame.
+    Picture {
+        last: bool,
+    },
+    Sound,
+    Again,
+}
+
+impl Kind {
+    fn of(packet: &gst::BufferRef) -> Self {
+        // The second byte: the marker and the payload type (RFC 3550, 5.1).
+        let mut second = [0];
+        let _ = packet.copy_to_slice(1, &mut second);
+        match u32::from(second[0] & 0x7f) {
+            AUDIO_PT => Self::Sound,
+            VIDEO_PT => Self::Picture { last: second[0] & 0x80 != 0 },
+            _ => Self::Again,
+        }
+    }
+}
+
+/// Asks rtprtxsend to send that packet again. A receiver misses the last packet of a frame only when the next
+/// frame comes, which is too late for one more request: on a lossy path it goes twice.
+fn repetition(packet: &gst::BufferRef) -> Option<gst::Event> {
+    let mut header = [0; 12];
+    packet.copy_to_slice(0, &mut header).ok()?;
+    let [_, pt, s0, s1, _, _, _, _, ssrc @ ..] = header;
+    let request = gst::Structure::builder("GstRTPRetransmissionRequest")
+        .field("seqnum", u32::from(u16::from_be_bytes([s0, s1])))
+        .field("ssrc", u32::from_be_bytes(ssrc))
+        .field("payload-type", u32::from(pt & 0x7f))
+        .build();
+    Some(gst::event::CustomUpstream::new(request))
+}
+
+/// Sends what leaves together.
+fn push(out: &gst::Pad, mut packets: Vec<gst::Buffer>) -> Result<gst::FlowSuccess, gst::FlowError> {
+    match packets.len() {
+        0 => Ok(gst::FlowSuccess::Ok),
+        1 => packets.pop().map_or(Ok(gst::FlowSuccess::Ok), |packet| out.push(packet)),
+        _ => out.push_list(packets.into_iter().collect::<gst::BufferList>()),
+    }
 }
 
 fn bits(buffer: &gst::BufferRef) -> u64 {
@@ -90,22 +146,60 @@ fn bits(buffer: &gst::BufferRef) -> u64 {
 }
 
 impl Shared {
-    /// Takes a packet; it comes back if it may leave at once, and waits in line if not.
-    fn take(&self, packet: gst::Buffer) -> Option<gst::Buffer> {
+    /// Takes a packet, and gives what may leave now; the rest waits in line. The packets of one frame leave
+    /// together: what is on their way is then woken once for all of them.
+    fn take(&self, kind: Kind, packet: gst::Buffer) -> Vec<gst::Buffer> {
         let size = bits(&packet);
         let mut line = lock(&self.line);
         line.bucket.fill(self.began.elapsed());
-        if is_sound(&packet) {
+        line.left.0 += size;
+        let Kind::Picture { last } = kind else {
+            line.left.1 += if kind == Kind::Again { size } else { 0 };
             line.bucket.spend(size);
-            return Some(packet);
-        }
+            return vec![packet];
+        };
         if line.waiting.is_empty() && !line.sending && line.bucket.take(size) {
-            return Some(packet);
+            line.train.push(packet);
+            line.train_bits += size;
+            if !last {
+                return Vec::new();
+            }
+            line.train_bits = 0;
+            return std::mem::take(&mut line.train);
         }
-        line.waiting_bits += size;
+        // What of the frame might have left must not be overtaken by its rest.
+        let begun_bits = std::mem::take(&mut line.train_bits);
+        let begun = std::mem::take(&mut line.train);
+        line.bucket.bits = line.bucket.bits.saturating_add_unsigned(begun_bits);
+        line.waiting_bits += begun_bits + size;
+        line.waiting.extend(begun);
         line.waiting.push_back(packet);
         self.more.notify_one();
-        None
+        Vec::new()
+    }
+
+    /// Whether the path is known to lose packets.
+    fn is_lossy(&self) -> bool {
+        lock(&self.line).echoes > 0
+    }
+
+    /// The packets of sound to be said again after this one.
+    fn echoes(&self, kind: Kind, packet: &gst::Buffer) -> Vec<gst::Buffer> {
+        if kind != Kind::Sound {
+            return Vec::new();
+        }
+        let mut line = lock(&self.line);
+        if line.echoes == 0 {
+            line.said.clear();
+            return Vec::new();
+        }
+        let echoes: Vec<_> = line.said.iter().take(line.echoes).cloned().collect();
+        let size = echoes.iter().map(|b| bits(b)).sum();
+        line.bucket.spend(size);
+        line.left = (line.left.0 + size, line.left.1 + size);
+        line.said.truncate(MOST_ECHOES - 1);
+        line.said.push_front(packet.clone());
+        echoes
     }
 
     /// What may leave now. Waits while there is nothing; `None` when the pacer ends.
@@ -157,9 +251,14 @@ impl Pacer {
             began: Instant::now(),
             line: Mutex::new(Line {
                 bucket: Bucket::new(bits_per_second),
+                train: Vec::new(),
+                train_bits: 0,
                 waiting: VecDeque::new(),
                 waiting_bits: 0,
                 longest: LONGEST,
+                echoes: 0,
+                said: VecDeque::new(),
+                left: (0, 0),
                 sending: false,
                 stop: false,
             }),
@@ -174,9 +273,23 @@ impl Pacer {
         let into = gst::Pad::builder(gst::PadDirection::Sink)
             .name("sink")
             .flags(gst::PadFlags::PROXY_CAPS)
-            .chain_function(move |_, _, packet| {
+            .chain_function(move |pad, _, packet| {
                 let out = to.upgrade().ok_or(gst::FlowError::Flushing)?;
-                line.take(packet).map_or(Ok(gst::FlowSuccess::Ok), |packet| out.push(packet))
+                let kind = Kind::of(&packet);
+                let again = match kind {
+                    Kind::Picture { last: true } if line.is_lossy() => repetition(&packet),
+                    _ => None,
+                };
+                let echoes = line.echoes(kind, &packet);
+                let mut sent = push(&out, line.take(kind, packet));
+                for echo in echoes {
+                    sent = sent.and_then(|_| out.push(echo));
+                }
+                if let Some(again) = again {
+                    // Nobody there to send it again: the receiver will ask.
+                    let _ = pad.push_event(again);
+                }
+                sent
             })
             .build();
         let element = gst::Bin::with_name("pacer");
@@ -188,10 +301,8 @@ impl Pacer {
             .name("pacer".into())
             .spawn(move || {
                 while let Some(packets) = line.next() {
-                    for packet in packets {
-                        // A session that is going down refuses; its owner ends this thread.
-                        let _ = out.push(packet);
-                    }
+                    // A session that is going down refuses; its owner ends this thread.
+                    let _ = push(&out, packets);
                 }
             })
             .map_err(|e| MediaError::lasting(format!("no thread for the pacer: {e}")))?;
@@ -214,12 +325,15 @@ impl Pacer {
 pub struct PacerHandle(Arc<Shared>);
 
 impl PacerHandle {
-    /// From now on at that rate; whether the path is clear of a queue.
-    pub fn set(&self, bits_per_second: u64, clear: bool) {
+    /// From now on at that rate; whether a queue stands on the path; how many packets of sound are said again with
+    /// the next, two at most. What left since the last time, in bits: all of it, and what was sent again.
+    pub fn set(&self, bits_per_second: u64, full: bool, echoes: usize) -> (u64, u64) {
         let mut line = lock(&self.0.line);
         line.bucket.fill(self.0.began.elapsed());
         line.bucket.bits_per_second = bits_per_second;
-        line.longest = if clear { LONGEST } else { LONGEST_ON_FULL_PATH };
+        line.longest = if full { LONGEST_ON_FULL_PATH } else { LONGEST };
+        line.echoes = echoes.min(MOST_ECHOES);
+        std::mem::take(&mut line.left)
     }
 }
 
@@ -240,8 +354,15 @@ mod tests {
 
     const MEGABIT: u64 = 1_000_000;
 
+    fn packet(pt: u32, bytes: usize) -> gst::Buffer {
+        let mut packet = vec![0; bytes];
+        packet[1] = pt as u8;
+        gst::Buffer::from_slice(packet)
+    }
+
     fn packets(n: usize) -> impl Iterator<Item = gst::Buffer> {
-        (0..n).map(|_| gst::Buffer::from_slice([0_u8; 1250]))
+        // The last of them is marked as the frame's last.
+        (1..=n).map(move |i| packet(VIDEO_PT | if i == n { 0x80 } else { 0 }, 1250))
     }
 
     #[test]
@@ -306,7 +427,7 @@ mod tests {
         let (pacer, source, left) = rig(10 * MEGABIT);
         let began = Instant::now();
         push(&source, packets(40));
-        source.push(gst::Buffer::from_slice([0_u8; 125])).unwrap();
+        source.push(packet(VIDEO_PT, 125)).unwrap();
         assert!(left.try_iter().count() < 40, "not all at once");
         loop {
             if left.recv_timeout(Duration::from_secs(5)).unwrap() == 125 {
@@ -315,6 +436,59 @@ mod tests {
         }
         assert!(began.elapsed() >= Duration::from_millis(15), "{:?}", began.elapsed());
         assert!(left.try_recv().is_err(), "what came last left last");
+        pacer.element().set_state(gst::State::Null).unwrap();
+    }
+
+    #[test]
+    fn sound_and_what_is_sent_again_pass_what_waits() {
+        let (pacer, source, left) = rig(MEGABIT);
+        pacer.handle().set(MEGABIT, true, 0);
+        push(&source, packets(20));
+        source.push(packet(AUDIO_PT, 100)).unwrap();
+        source.push(packet(97, 1000)).unwrap();
+        let sizes: Vec<_> = left.try_iter().collect();
+        assert!(sizes.len() < 20 && sizes.contains(&100) && sizes.contains(&1000), "{sizes:?}");
+        let (all, again) = pacer.handle().set(MEGABIT, true, 0);
+        assert_eq!((all, again), (8 * (20 * 1250 + 1100), 8000));
+        pacer.element().set_state(gst::State::Null).unwrap();
+    }
+
+    #[test]
+    fn the_last_packet_of_a_frame_goes_twice_on_a_lossy_path() {
+        let (pacer, source, _left) = rig(10 * MEGABIT);
+        let (ask, asked) = std::sync::mpsc::channel();
+        source.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+            let request = info.event().and_then(|e| e.structure()).map(ToOwned::to_owned);
+            let _ = ask.send(request.unwrap());
+            gst::PadProbeReturn::Handled
+        });
+        push(&source, packets(3));
+        assert!(asked.try_recv().is_err(), "not while nothing is lost");
+        pacer.handle().set(10 * MEGABIT, false, 1);
+        let mut last = vec![0x80, 0x80 | VIDEO_PT as u8, 1, 2, 0, 0, 0, 0, 3, 4, 5, 6];
+        last.resize(500, 0);
+        push(&source, packets(2).take(1).chain([gst::Buffer::from_slice(last)]));
+        let request = asked.try_recv().unwrap();
+        assert_eq!(request.get::<u32>("seqnum").unwrap(), 0x0102);
+        assert_eq!(request.get::<u32>("ssrc").unwrap(), 0x0304_0506);
+        assert!(asked.try_recv().is_err(), "only the last");
+        pacer.element().set_state(gst::State::Null).unwrap();
+    }
+
+    #[test]
+    fn sound_is_said_again_with_what_follows_it() {
+        let (pacer, source, left) = rig(10 * MEGABIT);
+        let say = |bytes| source.push(packet(AUDIO_PT, bytes)).unwrap();
+        say(100);
+        pacer.handle().set(10 * MEGABIT, false, 2);
+        say(101);
+        push(&source, packets(1));
+        say(102);
+        say(103);
+        pacer.handle().set(10 * MEGABIT, false, 0);
+        say(104);
+        let sizes: Vec<_> = left.try_iter().collect();
+        assert_eq!(sizes, [100, 101, 1250, 102, 101, 103, 102, 101, 104]);
         pacer.element().set_state(gst::State::Null).unwrap();
     }
 

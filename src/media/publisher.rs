@@ -36,7 +36,7 @@ pub use route::Route;
 /// The extension that numbers packets across streams, so that the receiver can report on each
 /// (draft-holmer-rmcat-transport-wide-cc-extensions).
 const TWCC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
-const VIDEO_PT: u32 = 96;
+pub(super) const VIDEO_PT: u32 = 96;
 /// RTX takes 97 by itself, so sound keeps well away.
 pub(super) const AUDIO_PT: u32 = 111;
 /// Room for SRTP, a TURN header and a tunnel below an MTU of 1280.
@@ -228,6 +228,7 @@ impl Publisher {
         if let Some(rtp) = webrtc.downcast_ref::<gst::Bin>().and_then(|b| b.by_name("rtpbin")) {
             rtp.set_property("rtcp-sync-send-time", false);
         }
+        allow_repetition(&webrtc);
         let video_pay = match profile.codec {
             VideoCodec::H264 => {
                 let pay = element("rtph264pay")?;
@@ -488,6 +489,18 @@ fn read_stats(reply: &gst::StructureRef, ssrcs: (u32, u32), now_ns: u64, sample:
         rtt_ms: rtt.or(sample.rtt_ms),
         loss,
     };
+}
+
+/// Sound is said again in packets of the same number, which SRTP has to allow: they are the same to the bit but for
+/// the number of their sending, which is not encrypted. webrtcbin's only cipher (AES-CM) bears that.
+fn allow_repetition(webrtc: &gst::Element) {
+    if let Some(bin) = webrtc.downcast_ref::<gst::Bin>() {
+        bin.connect_deep_element_added(|_, _, element| {
+            if element.factory().is_some_and(|f| f.name() == "srtpenc") {
+                element.set_property("allow-repeat-tx", true);
+            }
+        });
+    }
 }
 
 /// A receiver's PLI or FIR arrives at our source as an event going upstream; the shared encoder hears of it.

@@ -445,6 +445,9 @@ impl Loop {
         if waiting && self.ask.last.is_none_or(|last| now.duration_since(last) >= 2 * ASK_EVERY) {
             self.ask_key(now);
         }
+        if self.tracks.lacks_key(now) {
+            self.ask_key(now);
+        }
         self.figures.kbps = self.tracks.kbps(now);
         self.tell();
     }

@@ -12,6 +12,7 @@ use str0m::{
 
 use crate::stage::{
     lane::{Clocks, Lane, Offset, Place, Report},
+    missing::Missing,
     payload::{Codec, opens_key_frame},
 };
 
@@ -51,6 +52,8 @@ pub struct Tracks {
     video: Lane,
     audio: Lane,
     offset: Offset,
+    /// Packets of the picture that have not come.
+    missing: Missing,
     key: Option<Key>,
     bytes: u64,
     history: VecDeque<(Instant, u64)>,
@@ -62,6 +65,7 @@ impl Default for Tracks {
             video: Lane::new(90_000),
             audio: Lane::new(48_000),
             offset: Offset::default(),
+            missing: Missing::default(),
             key: None,
             bytes: 0,
             history: VecDeque::new(),
@@ -75,7 +79,17 @@ impl Tracks {
         self.video.change();
         self.audio.change();
         self.offset = Offset::default();
+        self.missing = Missing::default();
         self.key = None;
+    }
+
+    /// Whether the picture lacks packets that will not come any more: only a key frame helps. Says so once.
+    pub fn lacks_key(&mut self, now: Instant) -> bool {
+        let given_up = self.missing.given_up(now);
+        if given_up > 0 {
+            tracing::debug!(given_up, "packets of the picture are lost");
+        }
+        given_up > 0
     }
 
     /// Finds a packet's place; `None` when it cannot be forwarded.
@@ -98,6 +112,12 @@ impl Tracks {
         let opens_key = codec.is_some_and(|codec| opens_key_frame(codec, &packet.payload));
         let marker = packet.header.marker;
         let completes_key = codec.is_some() && self.key_frame(opens_key, seq, rtp, marker);
+        if codec.is_some() {
+            self.missing.came(seq, now.mono);
+            if let Some(key) = self.key.filter(|_| completes_key) {
+                self.missing.restarted(key.first);
+            }
+        }
         Some(Packet {
             place,
             wallclock,
