@@ -7,6 +7,7 @@ pub mod faces;
 pub mod folder;
 pub mod handle;
 pub mod journal;
+pub mod kept;
 pub mod lines;
 pub mod monitor;
 pub mod outlet;

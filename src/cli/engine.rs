@@ -17,6 +17,7 @@ use crate::{
     headless::{EventsTo, Headless},
     remote::running,
     show::{Mode, ShowSpec, Start},
+    store,
 };
 
 /// How long a console may leave the engine unable to write before it is let go of.
@@ -111,6 +112,7 @@ fn stand(
         start: Start { for_ms: job.for_ms, standby: job.standby, headless: job.headless },
         journal: Some(folder.journal()),
         report: job.report.clone(),
+        store: Some(load::state_dir()?.join(store::FILE)),
     };
     let engine = Engine::new(plan, load::adapters()?)
         .map_err(|e| Failure { exit_code: e.exit_code, text: e.text })?;

@@ -143,6 +143,11 @@ pub enum Fact {
         /// Which.
         output: OutputId,
     },
+    /// The show is not being kept, or not whole; it goes on.
+    StoreFailed {
+        /// Why, and what to do.
+        reason: String,
+    },
     /// How many consoles look.
     Consoles {
         /// Attached now.
