@@ -19,7 +19,7 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 pub use housekeeping::Limits;
-pub use keeper::{Closing, Keeper, Opening, Output};
+pub use keeper::{Closing, Keeper, News, Opening, Output};
 pub use read::{Minute, Outlet, ShowRow, Shows};
 
 /// The database's name in the state directory.
@@ -33,6 +33,9 @@ pub enum StoreError {
     /// Nothing was ever kept.
     #[error("no show has been kept yet: there is no {0}")]
     Nothing(PathBuf),
+    /// Nothing is kept any more.
+    #[error("no show is kept: the next one will be")]
+    Empty,
     /// A newer hawker wrote it.
     #[error(
         "{path} was written by a newer hawker (form {found}, this one knows {known}): use the newer hawker, or \
@@ -57,6 +60,16 @@ pub enum StoreError {
     /// Another program holds it.
     #[error("{0} is locked by another program: close what has it open")]
     Locked(PathBuf),
+    /// The system does not let us.
+    #[error(
+        "{path} cannot be opened ({why}): it and its folder must be yours to read and to write"
+    )]
+    Denied {
+        /// The database.
+        path: PathBuf,
+        /// As SQLite or the system says it.
+        why: String,
+    },
     /// The disk is full.
     #[error("the disk of {0} is full: make room there")]
     Full(PathBuf),
@@ -82,6 +95,9 @@ impl StoreError {
                 Self::Damaged { path, why: error.to_string() }
             }
             Some(ErrorCode::DiskFull) => Self::Full(path),
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                Self::Denied { path, why: error.to_string() }
+            }
             _ => Self::Other { path, why: error.to_string() },
         }
     }
@@ -94,8 +110,11 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
     let failed = |e: &rusqlite::Error| StoreError::of(path, e);
     let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     match made {
+        Err(e) if e.kind() == io::ErrorKind::StorageFull => {
+            return Err(StoreError::Full(path.to_owned()));
+        }
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(StoreError::Other { path: path.to_owned(), why: e.to_string() });
+            return Err(StoreError::Denied { path: path.to_owned(), why: e.to_string() });
         }
         _ => {}
     }

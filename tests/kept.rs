@@ -14,17 +14,17 @@ mod hawker_process;
 mod process;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
 
 use chromium::Chromium;
 use hawker::{
-    stats::history::Told,
+    stats::history::{Incident, Told},
     store::{FILE, Shows},
 };
-use hawker_process::Place;
+use hawker_process::{Place, assert_whole};
 use rustix::process::Signal;
 
 fn database(place: &Place) -> PathBuf {
@@ -45,9 +45,12 @@ fn a_killed_engine_loses_the_last_second_at_most() {
     let mut show = place.start(&["rehearse"]);
     show.event("output-live", 30);
     let live = Instant::now();
-    // Any moment of a second will do; it is not to be one that follows a write.
-    thread::sleep(Duration::from_millis(5350));
-    let last = show.event("output-live", 1);
+    thread::sleep(Duration::from_millis(4350));
+    let said = place.run(&["send", "panic"], 20);
+    assert_eq!(said.code, 0, "{said:?}");
+    // What is older than a second must be there. The kill is to fall between two seconds, not after a write.
+    thread::sleep(Duration::from_secs(1));
+    let last = show.event("panicked", 1);
     show.process.signal(Signal::KILL);
     let passed = live.elapsed().as_secs_f64();
     show.process.wait(Duration::from_secs(5)).unwrap();
@@ -56,11 +59,15 @@ fn a_killed_engine_loses_the_last_second_at_most() {
     let kept = shows.history(shows.find("last").unwrap()).unwrap();
     assert_eq!(kept.ended, None, "it did not end");
     let went_live = kept.events.iter().find(|e| e.event == "output-live").unwrap();
-    assert_eq!(went_live.seq, last["seq"].as_u64().unwrap());
+    assert!(
+        kept.events.iter().any(|e| e.seq == last["seq"].as_u64().unwrap()),
+        "{:?}",
+        kept.events
+    );
     let killed_s = went_live.at_ms as f64 / 1000.0 + passed;
     let newest = kept.program.last().unwrap().at_s;
-    // A figure of second n is there when n has begun: the kill came less than two seconds later.
-    assert!(f64::from(newest) > killed_s - 2.0, "kept until {newest} s, killed at {killed_s:.2} s");
+    // A second for the bar, half of one for the way of an event from the engine to here.
+    assert!(f64::from(newest) > killed_s - 1.5, "kept until {newest} s, killed at {killed_s:.2} s");
     let missing = kept.program.windows(2).filter(|w| w[1].at_s != w[0].at_s + 1).count();
     assert_eq!(missing, 0, "{:?}", kept.program);
     assert!(kept.outputs[0].seconds.iter().any(|s| s.figures.sent_kbps > Some(100)), "{kept:?}");
@@ -78,38 +85,139 @@ fn a_killed_engine_loses_the_last_second_at_most() {
 fn a_show_that_cannot_be_kept_goes_on_and_says_so() {
     let place = Place::new();
     std::fs::create_dir_all(place.path("state")).unwrap();
-    std::fs::write(database(&place), vec![b'x'; 8192]).unwrap();
-    let mut show = place.start(&["rehearse", "--for", "4s"]);
+    let newer = |path: &Path| {
+        let db = rusqlite::Connection::open(path).unwrap();
+        db.pragma_update(None, "user_version", 99).unwrap();
+    };
+    let garbage = |path: &Path| std::fs::write(path, vec![b'x'; 8192]).unwrap();
+    let folder = |path: &Path| std::fs::create_dir(path).unwrap();
+    let ways: [(&str, &str, &dyn Fn(&Path)); 3] = [
+        ("written by a newer hawker", "use the newer hawker", &newer),
+        ("damaged", "move it away", &garbage),
+        ("cannot be opened", "must be yours", &folder),
+    ];
+    for (what, to_do, spoil) in ways {
+        spoil(&database(&place));
+        let mut show = place.start(&["rehearse", "--for", "2s"]);
+        let said = show.event("store-failed", 20);
+        let reason = said["reason"].as_str().unwrap();
+        assert!(reason.contains(what) && reason.contains(to_do), "{said}");
+        assert_eq!(show.ended(30), 0, "{}", show.told());
+        assert_whole(&show.events());
+        let report = place.run(&["report"], 20);
+        assert!(report.code == 2 && report.err.contains(to_do), "{report:?}");
+        let spoilt = database(&place);
+        std::fs::remove_file(&spoilt).or_else(|_| std::fs::remove_dir(&spoilt)).unwrap();
+    }
+}
+
+#[test]
+fn a_locked_database_is_waited_for_while_the_show_runs() {
+    let place = Place::new();
+    place.start(&["rehearse", "--for", "1s"]).ended(30);
+    let other = rusqlite::Connection::open(database(&place)).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let mut show = place.start(&["rehearse", "--for", "12s"]);
     let said = show.event("store-failed", 20);
-    assert!(said["reason"].as_str().unwrap().contains("move it away"), "{said}");
+    assert!(said["reason"].as_str().unwrap().contains("locked"), "{said}");
+    show.event("output-live", 20);
+    other.execute_batch("COMMIT").unwrap();
+    let back = show.event("store-back", 20);
+    assert_eq!(back["missing"], serde_json::Value::Null, "it waited in the queue: {back}");
     assert_eq!(show.ended(30), 0, "{}", show.told());
-    let report = place.run(&["report"], 20);
-    assert!(report.code == 2 && report.err.contains("move it away"), "{report:?}");
+    let told = told(&place, "last");
+    assert!(told.history.program.len() >= 11, "{:?}", told.history.program);
+    let what = |i: &Incident| i.what.contains("locked") && i.until_ms.is_some();
+    assert!(told.incidents.iter().any(what), "{:?}", told.incidents);
+}
+
+/// Every kind of place that an output or an input has for a secret, and an output that is added later.
+#[test]
+fn no_secret_gets_into_the_store() {
+    const SECRETS: [&str; 9] = [
+        "tok3n-4711",
+        "p4th-4711",
+        "qu3ry-4711",
+        "us3r-4711",
+        "k3y-4711",
+        "appk3y-4711",
+        "srt-ph4se-4711",
+        "c4mera-4711",
+        "add3d-4711",
+    ];
+    let [token, path, query, user, key, app, phrase, camera, added] = SECRETS;
+    let place = Place::new();
+    let file = place.file(
+        "show.toml",
+        &format!(
+            "title = \"Tea\"\n\
+             [[input]]\nid = \"ball\"\nkind = \"test\"\n\
+             [[input]]\nid = \"far\"\nkind = \"network\"\nuri = \"rtsp://me:{camera}@127.0.0.1:9/{camera}?k={camera}\"\n\
+             [[scene]]\nid = \"one\"\nlayers = [\"ball\"]\nlayout = \"full\"\n\
+             [[scene]]\nid = \"two\"\nlayers = [\"far\"]\nlayout = \"full\"\n\
+             [[output]]\nid = \"stage\"\nto = \"stage\"\n\
+             [[output]]\nid = \"main\"\nto = \"http://{user}:{user}@127.0.0.1:9/whip/{path}?k={query}\"\ntoken = \"env:TOKEN\"\n\
+             [[output]]\nid = \"tube\"\nto = \"rtmp://127.0.0.1:9/{app}\"\nkey = \"env:KEY\"\n\
+             [[output]]\nid = \"srt\"\nto = \"srt://127.0.0.1:9\"\npassphrase = \"env:PHRASE\"\n"
+        ),
+    );
+    let mut show = place.start_with(&["live", &file, "--for", "14s"], |c| {
+        c.env("TOKEN", token).env("KEY", key).env("PHRASE", phrase)
+    });
+    show.event("stage-up", 20);
+    let to = format!("http://127.0.0.1:9/whip/{added}?k={added}");
+    for args in [vec!["send", "add-output", "more", &to], vec!["send", "--yes", "go-live", "more"]]
+    {
+        let said = place.run(&args, 20);
+        assert_eq!(said.code, 0, "{said:?}");
+    }
+    for output in ["main", "tube", "srt", "more"] {
+        show.event_that("its failure", 20, |e| {
+            e["event"] == "output-failed" && e["output"] == output
+        });
+    }
+    show.event_that("the camera's failure", 20, |e| e["event"] == "input-failed");
+    show.ended(40);
+
+    // Every output is known by its host; the test looks at the right files.
+    let told = told(&place, "last").history;
+    let names: Vec<_> =
+        told.outputs.iter().map(|o| (o.name.as_str(), o.to.contains("127.0.0.1"))).collect();
+    let all = ["main", "tube", "srt", "more"].map(|name| (name, true));
+    assert!(all.iter().all(|o| names.contains(o)), "{names:?}");
+    let html = place.path("report.html");
+    place.run(&["report", "--html", html.to_str().unwrap()], 20);
+    let forms = ["--json", "--csv"].map(|form| place.run(&["report", form], 20).out);
+    for secret in SECRETS {
+        let holding = place.holding(secret);
+        let stored = |p: &PathBuf| p.to_string_lossy().contains("shows.db") || *p == html;
+        assert!(!holding.iter().any(stored), "{secret}: {holding:?}");
+        assert!(forms.iter().all(|text| !text.contains(secret)), "{secret}");
+    }
+    assert!(!place.holding("127.0.0.1:9").is_empty());
 }
 
 #[test]
 fn nothing_kept_is_said() {
     let place = Place::new();
-    let said = place.run(&["report", "--list"], 20);
-    assert!(said.code == 2 && said.err.contains("no show has been kept yet"), "{said:?}");
+    for args in [["report", "--list"], ["report", "last"]] {
+        let said = place.run(&args, 20);
+        assert!(said.code == 2 && said.err.contains("no show has been kept yet"), "{said:?}");
+    }
 }
 
 #[test]
 fn a_show_is_told_in_every_form_and_a_browser_reads_the_page() {
     let place = Place::new();
-    let secret = "hu5h-4711";
     let file = place.file(
         "show.toml",
-        &format!(
-            "title = \"<img src=http://127.0.0.1:9/x onerror=alert(1)> & co\"\n\
+        "title = \"<img src=http://127.0.0.1:9/x onerror=alert(1)> & co\"\n\
              [[input]]\nid = \"ball\"\nkind = \"test\"\ntone-hz = 440\n\
              [[scene]]\nid = \"one\"\nlayers = [\"ball\"]\nlayout = \"full\"\n\
              [[output]]\nid = \"stage\"\nto = \"stage\"\n\
-             [[output]]\nid = \"far\"\nto = \"http://127.0.0.1:9/whip/{secret}\"\ntoken = \"env:FAR_TOKEN\"\n"
-        ),
+             [[output]]\nid = \"far\"\nto = \"http://127.0.0.1:9/whip\"\n",
     );
-    let mut show =
-        place.start_with(&["live", &file, "--for", "9s"], |c| c.env("FAR_TOKEN", secret));
+    let mut show = place.start(&["live", &file, "--for", "9s"]);
     show.event_that("the stage on air", 30, |e| {
         e["event"] == "output-live" && e["output"] == "stage"
     });
@@ -123,16 +231,11 @@ fn a_show_is_told_in_every_form_and_a_browser_reads_the_page() {
     let events = show.events();
     let seqs: Vec<_> = told.history.events.iter().map(|e| e.seq).collect();
     assert_eq!(seqs.len(), events.len(), "every event is kept");
-    // The show file itself names the address.
-    let holding: Vec<_> =
-        place.holding(secret).into_iter().filter(|p| !p.ends_with("show.toml")).collect();
-    assert_eq!(holding, Vec::<PathBuf>::new());
 
     let list = place.run(&["report", "--list"], 20);
     assert!(list.out.contains("& co") && list.out.contains("stage, far"), "{list:?}");
     let csv = place.run(&["report", "1", "--csv"], 20);
     assert!(csv.out.lines().count() > 15 && csv.out.contains(",monitor,stage,"), "{csv:?}");
-    assert!(!(csv.out + &list.out).contains(secret));
 
     let page = place.path("report.html");
     let said = place.run(&["report", "last", "--html", page.to_str().unwrap()], 20);
@@ -161,6 +264,5 @@ fn a_show_is_told_in_every_form_and_a_browser_reads_the_page() {
         assert_eq!(images, 0, "what came from outside is text");
     }
     // Two times the page itself, and not a word more: no error, no request.
-    let other: Vec<_> = chromium.said.iter().filter(|s| !s.contains(&url)).collect();
-    assert!(other.is_empty() && !chromium.said.is_empty(), "{:#?}", chromium.said);
+    assert_eq!(chromium.said, vec![format!("\"{url}\""); 2]);
 }

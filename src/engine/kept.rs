@@ -7,13 +7,10 @@ use tokio::sync::mpsc;
 
 use super::report::mode_name;
 use crate::{
-    base::Moment,
-    show::{Event, Fact, Show, Target},
-    stats::{
-        Meters, Report, Seconds,
-        history::{STALL_PERMILLE, Targets},
-    },
-    store::{Closing, Keeper, Limits, Opening, Output},
+    base::{Moment, OutputId},
+    show::{Event, Fact, Happening, Show, Target},
+    stats::{Meters, Report, Seconds, history::Targets},
+    store::{Closing, Keeper, Limits, News, Opening, Output},
 };
 
 /// A show that is being kept.
@@ -21,12 +18,16 @@ use crate::{
 pub struct Kept {
     keeper: Keeper,
     seconds: Seconds,
+    stage: Option<OutputId>,
     /// The last second that was handed over.
     last_s: Option<u64>,
 }
 
 impl Kept {
     /// Begins to keep a show that has just begun.
+    ///
+    /// # Errors
+    /// The system gives no thread.
     pub fn start(
         path: PathBuf,
         show: &Show,
@@ -45,19 +46,24 @@ impl Kept {
             profile: show.spec.profile.name.clone(),
             targets: Targets {
                 latency_ms: show.spec.profile.latency_target_ms,
-                stall_permille: STALL_PERMILLE,
+                stall_permille: show.spec.profile.stall_target_permille,
             },
             outputs: outputs.collect(),
         };
         let stage = show.outputs.iter().find(|o| o.spec.target == Target::Stage);
-        let tell = move |reason: String| {
-            tracing::warn!("{reason}");
+        let stage = stage.map(|o| o.spec.id.clone());
+        let tell = move |news: News| {
+            let fact = match news {
+                News::Failed(reason) => Fact::StoreFailed { reason },
+                News::Back(lost) => Fact::StoreBack { missing: lost.words() },
+            };
             // An engine that is gone has nobody to tell.
-            let _ = facts.blocking_send(Fact::StoreFailed { reason });
+            let _ = facts.blocking_send(fact);
         };
         Ok(Self {
             keeper: Keeper::start(path, opening, Limits::default(), Box::new(tell))?,
-            seconds: Seconds::new(stage.map(|o| o.spec.id.clone())),
+            seconds: Seconds::new(stage.clone()),
+            stage,
             last_s: None,
         })
     }
@@ -73,6 +79,16 @@ impl Kept {
 
     /// Keeps an event.
     pub fn event(&mut self, at: Moment, event: &Event) {
+        match &event.what {
+            Happening::OutputLive { output, .. } if Some(output) == self.stage.as_ref() => {
+                self.seconds.off_air(false);
+            }
+            Happening::OutputStopped { output } if Some(output) == self.stage.as_ref() => {
+                self.seconds.off_air(true);
+            }
+            Happening::Ending { .. } => self.seconds.off_air(true),
+            _ => {}
+        }
         self.keeper.event(at, event);
     }
 

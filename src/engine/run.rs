@@ -35,8 +35,8 @@ use crate::{
 const FACTS: usize = 256;
 /// Meters while somebody looks.
 const METERS: Duration = Duration::from_millis(100);
-/// Meters while nobody does.
-const METERS_ALONE: Duration = Duration::from_secs(1);
+/// Meters while nobody does, on the full second: what is kept is one reading for each.
+const METERS_ALONE_MS: u64 = 1000;
 /// How long the adapters may take to tear down.
 const TEAR_DOWN: Duration = Duration::from_millis(3500);
 
@@ -195,7 +195,9 @@ impl Engine {
             journal.close();
         }
         if let Some(kept) = self.kept.take() {
-            kept.close(&report);
+            let report = report.clone();
+            // It waits for a disk: consoles are served on meanwhile.
+            let _ = tokio::task::spawn_blocking(move || kept.close(&report)).await;
         }
         let unwritten = self.report.as_ref().and_then(|path| {
             let failed = report::write(&report, path).err()?;
@@ -319,11 +321,13 @@ impl Engine {
 
     fn read_meters(&mut self, now: Instant) {
         let watched = self.faces.meters.receiver_count() > 0;
-        self.meters_at = now + if watched { METERS } else { METERS_ALONE };
+        let at_ms = self.clock.moment(now).as_ms();
+        let alone = Duration::from_millis(METERS_ALONE_MS - at_ms % METERS_ALONE_MS);
+        self.meters_at = now + if watched { METERS } else { alone };
         if !watched && self.report.is_none() && self.kept.is_none() {
             return;
         }
-        self.meters.at_ms = self.clock.moment(now).as_ms();
+        self.meters.at_ms = at_ms;
         self.adapters.read_meters(&mut self.meters);
         self.meters.process = self.process.figures();
         if let Some(kept) = &mut self.kept {

@@ -97,6 +97,8 @@ pub enum Happening {
     OutputStopped { output: OutputId },
     /// The show is not being kept, or not whole; it goes on.
     StoreFailed { reason: String },
+    /// It is being kept again.
+    StoreBack { missing: Option<String> },
     /// Consoles came or went.
     ConsolesChanged { attached: u32 },
     /// The show is being ended.
@@ -237,6 +239,12 @@ impl Happening {
             Self::OutputWarned { output, reason } => format!("{output}: {reason}"),
             Self::OutputStopped { output } => format!("{output} is off the air"),
             Self::StoreFailed { reason } => reason.clone(),
+            Self::StoreBack { missing: None } => {
+                "the show is kept again, and nothing is missing".into()
+            }
+            Self::StoreBack { missing: Some(missing) } => {
+                format!("the show is kept again; missing: {missing}")
+            }
             Self::ConsolesChanged { attached } => match attached {
                 0 => "no console is attached; the show goes on".into(),
                 1 => "one console is attached".into(),

@@ -148,6 +148,11 @@ pub enum Fact {
         /// Why, and what to do.
         reason: String,
     },
+    /// The show is being kept again.
+    StoreBack {
+        /// What is missing, in words; `None` when nothing is.
+        missing: Option<String>,
+    },
     /// How many consoles look.
     Consoles {
         /// Attached now.

@@ -532,6 +532,7 @@ impl Turn<'_> {
                 }
             }
             Fact::StoreFailed { reason } => self.say(Happening::StoreFailed { reason }),
+            Fact::StoreBack { missing } => self.say(Happening::StoreBack { missing }),
             Fact::Consoles { attached } => {
                 if attached != self.show.consoles {
                     self.show.consoles = attached;

@@ -41,8 +41,8 @@ pub struct History {
     pub targets: Targets,
     /// How many seconds one of `seconds` stands for: 1, or more once a show is old.
     pub step_s: u32,
-    /// Seconds that could not be kept: the disk was full or too slow.
-    pub lost_s: u32,
+    /// What could not be kept: the disk was full or too slow.
+    pub lost: Lost,
     /// The program and the process.
     pub program: Vec<At<ProgramSecond>>,
     /// By output, in the order of the show.
@@ -83,6 +83,26 @@ pub struct Ended {
     pub exit_code: u8,
 }
 
+/// What could not be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Lost {
+    /// Seconds without figures.
+    pub seconds: u32,
+    /// Events that are missing.
+    pub events: u32,
+}
+
+impl Lost {
+    /// In words; `None` when nothing is missing.
+    pub fn words(self) -> Option<String> {
+        match (self.seconds, self.events) {
+            (0, 0) => None,
+            (s, 0) => Some(format!("{s} s of figures")),
+            (s, n) => Some(format!("{s} s of figures and {n} events")),
+        }
+    }
+}
+
 /// What a show aims at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Targets {
@@ -91,9 +111,6 @@ pub struct Targets {
     /// Time stood still at most, in thousandths of the time watched.
     pub stall_permille: u32,
 }
-
-/// Time that may stand still, in thousandths, unless a show asks for less.
-pub const STALL_PERMILLE: u32 = 5;
 
 /// A second and when it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -218,9 +235,9 @@ pub(super) mod tests {
             started: jiff::Timestamp::constant(1_767_225_600, 0),
             duration_ms: 600_000,
             ended: Some(Ended { why: "ended by the operator".into(), exit_code: 0 }),
-            targets: Targets { latency_ms: 600, stall_permille: STALL_PERMILLE },
+            targets: Targets { latency_ms: 600, stall_permille: 5 },
             step_s: 1,
-            lost_s: 0,
+            lost: Lost::default(),
             program: (0..600).map(program).collect(),
             outputs: vec![Track {
                 name: "main".into(),

@@ -8,11 +8,13 @@ use std::fmt::{self, Write};
 use jiff::tz::TimeZone;
 
 use self::plot::{Line, Panel, Shape};
-use super::history::{History, Incident, OutputSummary, Seen, Summary};
+use super::history::{History, Incident, OutputSummary, Seen, Step, Summary};
 use crate::base::Severity;
 
 /// How many incidents are told one by one.
 const INCIDENTS: usize = 200;
+/// How many steps of an incident stand open before the last.
+const STEPS: usize = 4;
 /// How many events the log at the end holds.
 const EVENTS: usize = 5000;
 
@@ -138,11 +140,10 @@ impl Page<'_> {
                 show.step_s
             )?;
         }
-        if show.lost_s > 0 {
+        if let Some(lost) = show.lost.words() {
             writeln!(
                 self.html,
-                "<p class=\"warn\">{} could not be kept: the disk was full or too slow.</p>",
-                duration(u64::from(show.lost_s) * 1000)
+                "<p class=\"warn\">Missing here: {lost}, which the disk did not take in time.</p>"
             )?;
         }
         self.html.push_str("</header>\n");
@@ -391,14 +392,7 @@ impl Page<'_> {
                 self.clock(incident.from_ms),
                 Text(&incident.what),
             )?;
-            if !incident.done.is_empty() {
-                self.html.push_str("<ul>\n");
-                for step in incident.done.iter().take(INCIDENTS) {
-                    let clock = self.clock(step.at_ms);
-                    writeln!(self.html, "<li><time>{clock}</time>{}</li>", Text(&step.sentence))?;
-                }
-                self.html.push_str("</ul>\n");
-            }
+            self.steps(&incident.done)?;
             self.html.push_str("</li>\n");
         }
         self.html.push_str("</ol>\n");
@@ -406,6 +400,35 @@ impl Page<'_> {
             writeln!(self.html, "<p class=\"soft\">And {more} more: --json lists all.</p>")?;
         }
         self.html.push_str("</section>\n");
+        Ok(())
+    }
+
+    /// What was done: all that a glance takes in, or the first and the last with the rest folded between them.
+    fn steps(&mut self, steps: &[Step]) -> fmt::Result {
+        let (first, rest) = steps.split_at(STEPS.min(steps.len()));
+        let (middle, last) = rest.split_at(rest.len().saturating_sub(1));
+        self.list(first)?;
+        if let [_, _, ..] = middle {
+            let n = middle.len();
+            writeln!(self.html, "<details class=\"more\"><summary>{n} more steps</summary>")?;
+            self.list(&middle[..n.min(INCIDENTS)])?;
+            self.html.push_str("</details>\n");
+        } else {
+            self.list(middle)?;
+        }
+        self.list(last)
+    }
+
+    fn list(&mut self, steps: &[Step]) -> fmt::Result {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        self.html.push_str("<ul>\n");
+        for step in steps {
+            let clock = self.clock(step.at_ms);
+            writeln!(self.html, "<li><time>{clock}</time>{}</li>", Text(&step.sentence))?;
+        }
+        self.html.push_str("</ul>\n");
         Ok(())
     }
 

@@ -91,6 +91,7 @@ pub struct MonitorSecond {
 #[derive(Debug, Default)]
 pub struct Seconds {
     stage: Option<OutputId>,
+    off_air: bool,
     frames: FrameCounts,
     dropped: BTreeMap<OutputId, u64>,
     stalls: Stalls,
@@ -125,6 +126,11 @@ impl Seconds {
         Self { stage, ..Self::default() }
     }
 
+    /// Whether the stage was taken off the air in order: a picture that stands still then is no stall.
+    pub const fn off_air(&mut self, is: bool) {
+        self.off_air = is;
+    }
+
     /// The second that ends with these meters.
     pub fn take(&mut self, meters: &Meters) -> Second {
         let (now, before) = (&meters.frames, std::mem::replace(&mut self.frames, meters.frames));
@@ -147,7 +153,12 @@ impl Seconds {
             at_s: whole(meters.at_ms / 1000),
             program,
             outputs: outputs.collect(),
-            monitor: meters.monitor.as_ref().map(|m| self.stalls.monitor(m)),
+            // Counted on in either case, so that nothing of it is taken for a stall later.
+            monitor: meters
+                .monitor
+                .as_ref()
+                .map(|m| self.stalls.monitor(m))
+                .filter(|_| !self.off_air),
         }
     }
 }
@@ -267,6 +278,23 @@ mod tests {
         let pause: Vec<_> = (0..=8).map(|s| (0, 0, s * 1000)).chain([(0, 0, 10)]).collect();
         assert_eq!(stalled(&pause), (1, 8000));
         assert_eq!(stalled(&[(0, 0, 6000), (0, 0, 10), (0, 0, 7000)]), (2, 13_000));
+    }
+
+    #[test]
+    fn a_picture_that_was_taken_off_in_order_does_not_stall() {
+        let mut seconds = Seconds::new("stage".parse().ok());
+        let at = |s: u64, freezes: u64, gap_ms: u64| {
+            let freeze_ms = freezes * 900;
+            let seen = WatchFigures { freezes, freeze_ms, gap_ms, ..WatchFigures::default() };
+            Meters { monitor: Some(seen), ..meters(s * 1000) }
+        };
+        assert_eq!(seconds.take(&at(1, 0, 20)).monitor.map(|m| m.stalls), Some(0));
+        seconds.off_air(true);
+        assert_eq!(seconds.take(&at(9, 0, 8000)).monitor, None);
+        assert_eq!(seconds.take(&at(10, 1, 0)).monitor, None);
+        seconds.off_air(false);
+        let back = seconds.take(&at(11, 1, 20)).monitor.unwrap();
+        assert_eq!((back.stalls, back.stalled_ms), (0, 0));
     }
 
     #[test]

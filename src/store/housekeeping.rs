@@ -30,8 +30,7 @@ const DAY_MS: i64 = 86_400_000;
 /// Pages given back to the disk in one step (of 4 KiB).
 const PAGES: u32 = 2000;
 
-const TABLES: [&str; 7] =
-    ["program_second", "output_second", "monitor_second", "event", "segment", "alarm", "source"];
+const TABLES: [&str; 5] = ["program_second", "output_second", "monitor_second", "event", "source"];
 
 /// Takes one step; true while there is more to do. `current` is the show that is being written.
 pub fn step(
@@ -47,17 +46,11 @@ pub fn step(
     let find = |sql: &str, limit: i64| {
         db.query_row(sql, params![current, dead, limit], |row| row.get::<_, i64>(0)).optional()
     };
+    let kept_since = if used(db)? > limits.bytes { i64::MAX } else { before(limits.days) };
     let old = format!("{oldest} AND started < ?3 ORDER BY started LIMIT 1");
-    if let Some(show) = find(&old, before(limits.days))? {
+    if let Some(show) = find(&old, kept_since)? {
         remove(db, show)?;
         return Ok(true);
-    }
-    if used(db)? > limits.bytes {
-        let any = format!("{oldest} AND started < ?3 ORDER BY started LIMIT 1");
-        if let Some(show) = find(&any, i64::MAX)? {
-            remove(db, show)?;
-            return Ok(true);
-        }
     }
     let fine = format!("{oldest} AND started < ?3 AND step < {COARSE_S} LIMIT 1");
     if let Some(show) = find(&fine, before(limits.fine_days))? {

@@ -5,7 +5,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
@@ -25,7 +25,7 @@ use crate::{
     show::Event,
     stats::{
         Report, Second,
-        history::{Noted, Targets},
+        history::{Lost, Noted, Targets},
     },
 };
 
@@ -35,6 +35,8 @@ const QUEUE: usize = 512;
 const BATCH: usize = 128;
 /// Between two tries on a disk that takes nothing.
 const RETRY: Duration = Duration::from_secs(1);
+/// The same when the show is over.
+const LAST_RETRY: Duration = Duration::from_millis(100);
 /// How long the last rows are waited for at the end.
 const LAST_ROWS: Duration = Duration::from_secs(2);
 /// Between two steps of housekeeping, so that they never fill the disk's time.
@@ -81,33 +83,62 @@ pub struct Closing {
     pub report: Report,
 }
 
-enum Row {
-    Second(Second),
-    Event(Noted),
-    End(Box<Closing>),
+/// What the operator should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// The show is not being kept, and why.
+    Failed(String),
+    /// It is being kept again; so much of it is missing.
+    Back(Lost),
 }
 
-/// Tells what the operator should know: that a show is not kept, or not whole, and why.
-pub type Tell = Box<dyn Fn(String) + Send>;
+/// Takes news, on the keeper's thread.
+pub type Tell = Box<dyn Fn(News) + Send>;
+
+enum Row {
+    Second(Second),
+    Event(Moment, Event),
+}
+
+/// What both sides see.
+#[derive(Debug, Default)]
+struct Shared {
+    lost_seconds: AtomicU32,
+    lost_events: AtomicU32,
+    /// Beside the queue, which may be full when the show ends.
+    closing: Mutex<Option<Closing>>,
+}
+
+impl Shared {
+    fn lost(&self) -> Lost {
+        Lost {
+            seconds: self.lost_seconds.load(Ordering::Relaxed),
+            events: self.lost_events.load(Ordering::Relaxed),
+        }
+    }
+}
 
 /// A show that is being kept.
 #[derive(Debug)]
 pub struct Keeper {
+    /// None when nobody takes them any more.
     rows: Option<SyncSender<Row>>,
     done: Receiver<()>,
-    /// Seconds that could not be kept.
-    lost: Arc<AtomicU32>,
+    shared: Arc<Shared>,
 }
 
 impl Keeper {
     /// Begins to keep a show in the database at `path`, which is made when it is not there. Does not wait:
-    /// what goes wrong, now or later, is told by `tell` on the keeper's thread.
+    /// what goes wrong, now or later, is told.
+    ///
+    /// # Errors
+    /// The system gives no thread.
     pub fn start(path: PathBuf, opening: Opening, limits: Limits, tell: Tell) -> io::Result<Self> {
         Self::with(open, path, opening, limits, tell)
     }
 
     pub(super) fn with(
-        open: impl FnOnce(&Path) -> Result<Connection, StoreError> + Send + 'static,
+        open: impl Fn(&Path) -> Result<Connection, StoreError> + Send + 'static,
         path: PathBuf,
         opening: Opening,
         limits: Limits,
@@ -115,17 +146,25 @@ impl Keeper {
     ) -> io::Result<Self> {
         let (rows, queue) = sync_channel(QUEUE);
         let (finished, done) = sync_channel(1);
-        let lost = Arc::<AtomicU32>::default();
-        let counted = Arc::clone(&lost);
+        let shared = Arc::<Shared>::default();
+        let thread = Thread {
+            open: Box::new(open),
+            db: None,
+            path,
+            opening,
+            limits,
+            tell,
+            shared: Arc::clone(&shared),
+            book: None,
+            noted_lost: Lost::default(),
+            told: false,
+        };
         std::thread::Builder::new().name("store".into()).spawn(move || {
-            match open(&path) {
-                Ok(db) => Thread::new(db, path, opening, limits, tell, counted).run(&queue),
-                Err(error) => tell(format!("the show is not kept, and goes on: {error}")),
-            }
+            thread.run(&queue);
             // Whoever waited may be gone.
             let _ = finished.send(());
         })?;
-        Ok(Self { rows: Some(rows), done, lost })
+        Ok(Self { rows: Some(rows), done, shared })
     }
 
     /// Keeps a second. When the disk does not keep up it is left out, and counted.
@@ -133,9 +172,11 @@ impl Keeper {
         self.add(Row::Second(second));
     }
 
-    /// Keeps an event, that happened `at`.
+    /// Keeps an event, that happened `at`. When the disk does not keep up it is left out, and counted.
     pub fn event(&mut self, at: Moment, event: &Event) {
-        self.add(Row::Event(noted(at, event)));
+        if self.rows.is_some() {
+            self.add(Row::Event(at, event.clone()));
+        }
     }
 
     fn add(&mut self, row: Row) {
@@ -143,9 +184,11 @@ impl Keeper {
         match rows.try_send(row) {
             Ok(()) => {}
             Err(TrySendError::Full(row)) => {
-                if matches!(row, Row::Second(_)) {
-                    self.lost.fetch_add(1, Ordering::Relaxed);
-                }
+                let lost = match row {
+                    Row::Second(_) => &self.shared.lost_seconds,
+                    Row::Event(..) => &self.shared.lost_events,
+                };
+                lost.fetch_add(1, Ordering::Relaxed);
             }
             // The thread has said why.
             Err(TrySendError::Disconnected(_)) => self.rows = None,
@@ -154,14 +197,15 @@ impl Keeper {
 
     /// Notes how the show ended, and waits until that is on disk, two seconds at most.
     pub fn close(mut self, closing: Closing) {
-        self.add(Row::End(Box::new(closing)));
+        *self.shared.closing.lock().unwrap_or_else(PoisonError::into_inner) = Some(closing);
         self.rows = None;
+        // Too late, or gone: what is on disk by then is what is kept.
         let _ = self.done.recv_timeout(LAST_ROWS);
     }
 }
 
 /// An event in the form in which it is kept. It holds no secrets, since the core knows none.
-fn noted(at: Moment, event: &Event) -> Noted {
+pub(super) fn noted(at: Moment, event: &Event) -> Noted {
     let detail = serde_json::to_value(&event.what).unwrap_or_default();
     let word = |name: &str| detail[name].as_str().map(str::to_owned);
     Noted {
@@ -195,106 +239,118 @@ fn fill(batch: &mut Vec<Row>, queue: &Receiver<Row>, wait: Duration) -> bool {
 
 /// The keeper's thread.
 struct Thread {
-    db: Connection,
+    open: Box<dyn Fn(&Path) -> Result<Connection, StoreError> + Send>,
+    /// None until it could be opened.
+    db: Option<Connection>,
     path: PathBuf,
     opening: Opening,
     limits: Limits,
     tell: Tell,
-    lost: Arc<AtomicU32>,
+    shared: Arc<Shared>,
     /// None until the show's own row is written.
     book: Option<Book>,
-    noted_lost: u32,
+    noted_lost: Lost,
     /// It was told that rows cannot be written.
     told: bool,
 }
 
 impl Thread {
-    fn new(
-        db: Connection,
-        path: PathBuf,
-        opening: Opening,
-        limits: Limits,
-        tell: Tell,
-        lost: Arc<AtomicU32>,
-    ) -> Self {
-        Self { db, path, opening, limits, tell, lost, book: None, noted_lost: 0, told: false }
-    }
-
     fn run(mut self, queue: &Receiver<Row>) {
         let mut batch: Vec<Row> = Vec::new();
         let mut tidy = Some(Instant::now() + HOUSEKEEPING);
+        let mut give_up = None;
         loop {
             // The show's own row is written at once.
             let waiting = !batch.is_empty() || self.book.is_none();
             let open = fill(&mut batch, queue, if waiting { Duration::ZERO } else { HOUSEKEEPING });
-            if waiting || !batch.is_empty() {
-                match self.write(&batch) {
+            if !open {
+                give_up.get_or_insert_with(|| Instant::now() + LAST_ROWS);
+            }
+            if waiting || !batch.is_empty() || !open {
+                match self.write(&batch, !open) {
+                    Ok(()) if !open => return,
                     Ok(()) => batch.clear(),
                     Err(error) => {
-                        if self.trouble(&error) || !open {
+                        let late = give_up.is_some_and(|at| at <= Instant::now());
+                        if self.trouble(&error) || late {
                             return;
                         }
                         // The rows stay for the next try; behind them the queue fills, and counts.
-                        std::thread::sleep(RETRY);
+                        std::thread::sleep(if open { RETRY } else { LAST_RETRY });
+                        continue;
                     }
                 }
             }
-            if !open && batch.is_empty() {
-                return;
-            }
             let now = Instant::now();
-            if !self.told && tidy.is_some_and(|at| at <= now) {
-                tidy = match self.tidy() {
-                    Ok(true) => Some(now + HOUSEKEEPING),
-                    Ok(false) => None,
-                    Err(error) => {
-                        tracing::warn!(%error, "old shows could not be tidied up; it is tried at the next show");
-                        None
-                    }
-                };
+            if tidy.is_some_and(|at| at <= now) {
+                tidy = self.tidy().then(|| now + HOUSEKEEPING);
             }
         }
     }
 
-    fn write(&mut self, batch: &[Row]) -> rusqlite::Result<()> {
-        let all = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        // A copy: what is not committed did not happen.
-        let mut book = match &self.book {
-            Some(book) => book.clone(),
-            None => Book::begin(&all, &self.opening)?,
+    /// Writes all of it or nothing, and at the end how the show ended.
+    fn write(&mut self, batch: &[Row], last: bool) -> Result<(), StoreError> {
+        let db = match &mut self.db {
+            Some(db) => db,
+            none => none.insert((self.open)(&self.path)?),
         };
-        for row in batch {
-            match row {
-                Row::Second(second) => book.second(&all, second)?,
-                Row::Event(note) => book.event(&all, note)?,
-                Row::End(closing) => book.end(&all, closing)?,
+        let closing = last
+            .then(|| self.shared.closing.lock().unwrap_or_else(PoisonError::into_inner).clone())
+            .flatten();
+        let lost = self.shared.lost();
+        let written: rusqlite::Result<Book> = (|| {
+            let all = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            // A copy: what is not committed did not happen.
+            let mut book = match &self.book {
+                Some(book) => book.clone(),
+                None => Book::begin(&all, &self.opening)?,
+            };
+            for row in batch {
+                match row {
+                    Row::Second(second) => book.second(&all, second)?,
+                    Row::Event(at, event) => book.event(&all, &noted(*at, event))?,
+                }
             }
+            if lost != self.noted_lost {
+                book.lost(&all, lost)?;
+            }
+            if let Some(closing) = &closing {
+                book.end(&all, closing)?;
+            }
+            all.commit()?;
+            Ok(book)
+        })();
+        let book = written.map_err(|e| StoreError::of(&self.path, &e))?;
+        (self.book, self.noted_lost) = (Some(book), lost);
+        if std::mem::take(&mut self.told) {
+            (self.tell)(News::Back(lost));
         }
-        let lost = self.lost.load(Ordering::Relaxed);
-        if lost > self.noted_lost {
-            book.lost(&all, lost)?;
-        }
-        all.commit()?;
-        if self.told {
-            tracing::info!("the show is being kept again; {lost} s of it are missing");
-        }
-        (self.book, self.noted_lost, self.told) = (Some(book), lost, false);
         Ok(())
     }
 
     /// Tells the operator once that nothing can be written. True when it never will be.
-    fn trouble(&mut self, error: &rusqlite::Error) -> bool {
-        let error = StoreError::of(&self.path, error);
-        let hopeless = matches!(error, StoreError::Damaged { .. });
+    fn trouble(&mut self, error: &StoreError) -> bool {
+        let hopeless = match error {
+            StoreError::Locked(_) | StoreError::Full(_) => false,
+            StoreError::Damaged { .. } => true,
+            // It worked before: a disk that errs may come back.
+            _ => self.db.is_none(),
+        };
         if !self.told {
             self.told = true;
-            (self.tell)(format!("the show is not being kept, and goes on: {error}"));
+            let on = if hopeless { "" } else { "; it is tried again every second" };
+            (self.tell)(News::Failed(format!("the show goes on, but is not kept: {error}{on}")));
         }
         hopeless
     }
 
-    fn tidy(&mut self) -> rusqlite::Result<bool> {
-        let Some(book) = &self.book else { return Ok(true) };
-        housekeeping::step(&mut self.db, &self.limits, self.opening.started, book.show)
+    /// True while there is more to do.
+    fn tidy(&mut self) -> bool {
+        let (Some(book), Some(db)) = (&self.book, &mut self.db) else { return true };
+        let done = housekeeping::step(db, &self.limits, self.opening.started, book.show);
+        done.unwrap_or_else(|error| {
+            tracing::warn!(%error, "old shows could not be tidied up; it is tried at the next show");
+            false
+        })
     }
 }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{StoreError, open};
 use crate::stats::{
     History,
-    history::{At, Ended, Noted, Targets, Track},
+    history::{At, Ended, Lost, Noted, Targets, Track},
     second::{MonitorSecond, OutputSecond, ProgramSecond},
 };
 
@@ -114,6 +114,9 @@ impl Shows {
     }
 
     /// The number of a show that is named by its number, `last`, or a part of its title (the newest such).
+    ///
+    /// # Errors
+    /// There is no such show, or none at all; or the database cannot be read.
     pub fn find(&self, named: &str) -> Result<i64, StoreError> {
         let found = match named {
             "last" => self.number("SELECT id FROM show ORDER BY started DESC, id DESC LIMIT 1", &[]),
@@ -125,7 +128,10 @@ impl Shows {
                 ),
             },
         };
-        self.or(found)?.ok_or_else(|| StoreError::NoShow(named.to_owned()))
+        self.or(found)?.ok_or_else(|| match named {
+            "last" => StoreError::Empty,
+            _ => StoreError::NoShow(named.to_owned()),
+        })
     }
 
     fn number(&self, sql: &str, with: &[&dyn rusqlite::ToSql]) -> rusqlite::Result<Option<i64>> {
@@ -170,7 +176,7 @@ impl Shows {
 
     fn whole(&self, number: i64) -> rusqlite::Result<Option<History>> {
         let sql = format!(
-            "SELECT {SHOW}, profile, latency_target_ms, stall_target_permille, report, step, lost FROM show WHERE id = ?"
+            "SELECT {SHOW}, profile, latency_target_ms, stall_target_permille, report, step, lost_seconds, lost_events FROM show WHERE id = ?"
         );
         let head = self.db.query_row(&sql, [number], |row| {
             let show = show_of(row)?;
@@ -186,7 +192,7 @@ impl Shows {
                 ended: show.ended,
                 targets: Targets { latency_ms: row.get(8)?, stall_permille: row.get(9)? },
                 step_s: row.get::<_, u32>(11)?.max(1),
-                lost_s: row.get(12)?,
+                lost: Lost { seconds: row.get(12)?, events: row.get(13)? },
                 program: Vec::new(),
                 outputs: Vec::new(),
                 monitors: Vec::new(),

@@ -30,7 +30,8 @@ CREATE TABLE show (
   exit_code INTEGER,
   report TEXT,
   step INTEGER NOT NULL DEFAULT 1,
-  lost INTEGER NOT NULL DEFAULT 0
+  lost_seconds INTEGER NOT NULL DEFAULT 0,
+  lost_events INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX show_started ON show (started);
 CREATE TABLE source (
@@ -52,26 +53,6 @@ CREATE TABLE event (
   sentence TEXT NOT NULL,
   detail TEXT NOT NULL,
   PRIMARY KEY (show, seq)
-) WITHOUT ROWID;
-CREATE TABLE segment (
-  show INTEGER NOT NULL REFERENCES show ON DELETE CASCADE,
-  n INTEGER NOT NULL,
-  title TEXT NOT NULL,
-  began INTEGER NOT NULL,
-  ended INTEGER,
-  PRIMARY KEY (show, n)
-) WITHOUT ROWID;
-CREATE TABLE alarm (
-  show INTEGER NOT NULL REFERENCES show ON DELETE CASCADE,
-  n INTEGER NOT NULL,
-  rule TEXT NOT NULL,
-  severity TEXT NOT NULL,
-  source INTEGER,
-  sentence TEXT NOT NULL,
-  raised INTEGER NOT NULL,
-  cleared INTEGER,
-  acknowledged INTEGER,
-  PRIMARY KEY (show, n)
 ) WITHOUT ROWID;
 CREATE TABLE program_second (
   show INTEGER NOT NULL REFERENCES show ON DELETE CASCADE,
@@ -127,8 +108,11 @@ pub fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
 
 /// What a connection is told before it writes.
 fn settle(db: &Connection) -> rusqlite::Result<()> {
-    // A killed process loses nothing that was committed; a power cut may lose the last commits, no more.
-    db.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON")
+    // A killed process loses nothing that was committed; a power cut may lose the last commits, no more. What a
+    // long step of housekeeping made of the log is given back at the next checkpoint.
+    db.execute_batch(
+        "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 4194304",
+    )
 }
 
 fn steps(db: &mut Connection) -> rusqlite::Result<()> {

@@ -12,15 +12,15 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{
-    Closing, FILE, Keeper, Limits, Opening, Output, Shows, StoreError, connect, housekeeping, open,
-    write::Book,
+    Closing, FILE, Keeper, Limits, News, Opening, Output, Shows, StoreError, connect, housekeeping,
+    keeper::noted, open, write::Book,
 };
 use crate::{
     base::{Moment, Severity},
     show::{Event, Happening},
     stats::{
         Report, Second,
-        history::{STALL_PERMILLE, Targets},
+        history::{Lost, Targets},
         second::{MonitorSecond, OutputSecond, ProgramSecond},
     },
 };
@@ -39,7 +39,7 @@ fn opening(started_s: i64, title: &str) -> Opening {
         title: title.into(),
         mode: "live".into(),
         profile: "lively".into(),
-        targets: Targets { latency_ms: 600, stall_permille: STALL_PERMILLE },
+        targets: Targets { latency_ms: 600, stall_permille: 5 },
         outputs: vec![output("main", Some("id")), output("second", None)],
     }
 }
@@ -101,12 +101,17 @@ type Told = Arc<Mutex<Vec<String>>>;
 
 fn keeper(
     path: &Path,
-    open: impl FnOnce(&Path) -> Result<Connection, StoreError> + Send + 'static,
+    open: impl Fn(&Path) -> Result<Connection, StoreError> + Send + 'static,
 ) -> (Keeper, Told) {
     let told = Told::default();
     let tell = {
         let told = Arc::clone(&told);
-        move |text| told.lock().unwrap().push(text)
+        move |news| {
+            told.lock().unwrap().push(match news {
+                News::Failed(text) => text,
+                News::Back(lost) => format!("back: {:?}", lost.words()),
+            });
+        }
     };
     let limits = Limits::default();
     (
@@ -182,7 +187,7 @@ fn what_is_kept_is_read_back_as_it_was() {
 }
 
 #[test]
-fn a_locked_database_costs_seconds_that_are_counted_and_never_waits() {
+fn a_locked_database_costs_what_is_counted_and_never_waits() {
     let (_dir, path) = place();
     let (mut keeper, told) = keeper(&path, open);
     keeper.second(second(0));
@@ -195,18 +200,60 @@ fn a_locked_database_costs_seconds_that_are_counted_and_never_waits() {
     for s in 1..1000 {
         keeper.second(second(s));
     }
-    assert!(before.elapsed() < Duration::from_millis(500), "{:?}", before.elapsed());
+    keeper.event(Moment::from_ms(999_000), &failed(9));
+    // The other one holds it for as long as a patient writer waits, and longer.
+    assert!(before.elapsed() < super::PATIENCE, "{:?}", before.elapsed());
     until("it is told", || !told.lock().unwrap().is_empty());
-    thread::sleep(Duration::from_secs(3));
     other.execute_batch("COMMIT").unwrap();
     let kept = || Shows::open(&path).unwrap().history(1).unwrap();
     until("it goes on", || kept().program.len() > 500);
+    until("it is told", || told.lock().unwrap().len() == 2);
     keeper.close(closing(1000));
     let show = kept();
-    assert_eq!(show.program.len() + show.lost_s as usize, 1000, "what is missing is counted");
-    assert!(show.lost_s > 100 && show.ended.is_some(), "{}", show.lost_s);
+    let Lost { seconds, events } = show.lost;
+    assert_eq!(show.program.len() + seconds as usize, 1000, "what is missing is counted");
+    assert_eq!(show.events.len() + events as usize, 1, "{:?}", show.lost);
+    assert!(seconds > 100 && show.ended.is_some(), "{seconds}");
     let told = told.lock().unwrap();
-    assert!(told.len() == 1 && told[0].contains("locked"), "{told:?}");
+    assert!(told[0].contains("locked") && told[1].contains(&seconds.to_string()), "{told:?}");
+}
+
+#[test]
+fn a_database_that_is_locked_at_first_is_opened_later() {
+    let (_dir, path) = place();
+    drop(open(&path).unwrap());
+    let other = connect(&path).unwrap();
+    other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").unwrap();
+    let (mut keeper, told) = keeper(&path, open);
+    keeper.second(second(0));
+    until("it is told", || !told.lock().unwrap().is_empty());
+    assert!(told.lock().unwrap()[0].contains("tried again"), "{told:?}");
+    drop(other);
+    until("it is kept", || told.lock().unwrap().len() == 2);
+    keeper.close(closing(1));
+    assert_eq!(told.lock().unwrap()[1], "back: None");
+    let show = Shows::open(&path).unwrap().history(1).unwrap();
+    assert!(show.program.len() == 1 && show.ended.is_some(), "{show:?}");
+}
+
+#[test]
+fn the_end_is_kept_behind_a_full_queue() {
+    let (_dir, path) = place();
+    drop(open(&path).unwrap());
+    let other = connect(&path).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let (mut keeper, told) = keeper(&path, open);
+    for s in 0..1000 {
+        keeper.second(second(s));
+    }
+    until("it is told", || !told.lock().unwrap().is_empty());
+    let free = thread::spawn(move || other.execute_batch("COMMIT").unwrap());
+    keeper.close(closing(1000));
+    free.join().unwrap();
+    until("the end", || {
+        let show = Shows::open(&path).and_then(|shows| shows.history(1));
+        show.is_ok_and(|show| show.ended.is_some() && show.program.len() > 400)
+    });
 }
 
 #[test]
@@ -232,8 +279,9 @@ fn a_full_disk_is_told_once_and_the_show_goes_on() {
     db.execute_batch("DELETE FROM output_second WHERE show = 1").unwrap();
     let kept = || Shows::open(&path).unwrap().history(2).unwrap().program.len();
     until("it goes on", || kept() as u32 >= s.min(500));
+    until("it is told", || told.lock().unwrap().len() == 2);
     keeper.close(closing(u64::from(s)));
-    assert_eq!(told.lock().unwrap().len(), 1);
+    assert_eq!(told.lock().unwrap().len(), 2);
 }
 
 #[test]
@@ -245,7 +293,7 @@ fn a_database_that_cannot_be_used_is_told_and_left_alone() {
     std::fs::write(&garbage, vec![b'x'; 9000]).unwrap();
     let nowhere = path.with_file_name("no").join("shows.db");
     for (path, word) in
-        [(&path, "newer hawker"), (&garbage, "damaged"), (&nowhere, "cannot be used")]
+        [(&path, "newer hawker"), (&garbage, "damaged"), (&nowhere, "cannot be opened")]
     {
         let before = std::fs::read(path).ok();
         let (mut keeper, told) = keeper(path, open);
@@ -259,6 +307,7 @@ fn a_database_that_cannot_be_used_is_told_and_left_alone() {
             told.len() == 1 && told[0].contains(word) && told[0].contains("goes on"),
             "{told:?}"
         );
+        assert!(!told[0].contains("tried again"), "{told:?}");
         assert_eq!(std::fs::read(path).ok(), before);
     }
 }
@@ -287,6 +336,10 @@ fn fill(db: &mut Connection, started_s: i64, seconds: u32) -> i64 {
     let mut book = Book::begin(&all, &opening(started_s, "Tea")).unwrap();
     for s in 0..seconds {
         book.second(&all, &second(s)).unwrap();
+        if s % 60 == 0 {
+            let event = failed(u64::from(s / 60) + 1);
+            book.event(&all, &noted(Moment::from_ms(u64::from(s) * 1000), &event)).unwrap();
+        }
     }
     book.end(&all, &closing(u64::from(seconds))).unwrap();
     all.commit().unwrap();
@@ -364,10 +417,11 @@ fn the_oldest_go_while_the_database_is_too_large() {
     );
 }
 
-/// Bar: a year of daily shows of four hours fits in 1 GB, and a report over one of them opens in 2 s.
+/// Bar: a year of daily shows of four hours fits in 1 GB, and a report over one of them opens in 2 s. It prints
+/// what it measured.
 #[test]
-#[ignore = "a minute of writing"]
-fn a_year_fits() {
+#[ignore = "minutes of writing"]
+fn soak_a_year_of_shows() {
     let (_dir, path) = place();
     let mut db = open(&path).unwrap();
     let limits = Limits::default();
@@ -410,5 +464,34 @@ fn a_year_fits() {
     let at = Instant::now();
     let rows = Shows::open(&path).unwrap().since(Timestamp::MIN).unwrap().len();
     eprintln!("{rows} shows listed in {:.0?}", at.elapsed());
-    assert!(rows == 365 && at.elapsed() < Duration::from_secs(2));
+    assert_eq!(rows, 365);
+    what_a_second_costs(&path);
+}
+
+/// What the loop pays for a second, and what the thread behind it pays, at the end of a full year.
+fn what_a_second_costs(path: &Path) {
+    const SECONDS: u32 = 300;
+    let seconds: Vec<Second> = (0..SECONDS).map(second).collect();
+    let (mut keeper, _told) = keeper(path, open);
+    let at = Instant::now();
+    for second in seconds {
+        keeper.second(second);
+    }
+    let handed = at.elapsed() / SECONDS;
+    keeper.close(closing(u64::from(SECONDS)));
+
+    let mut db = open(path).unwrap();
+    let all = db.transaction().unwrap();
+    let mut book = Book::begin(&all, &opening(START, "Tea")).unwrap();
+    all.commit().unwrap();
+    let at = Instant::now();
+    for s in 0..SECONDS {
+        let one = db.transaction().unwrap();
+        book.second(&one, &second(s)).unwrap();
+        one.commit().unwrap();
+    }
+    let written = at.elapsed() / SECONDS;
+    eprintln!(
+        "a second: handed over in {handed:.1?}, written in {written:.0?} by a thread of its own"
+    );
 }

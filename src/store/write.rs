@@ -7,7 +7,7 @@ use rusqlite::{Connection, named_params, params};
 use super::keeper::{Closing, Opening};
 use crate::stats::{
     Second,
-    history::Noted,
+    history::{Lost, Noted},
     second::{MonitorSecond, OutputSecond, ProgramSecond},
 };
 
@@ -83,15 +83,18 @@ impl Book {
     }
 
     fn seen(&self, db: &Connection, ms: u64) -> rusqlite::Result<()> {
-        db.execute(
-            "UPDATE show SET seen = max(seen, ?) WHERE id = ?",
-            params![ms as i64, self.show],
-        )?;
+        db.prepare_cached("UPDATE show SET seen = max(seen, ?) WHERE id = ?")?
+            .execute(params![ms as i64, self.show])?;
         Ok(())
     }
 
     /// Writes an event.
-    pub fn event(&self, db: &Connection, note: &Noted) -> rusqlite::Result<()> {
+    pub fn event(&mut self, db: &Connection, note: &Noted) -> rusqlite::Result<()> {
+        if let ("output-added", Some(output), Some(to)) =
+            (note.event.as_str(), &note.about, note.detail["to"].as_str())
+        {
+            self.source(db, "output", output, to, None)?;
+        }
         let severity = serde_json::to_value(note.severity).unwrap_or_default();
         db.execute(
             "INSERT OR REPLACE INTO event (show, seq, at, event, severity, about, sentence, detail)
@@ -110,9 +113,12 @@ impl Book {
         self.seen(db, note.at_ms)
     }
 
-    /// Notes seconds that could not be kept.
-    pub fn lost(&self, db: &Connection, seconds: u32) -> rusqlite::Result<()> {
-        db.execute("UPDATE show SET lost = ? WHERE id = ?", params![seconds, self.show])?;
+    /// Notes what could not be kept.
+    pub fn lost(&self, db: &Connection, lost: Lost) -> rusqlite::Result<()> {
+        db.execute(
+            "UPDATE show SET lost_seconds = ?, lost_events = ? WHERE id = ?",
+            params![lost.seconds, lost.events, self.show],
+        )?;
         Ok(())
     }
 
@@ -120,7 +126,7 @@ impl Book {
     pub fn end(&self, db: &Connection, closing: &Closing) -> rusqlite::Result<()> {
         let report = serde_json::to_string(&closing.report).ok();
         db.execute(
-            "UPDATE show SET ended = started + ?1, seen = ?1, why = ?2, exit_code = ?3, report = ?4 WHERE id = ?5",
+            "UPDATE show SET ended = started + ?1, seen = max(seen, ?1), why = ?2, exit_code = ?3, report = ?4 WHERE id = ?5",
             params![closing.at_ms as i64, closing.why, closing.exit_code, report, self.show],
         )?;
         Ok(())

@@ -42,7 +42,7 @@ pub struct Step {
 /// An incident that may go on.
 struct Open {
     incident: Incident,
-    /// Of what kind: `output`, `input`, `program`, `panic`, or the event's own name.
+    /// Of what kind: `output`, `picture`, `input`, `program`, `panic`, `store`, or the event's own name.
     kind: String,
 }
 
@@ -55,6 +55,7 @@ fn kind(event: &str) -> (&str, bool) {
         "input-failed" | "input-started" | "input-up" | "input-ended" => ("input", false),
         "program-failed" | "encoder-up" => ("program", false),
         "panicked" | "resumed" => ("panic", false),
+        "store-failed" | "store-back" => ("store", false),
         other => (other, true),
     }
 }
@@ -69,6 +70,7 @@ fn is_over(note: &Noted) -> bool {
             | "input-ended"
             | "encoder-up"
             | "resumed"
+            | "store-back"
     );
     good || (note.event == "output-picture" && note.severity == Severity::Info)
 }

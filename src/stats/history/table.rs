@@ -1,4 +1,4 @@
-//! A show's seconds as CSV (RFC 4180), one row for each output, monitor and program of each second. A figure
+//! A show's seconds as CSV (the fields of RFC 4180, lines that end as Unix wants it), one row for each output, monitor and program of each second. A figure
 //! that was not measured is an empty field.
 
 use std::fmt::Write;
@@ -82,7 +82,7 @@ impl History {
         }
         // Within a second: outputs, monitors, the program; of each kind in the order of the show.
         rows.sort_by_key(|row| (row.0, row.1));
-        let mut text = format!("{HEAD}\r\n");
+        let mut text = format!("{HEAD}\n");
         for (at_s, kind, name, market, cells) in rows {
             let time = self.started + jiff::SignedDuration::from_secs(i64::from(at_s));
             let word = ["output", "monitor", "program"][kind];
@@ -91,7 +91,7 @@ impl History {
             // Writing to a String cannot fail.
             let _ = write!(
                 text,
-                "{at_s},{},{word},{},{},{before}{cells}{after}\r\n",
+                "{at_s},{},{word},{},{},{before}{cells}{after}\n",
                 time.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 field(name),
                 field(market.unwrap_or_default())
