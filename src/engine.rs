@@ -9,6 +9,7 @@ pub mod handle;
 pub mod journal;
 pub mod kept;
 pub mod lines;
+pub mod metrics;
 pub mod monitor;
 pub mod outlet;
 pub mod output;

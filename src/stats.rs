@@ -1,5 +1,6 @@
 //! Floor 2: figures. What is measured, in which unit, and how it is summed up. No clock, no media.
 
+pub mod exposition;
 pub mod freeze;
 pub mod history;
 pub mod latency;
