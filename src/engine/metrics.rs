@@ -30,8 +30,8 @@ pub fn serve(
     Metrics::start(listen, token, CONTENT_TYPE, Arc::new(page))
 }
 
-fn truth(is: bool) -> Option<f64> {
-    Some(f64::from(u8::from(is)))
+fn truth(is: bool) -> f64 {
+    f64::from(u8::from(is))
 }
 
 /// All figures of a show. Times are seconds, rates bits a second, sizes bytes, shares 0-1.
@@ -65,7 +65,7 @@ pub fn page(show: &Show, meters: &Meters) -> String {
     text.family("hawker_input_up", Gauge, "Whether an input gives.");
     for input in &show.inputs {
         let up = matches!(input.status, InputStatus::Up { .. });
-        text.sample(&[("input", input.spec.id.as_str())], truth(up));
+        text.sample(&[("input", input.spec.id.as_str())], Some(truth(up)));
     }
     frames(&mut text, meters);
     outputs(&mut text, show, meters);
@@ -107,7 +107,7 @@ fn outputs(text: &mut Exposition, show: &Show, meters: &Meters) {
     use Kind::{Counter, Gauge};
     text.family("hawker_output_on_air", Gauge, "Whether an output is on air.");
     for output in &show.outputs {
-        text.sample(&[("output", output.spec.id.as_str())], truth(output.is_live()));
+        text.sample(&[("output", output.spec.id.as_str())], Some(truth(output.is_live())));
     }
     text.family("hawker_output_reconnects_total", Counter, "How often it was connected anew.");
     for output in &show.outputs {

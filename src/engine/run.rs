@@ -314,7 +314,7 @@ impl Engine {
         match Kept::start(path, &self.show, self.started, self.facts_in.clone()) {
             Ok(kept) => self.kept = Some(kept),
             Err(error) => {
-                tracing::warn!(%error, "the show is not kept: the system gives no thread")
+                tracing::warn!(%error, "the show is not kept: the system gives no thread");
             }
         }
     }

@@ -95,6 +95,9 @@ pub enum News {
 /// Takes news, on the keeper's thread.
 pub type Tell = Box<dyn Fn(News) + Send>;
 
+/// Opens the database; tests open it otherwise.
+type Open = Box<dyn Fn(&Path) -> Result<Connection, StoreError> + Send>;
+
 enum Row {
     Second(Second),
     Event(Moment, Event),
@@ -239,7 +242,7 @@ fn fill(batch: &mut Vec<Row>, queue: &Receiver<Row>, wait: Duration) -> bool {
 
 /// The keeper's thread.
 struct Thread {
-    open: Box<dyn Fn(&Path) -> Result<Connection, StoreError> + Send>,
+    open: Open,
     /// None until it could be opened.
     db: Option<Connection>,
     path: PathBuf,

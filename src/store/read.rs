@@ -208,15 +208,12 @@ impl Shows {
         let mut monitors = self.tracks(number, "monitor_second", monitor_of)?;
         for (id, kind, outlet) in self.sources(number)? {
             let Outlet { name, goes_to: to, market } = outlet;
-            match kind.as_str() {
-                "output" => {
-                    let seconds = outputs.remove(&id).unwrap_or_default();
-                    history.outputs.push(Track { name, to, market, seconds });
-                }
-                _ => {
-                    let seconds = monitors.remove(&id).unwrap_or_default();
-                    history.monitors.push(Track { name, to, market, seconds });
-                }
+            if kind == "output" {
+                let seconds = outputs.remove(&id).unwrap_or_default();
+                history.outputs.push(Track { name, to, market, seconds });
+            } else {
+                let seconds = monitors.remove(&id).unwrap_or_default();
+                history.monitors.push(Track { name, to, market, seconds });
             }
         }
         Ok(Some(history))

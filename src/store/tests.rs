@@ -53,7 +53,7 @@ fn second(at_s: u32) -> Second {
         target_kbps: Some(2500),
         available_kbps: Some(3000 + wander(900, salt)),
         rtt_tenths: Some(300 + wander(200, salt)),
-        loss_ppm: Some(if at_s % 50 == 0 { 4000 } else { 0 }),
+        loss_ppm: Some(if at_s.is_multiple_of(50) { 4000 } else { 0 }),
         silent_ms: Some(wander(120, salt)),
         dropped: 0,
         viewers,
@@ -336,7 +336,7 @@ fn fill(db: &mut Connection, started_s: i64, seconds: u32) -> i64 {
     let mut book = Book::begin(&all, &opening(started_s, "Tea")).unwrap();
     for s in 0..seconds {
         book.second(&all, &second(s)).unwrap();
-        if s % 60 == 0 {
+        if s.is_multiple_of(60) {
             let event = failed(u64::from(s / 60) + 1);
             book.event(&all, &noted(Moment::from_ms(u64::from(s) * 1000), &event)).unwrap();
         }

@@ -122,6 +122,7 @@ impl Chromium {
     }
 
     /// The window's width; scales as a telephone's browser does when it is narrow.
+    #[allow(dead_code, reason = "not every set of tests asks for it")]
     #[track_caller]
     pub fn width(&mut self, pixels: u32) {
         let narrow = pixels < 600;
@@ -131,6 +132,7 @@ impl Chromium {
     }
 
     /// Every address that is asked for from now on is kept in `said`.
+    #[allow(dead_code, reason = "not every set of tests asks for it")]
     #[track_caller]
     pub fn keep_requests(&mut self) {
         self.call("Network.enable", &json!({}));

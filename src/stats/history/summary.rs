@@ -150,7 +150,7 @@ impl History {
         let all = seen(self.monitors.iter(), self.step_s);
         let program = || self.program.iter().map(|at| &at.figures);
         let memory = program().filter_map(|p| p.memory_kib).max();
-        let named = self.outputs.iter().filter_map(|o| o.market.as_ref()).next().is_some();
+        let named = self.outputs.iter().any(|o| o.market.is_some());
         Summary {
             seen: all,
             latency_met: all.latency_p95_ms.map(|ms| ms <= f64::from(self.targets.latency_ms)),

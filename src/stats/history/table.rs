@@ -89,9 +89,9 @@ impl History {
             let before = ",".repeat(COLUMNS[..kind].iter().sum());
             let after = ",".repeat(COLUMNS[kind + 1..].iter().sum());
             // Writing to a String cannot fail.
-            let _ = write!(
+            let _ = writeln!(
                 text,
-                "{at_s},{},{word},{},{},{before}{cells}{after}\n",
+                "{at_s},{},{word},{},{},{before}{cells}{after}",
                 time.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 field(name),
                 field(market.unwrap_or_default())
