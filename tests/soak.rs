@@ -63,7 +63,6 @@ fn a_console() {
 }
 
 #[test]
-#[ignore = "its bound for memory is not proven yet: script/soak faults"]
 fn five_minutes_of_faults() {
     soak(seed().unwrap_or(1), Duration::from_mins(5));
 }
@@ -111,9 +110,11 @@ async fn faults(seed: u64, long: Duration) -> Rig {
     let (mut level, mut last) = (None, None);
     for (number, strikes) in Plan::new(seed).enumerate() {
         rig.round(number, &strikes).await;
-        if number + 1 == Plan::warming() {
+        // The allocator's heaps grow to what the worst moments need, which takes some of each kind: a leak goes on
+        // in the second half.
+        if level.is_none() && number + 1 >= Plan::warming() && began.elapsed() >= long / 2 {
             let now = rig.settled(None).await;
-            rig.say(&format!("every kind was there: {now:?}"));
+            rig.say(&format!("half of the time: {now:?}"));
             level = Some(now);
         }
         if level.is_some() && began.elapsed() >= long {
@@ -122,8 +123,8 @@ async fn faults(seed: u64, long: Duration) -> Rig {
         }
     }
     let level = level.unwrap();
-    // 8 MB for what the allocator keeps, and 16 MB for each hour.
-    let margin = 8 * 1024 + 16 * 1024 * long.as_secs() / 3600;
+    // 8 MB for what the allocator keeps, and 8 MB for each hour.
+    let margin = 8 * 1024 + 8 * 1024 * long.as_secs() / 3600;
     let after = rig.settled(Some(level.and(6, 4, margin))).await;
     rig.until_back("the end").await;
     rig.say(&format!(

@@ -224,7 +224,7 @@ impl Publisher {
         if let Some(rtp) = webrtc.downcast_ref::<gst::Bin>().and_then(|b| b.by_name("rtpbin")) {
             rtp.set_property("rtcp-sync-send-time", false);
         }
-        allow_repetition(&webrtc);
+        prepare_parts(&webrtc);
         let video_pay = match profile.codec {
             VideoCodec::H264 => {
                 let pay = element("rtph264pay")?;
@@ -487,16 +487,43 @@ fn read_stats(reply: &gst::StructureRef, ssrcs: (u32, u32), now_ns: u64, sample:
     };
 }
 
-/// Sound is said again in packets of the same number, which SRTP has to allow: they are the same to the bit but for
-/// the number of their sending, which is not encrypted. webrtcbin's only cipher (AES-CM) bears that.
-fn allow_repetition(webrtc: &gst::Element) {
-    if let Some(bin) = webrtc.downcast_ref::<gst::Bin>() {
-        bin.connect_deep_element_added(|_, _, element| {
-            if element.factory().is_some_and(|f| f.name() == "srtpenc") {
-                element.set_property("allow-repeat-tx", true);
+/// Sets what webrtcbin does not set on the parts that it makes.
+fn prepare_parts(webrtc: &gst::Element) {
+    let Some(bin) = webrtc.downcast_ref::<gst::Bin>() else { return };
+    bin.connect_deep_element_added(|_, _, element| {
+        let Some(factory) = element.factory() else { return };
+        match factory.name().as_str() {
+            // Sound is said again in packets of the same number, which SRTP has to allow: they are the same to the
+            // bit but for the number of their sending, which is not encrypted. webrtcbin's only cipher (AES-CM)
+            // bears that.
+            "srtpenc" => element.set_property("allow-repeat-tx", true),
+            "rtpfunnel" => {
+                if let Some(meeting) = element.static_pad("src") {
+                    say_segments_once(&meeting);
+                }
             }
-        });
-    }
+            _ => {}
+        }
+    });
+}
+
+/// Where picture and sound meet, their segment is told again with each change from one to the other, 80 times a
+/// second, all the way to the socket. It is always the same.
+fn say_segments_once(meeting: &gst::Pad) {
+    let said = Mutex::new(None);
+    meeting.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        let Some(gst::EventView::Segment(event)) = info.event().map(|event| event.view()) else {
+            return gst::PadProbeReturn::Ok;
+        };
+        let segment = event.segment().to_owned();
+        let mut said = lock(&said);
+        if said.as_ref() == Some(&segment) {
+            // Dropped, it would be told again before every packet.
+            return gst::PadProbeReturn::Handled;
+        }
+        *said = Some(segment);
+        gst::PadProbeReturn::Ok
+    });
 }
 
 /// A receiver's PLI or FIR arrives at our source as an event going upstream; the shared encoder hears of it.
