@@ -16,6 +16,7 @@ mod logging;
 mod pick;
 mod print;
 mod probe;
+mod report;
 mod run;
 mod send;
 mod shows;
@@ -79,6 +80,8 @@ enum What {
     Devices(devices::Devices),
     /// Say how far ingests are, and which is best
     Probe(probe::Probe),
+    /// Tell what became of a show: against its targets, by output and market, with its incidents
+    Report(report::Report),
     /// Say what this machine lacks for a show, and which package brings it
     Doctor(doctor::Doctor),
     /// Print a schema, the configuration, the keys, the commands or the servers that hawker knows
@@ -109,6 +112,7 @@ pub fn main() -> ExitCode {
         Some(What::Check(args)) => check::check(&args),
         Some(What::Devices(args)) => devices::devices(&args),
         Some(What::Probe(args)) => probe::probe(&args),
+        Some(What::Report(args)) => report::report(&args),
         Some(What::Doctor(args)) => doctor::doctor(&args),
         Some(What::Print(args)) => print::print(&args),
         Some(What::Engine(args)) => engine::detached(args),

@@ -23,7 +23,7 @@ pub use presets::{
     load_profile, profiles, server_of,
 };
 pub use redact::shown_url;
-pub use schema::{probe_schema, report_schema, show_schema};
+pub use schema::{history_schema, probe_schema, report_schema, show_schema};
 pub use secrets::{read_secret, secret_warning};
 pub use settings::{STAGE_PORT, Settings, Theme, print_config};
 pub use show::{EXAMPLES, builtin_show, load_output, load_show, parse_show};

@@ -61,7 +61,8 @@ impl Headless {
     /// without an end.
     pub async fn follow(mut self, handle: Handle) -> Option<u8> {
         // Meters and pictures are not listened to, so that they are not made.
-        let Handle { mut events, asks: _asks, .. } = handle;
+        let Handle { mut events, asks: _asks, meters, picture, .. } = handle;
+        drop((meters, picture));
         let exit_code = loop {
             match events.recv().await {
                 Ok(event) => {

@@ -15,6 +15,7 @@ pub mod engine;
 pub mod link;
 pub mod media;
 pub mod stage;
+pub mod store;
 // 3: the pure core, and files -> domain
 pub mod config;
 pub mod show;

@@ -2,6 +2,7 @@
 //! floor 2 say what is sent, and what the reply means.
 
 mod http;
+pub mod metrics;
 pub mod probe;
 pub mod tunnel;
 pub mod whip;

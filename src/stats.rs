@@ -1,16 +1,22 @@
 //! Floor 2: figures. What is measured, in which unit, and how it is summed up. No clock, no media.
 
+pub mod exposition;
 pub mod freeze;
+pub mod history;
 pub mod latency;
 pub mod meters;
+pub mod page;
 pub mod report;
+pub mod second;
 pub mod stamp;
 
 pub use freeze::Freezes;
+pub use history::History;
 pub use latency::{Latency, LatencySummary};
 pub use meters::{
     DiskFigures, FrameCounts, InputFigures, Level, Loudness, Meters, OutputFigures, Picture,
     ProcessFigures, ViewerFigures, WatchFigures,
 };
 pub use report::Report;
+pub use second::{Second, Seconds};
 pub use stamp::Stamp;

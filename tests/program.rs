@@ -61,6 +61,7 @@ fn spec() -> ShowSpec {
             audio_kbps: Kbps(64),
             keyframe_ms: 2000,
             latency_target_ms: 600,
+            stall_target_permille: 5,
             ladder: vec![Rung { canvas: CANVAS, from_kbps: Kbps(100) }],
         },
         inputs: vec![

@@ -56,6 +56,7 @@ fn show(inputs: &[(&str, InputKind)]) -> ShowSpec {
             audio_kbps: Kbps(64),
             keyframe_ms: 2000,
             latency_target_ms: 600,
+            stall_target_permille: 5,
             ladder: vec![Rung { canvas, from_kbps: Kbps(100) }],
         },
         inputs: inputs

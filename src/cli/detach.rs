@@ -38,6 +38,12 @@ pub(crate) fn start(job: &Job) -> Result<PathBuf, Failure> {
     if let Some(path) = &job.report {
         command.arg("--report").arg(path);
     }
+    if let Some(address) = &job.metrics {
+        command.arg("--metrics").arg(address.to_string());
+    }
+    if let Some(reference) = &job.metrics_token {
+        command.arg("--metrics-token").arg(reference.to_string());
+    }
     let mut child = command
         .spawn()
         .map_err(|e| Failure::start(format!("the engine's process cannot be started: {e}")))?;

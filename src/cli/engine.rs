@@ -2,21 +2,27 @@
 
 use std::{
     io::{self, Write},
+    net::SocketAddr,
     path::PathBuf,
     time::Duration,
 };
 
-use super::{Failure, engine_runtime, load, logging};
+use super::{Failure, engine_runtime, load, logging, tell};
 use crate::{
+    base::SecretRef,
+    config,
     engine::{
         Engine, Over, Plan, ShowFolder, Signals, Socket,
         folder::run_dirs,
+        metrics::serve,
         socket::listen,
         wire::{Card, VERSION},
     },
     headless::{EventsTo, Headless},
+    link::metrics::Metrics,
     remote::running,
     show::{Mode, ShowSpec, Start},
+    store,
 };
 
 /// How long a console may leave the engine unable to write before it is let go of.
@@ -34,6 +40,9 @@ pub(crate) struct Job {
     pub quiet: bool,
     pub events: Option<EventsTo>,
     pub report: Option<PathBuf>,
+    /// Where the figures are given for Prometheus.
+    pub metrics: Option<SocketAddr>,
+    pub metrics_token: Option<SecretRef>,
 }
 
 /// The arguments of an engine that hawker starts for itself.
@@ -51,6 +60,10 @@ pub(crate) struct EngineArgs {
     pub events: Option<PathBuf>,
     #[arg(long)]
     pub report: Option<PathBuf>,
+    #[arg(long)]
+    pub metrics: Option<SocketAddr>,
+    #[arg(long)]
+    pub metrics_token: Option<SecretRef>,
 }
 
 /// A show that is ready to run.
@@ -60,6 +73,8 @@ struct Ready {
     signals: Signals,
     face: Headless,
     folder: ShowFolder,
+    /// Given until the end.
+    _metrics: Option<Metrics>,
 }
 
 /// Everything that can fail is done here. `own_process` sends stderr to the log as well.
@@ -111,12 +126,27 @@ fn stand(
         start: Start { for_ms: job.for_ms, standby: job.standby, headless: job.headless },
         journal: Some(folder.journal()),
         report: job.report.clone(),
+        store: Some(load::state_dir()?.join(store::FILE)),
     };
     let engine = Engine::new(plan, load::adapters()?)
         .map_err(|e| Failure { exit_code: e.exit_code, text: e.text })?;
+    let metrics = metrics(job, &engine)?;
     let socket = listen(dirs, &card, engine.faces(), engine.facts(), STALL)
         .map_err(|e| Failure::start(e.to_string()))?;
-    Ok(Ready { engine, socket, signals, face, folder })
+    Ok(Ready { engine, socket, signals, face, folder, _metrics: metrics })
+}
+
+fn metrics(job: &Job, engine: &Engine) -> Result<Option<Metrics>, Failure> {
+    let Some(listen) = job.metrics else { return Ok(None) };
+    let token = job.metrics_token.as_ref().map(config::read_secret).transpose();
+    let token = token.map_err(|e| Failure::usage(format!("--metrics-token: {e}")))?;
+    let given = serve(engine.faces(), listen, token).map_err(|e| Failure::usage(e.to_string()))?;
+    let text = format!("figures for Prometheus at {}", given.url());
+    tracing::info!("{text}");
+    if job.headless && !job.quiet {
+        tell(&text);
+    }
+    Ok(Some(given))
 }
 
 impl Ready {
@@ -159,6 +189,8 @@ pub(crate) fn detached(args: EngineArgs) -> Result<u8, Failure> {
         quiet: true,
         events: args.events.map(EventsTo::File),
         report: args.report,
+        metrics: args.metrics,
+        metrics_token: args.metrics_token,
     };
     let runtime = engine_runtime()?;
     let code = runtime.block_on(async {

@@ -22,6 +22,8 @@ enum Thing {
     ShowSchema,
     /// The JSON Schema of a report
     ReportSchema,
+    /// The JSON Schema of what `hawker report --json` prints
+    HistorySchema,
     /// The JSON Schema of what `hawker probe --json` prints
     ProbeSchema,
     /// The configuration in effect
@@ -38,6 +40,7 @@ pub(crate) fn print(args: &Print) -> Result<u8, Failure> {
     let text = match args.what {
         Thing::ShowSchema => format!("{:#}", config::show_schema()),
         Thing::ReportSchema => format!("{:#}", config::report_schema()),
+        Thing::HistorySchema => format!("{:#}", config::history_schema()),
         Thing::ProbeSchema => format!("{:#}", config::probe_schema()),
         Thing::Config => config::print_config(&load::settings()?),
         Thing::Keys => keys(),

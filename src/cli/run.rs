@@ -3,6 +3,7 @@
 
 use std::{
     io::{self, BufRead, IsTerminal},
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -12,7 +13,7 @@ use super::{
     engine::{self, Job},
     face, face_runtime, load, tell,
 };
-use crate::{headless::EventsTo, show::Mode};
+use crate::{base::SecretRef, headless::EventsTo, show::Mode};
 
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Options {
@@ -28,6 +29,12 @@ pub(crate) struct Options {
     /// Write the report there when the show is over
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Give the figures there for Prometheus, at /metrics (127.0.0.1:9464; port 0 is any free one)
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<SocketAddr>,
+    /// The token that --metrics asks for: env:NAME or file:PATH. Needed beyond this machine
+    #[arg(long, value_name = "REFERENCE", requires = "metrics")]
+    metrics_token: Option<SecretRef>,
     /// With --headless: say nothing on stderr but failures
     #[arg(long, requires = "headless")]
     quiet: bool,
@@ -125,6 +132,8 @@ fn job(show: Option<&Path>, mode: Mode, o: Options, standby: bool) -> Result<Job
         quiet: o.quiet,
         events,
         report: o.report.map(|p| to_be_written(&p, "--report")).transpose()?,
+        metrics: o.metrics,
+        metrics_token: o.metrics_token,
     })
 }
 

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     base::{Canvas, Kbps},
     scene::{Layout, Slot},
-    show::{Profile, Rung, VideoCodec},
+    show::{Profile, Rung, VideoCodec, spec::STALL_TARGET_PERMILLE},
 };
 
 pub use ingest::{Bearer, H264Level, Server, ingests, load_ingest, server_of};
@@ -241,6 +241,7 @@ fn read_profile(name: &str, fields: &Fields<'_>, findings: &mut Findings<'_>) ->
         "audio-kbps",
         "keyframe-ms",
         "latency-target-ms",
+        "stall-target-permille",
         "ladder",
     ];
     fields.only(findings, &known, |_| None);
@@ -262,6 +263,7 @@ fn read_profile(name: &str, fields: &Fields<'_>, findings: &mut Findings<'_>) ->
     let audio = whole("audio-kbps", 16..=256, " kbit/s");
     let keyframe = whole("keyframe-ms", 500..=2000, " ms");
     let latency = whole("latency-target-ms", 50..=30_000, " ms");
+    let stall = fields.whole(findings, "stall-target-permille", 0..=1000, " permille");
     if let (Some(max), Some(start), Some(min)) = (max, start, min)
         && !(min <= start && start <= max)
     {
@@ -282,6 +284,7 @@ fn read_profile(name: &str, fields: &Fields<'_>, findings: &mut Findings<'_>) ->
         audio_kbps: Kbps(audio?),
         keyframe_ms: keyframe?,
         latency_target_ms: latency?,
+        stall_target_permille: stall.map_or(STALL_TARGET_PERMILLE, |(n, _)| n),
         ladder,
     })
 }

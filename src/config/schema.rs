@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::{
     show::{Container, Pick, VideoCodec, spec::TestPattern},
-    stats::Report,
+    stats::{Report, history::Told},
     whip::probe::ProbeReport,
 };
 
@@ -18,6 +18,11 @@ pub fn show_schema() -> serde_json::Value {
 /// The JSON Schema of a show's report.
 pub fn report_schema() -> serde_json::Value {
     schema_for!(Report).to_value()
+}
+
+/// The JSON Schema of a show as it was kept.
+pub fn history_schema() -> serde_json::Value {
+    schema_for!(Told).to_value()
 }
 
 /// The JSON Schema of a probe of ingests.

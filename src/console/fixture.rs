@@ -64,6 +64,7 @@ pub(super) fn spec(title: &str) -> ShowSpec {
             audio_kbps: Kbps(64),
             keyframe_ms: 2000,
             latency_target_ms: 200,
+            stall_target_permille: 5,
             ladder: vec![Rung { canvas, from_kbps: Kbps(300) }],
         },
         inputs: vec![

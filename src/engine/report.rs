@@ -64,10 +64,7 @@ pub fn build(
     let mut report = Report {
         version: 1,
         title: show.spec.title.clone(),
-        mode: match show.mode {
-            Mode::Rehearse => "rehearse".into(),
-            Mode::Live => "live".into(),
-        },
+        mode: mode_name(show.mode).into(),
         started: end.started.to_string(),
         duration_ms: end.at.since(show.started).as_millis() as u64,
         ended: ended.into(),
@@ -82,6 +79,14 @@ pub fn build(
         adapters.fill_report(&mut report);
     }
     report
+}
+
+/// The word for a mode in reports.
+pub const fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Rehearse => "rehearse",
+        Mode::Live => "live",
+    }
 }
 
 /// Writes the report beside its place and moves it there, so that nobody ever reads half of one.

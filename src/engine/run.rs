@@ -17,6 +17,7 @@ use super::{
     faces::{ASKS, EVENTS, Faces},
     handle::{Ask, confirmed},
     journal::Journal,
+    kept::Kept,
     process::Process,
     report::{self, End},
     signals::Signals,
@@ -34,8 +35,8 @@ use crate::{
 const FACTS: usize = 256;
 /// Meters while somebody looks.
 const METERS: Duration = Duration::from_millis(100);
-/// Meters while nobody does.
-const METERS_ALONE: Duration = Duration::from_secs(1);
+/// Meters while nobody does, on the full second: what is kept is one reading for each.
+const METERS_ALONE_MS: u64 = 1000;
 /// How long the adapters may take to tear down.
 const TEAR_DOWN: Duration = Duration::from_millis(3500);
 
@@ -52,6 +53,8 @@ pub struct Plan {
     pub journal: Option<PathBuf>,
     /// Where the report goes.
     pub report: Option<PathBuf>,
+    /// The database in which the show is kept; `None` keeps nothing.
+    pub store: Option<PathBuf>,
 }
 
 /// What became of it.
@@ -74,6 +77,8 @@ pub struct Engine {
     adapters: Box<dyn Adapters>,
     journal: Option<Journal>,
     report: Option<PathBuf>,
+    store: Option<PathBuf>,
+    kept: Option<Kept>,
     process: Process,
     meters: Meters,
     meters_at: Instant,
@@ -133,6 +138,8 @@ impl Engine {
             adapters,
             journal,
             report: plan.report,
+            store: plan.store,
+            kept: None,
             process: Process::default(),
             meters: Meters::default(),
             meters_at: Instant::now(),
@@ -186,6 +193,11 @@ impl Engine {
         }
         if let Some(journal) = self.journal.take() {
             journal.close();
+        }
+        if let Some(kept) = self.kept.take() {
+            let report = report.clone();
+            // It waits for a disk: consoles are served on meanwhile.
+            let _ = tokio::task::spawn_blocking(move || kept.close(&report)).await;
         }
         let unwritten = self.report.as_ref().and_then(|path| {
             let failed = report::write(&report, path).err()?;
@@ -255,6 +267,7 @@ impl Engine {
         let now = self.clock.now();
         let entry = self.journal.is_some().then(|| Entry { now, input: input.clone() });
         let woken = input == Input::Wake;
+        let begins = matches!(input, Input::Start(_));
         let outcome = self.show.handle(now, input);
         if let Some(refusal) = outcome.refusal {
             // Nothing changed: there is nothing to journal.
@@ -276,7 +289,13 @@ impl Engine {
             // Before the events: who sees an event finds the show at least that new.
             self.faces.show.send_replace(Arc::new(self.show.clone()));
         }
+        if begins {
+            self.keep();
+        }
         for event in outcome.events {
+            if let Some(kept) = &mut self.kept {
+                kept.event(now.mono, &event);
+            }
             let (seq, sentence) = (event.seq, event.what.sentence());
             match event.what.severity() {
                 Severity::Info => tracing::info!(seq, "{sentence}"),
@@ -289,15 +308,28 @@ impl Engine {
         None
     }
 
+    /// Begins to keep the show, whose outputs are known now.
+    fn keep(&mut self) {
+        let Some(path) = self.store.take() else { return };
+        match Kept::start(path, &self.show, self.started, self.facts_in.clone()) {
+            Ok(kept) => self.kept = Some(kept),
+            Err(error) => {
+                tracing::warn!(%error, "the show is not kept: the system gives no thread");
+            }
+        }
+    }
+
     fn read_meters(&mut self, now: Instant) {
         let watched = self.faces.meters.receiver_count() > 0;
-        self.meters_at = now + if watched { METERS } else { METERS_ALONE };
-        if !watched && self.report.is_none() {
-            return;
-        }
-        self.meters.at_ms = self.clock.moment(now).as_ms();
+        let at_ms = self.clock.moment(now).as_ms();
+        let alone = Duration::from_millis(METERS_ALONE_MS - at_ms % METERS_ALONE_MS);
+        self.meters_at = now + if watched { METERS } else { alone };
+        self.meters.at_ms = at_ms;
         self.adapters.read_meters(&mut self.meters);
         self.meters.process = self.process.figures();
+        if let Some(kept) = &mut self.kept {
+            kept.meters(&self.meters);
+        }
         self.faces.meters.send_replace(Arc::new(self.meters.clone()));
     }
 }

@@ -95,6 +95,10 @@ pub enum Happening {
     OutputWarned { output: OutputId, reason: String },
     /// An output is off the air, in order.
     OutputStopped { output: OutputId },
+    /// The show is not being kept, or not whole; it goes on.
+    StoreFailed { reason: String },
+    /// It is being kept again.
+    StoreBack { missing: Option<String> },
     /// Consoles came or went.
     ConsolesChanged { attached: u32 },
     /// The show is being ended.
@@ -138,6 +142,7 @@ impl Happening {
             Self::InputFailed { .. }
             | Self::OutputWarned { .. }
             | Self::Panicked
+            | Self::StoreFailed { .. }
             | Self::PictureStepped { .. }
             | Self::OutputPicture { on: false, .. } => Severity::Warning,
             Self::OutputProbed { order, .. } => match order.first() {
@@ -233,6 +238,13 @@ impl Happening {
             Self::FileBegun { output, file } => format!("{output} writes {file}"),
             Self::OutputWarned { output, reason } => format!("{output}: {reason}"),
             Self::OutputStopped { output } => format!("{output} is off the air"),
+            Self::StoreFailed { reason } => reason.clone(),
+            Self::StoreBack { missing: None } => {
+                "the show is kept again, and nothing is missing".into()
+            }
+            Self::StoreBack { missing: Some(missing) } => {
+                format!("the show is kept again; missing: {missing}")
+            }
             Self::ConsolesChanged { attached } => match attached {
                 0 => "no console is attached; the show goes on".into(),
                 1 => "one console is attached".into(),

@@ -143,6 +143,16 @@ pub enum Fact {
         /// Which.
         output: OutputId,
     },
+    /// The show is not being kept, or not whole; it goes on.
+    StoreFailed {
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The show is being kept again.
+    StoreBack {
+        /// What is missing, in words; `None` when nothing is.
+        missing: Option<String>,
+    },
     /// How many consoles look.
     Consoles {
         /// Attached now.

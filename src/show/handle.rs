@@ -531,6 +531,8 @@ impl Turn<'_> {
                     self.finish_if_quiet();
                 }
             }
+            Fact::StoreFailed { reason } => self.say(Happening::StoreFailed { reason }),
+            Fact::StoreBack { missing } => self.say(Happening::StoreBack { missing }),
             Fact::Consoles { attached } => {
                 if attached != self.show.consoles {
                     self.show.consoles = attached;

@@ -104,8 +104,19 @@ pub struct Profile {
     pub keyframe_ms: u32,
     /// Capture-to-viewer latency aimed at, in milliseconds.
     pub latency_target_ms: u32,
+    /// Time in which the picture may stand still for a viewer, in thousandths of the time watched, 0-1000.
+    #[serde(default = "stall_target")]
+    pub stall_target_permille: u32,
     /// The rungs to step down, best first. At least one.
     pub ladder: Vec<Rung>,
+}
+
+/// What a profile aims at that does not say: half a percent.
+pub const STALL_TARGET_PERMILLE: u32 = 5;
+
+/// Journals of earlier shows do not name it.
+const fn stall_target() -> u32 {
+    STALL_TARGET_PERMILLE
 }
 
 impl Profile {

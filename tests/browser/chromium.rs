@@ -121,6 +121,23 @@ impl Chromium {
             .unwrap_or_else(|e| panic!("{script}: {e}: {answer}\nthe page said: {:#?}", self.said))
     }
 
+    /// The window's width; scales as a telephone's browser does when it is narrow.
+    #[allow(dead_code, reason = "not every set of tests asks for it")]
+    #[track_caller]
+    pub fn width(&mut self, pixels: u32) {
+        let narrow = pixels < 600;
+        let size =
+            json!({ "width": pixels, "height": 900, "deviceScaleFactor": 1, "mobile": narrow });
+        self.call("Emulation.setDeviceMetricsOverride", &size);
+    }
+
+    /// Every address that is asked for from now on is kept in `said`.
+    #[allow(dead_code, reason = "not every set of tests asks for it")]
+    #[track_caller]
+    pub fn keep_requests(&mut self) {
+        self.call("Network.enable", &json!({}));
+    }
+
     #[track_caller]
     fn call(&mut self, method: &str, params: &Value) -> Value {
         self.last += 1;
@@ -148,6 +165,7 @@ impl Chromium {
         let what = match message["method"].as_str() {
             Some("Runtime.consoleAPICalled") => &message["params"]["args"],
             Some("Runtime.exceptionThrown") => &message["params"]["exceptionDetails"],
+            Some("Network.requestWillBeSent") => &message["params"]["request"]["url"],
             Some("Log.entryAdded") => &message["params"]["entry"],
             _ => return,
         };

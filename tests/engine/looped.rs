@@ -58,6 +58,7 @@ async fn signals_end_the_show_and_the_report_is_written() {
         start: at_once(),
         journal: Some(journal.clone()),
         report: Some(report.clone()),
+        store: None,
     };
     let set = Set::with(Ingest::Takes, plan);
     let (mut handle, stop) = (set.engine.faces().handle(), set.stop.clone());

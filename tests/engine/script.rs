@@ -113,7 +113,14 @@ impl Set {
     pub fn new(ingest: Ingest, start: Start) -> Self {
         Self::with(
             ingest,
-            Plan { spec: spec(&["a"]), mode: Mode::Live, start, journal: None, report: None },
+            Plan {
+                spec: spec(&["a"]),
+                mode: Mode::Live,
+                start,
+                journal: None,
+                report: None,
+                store: None,
+            },
         )
     }
 

@@ -1,0 +1,90 @@
+//! `hawker report`: what became of a show, from what was kept of it.
+
+mod words;
+
+use std::path::{Path, PathBuf};
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use self::words::{length, plain, words};
+use super::{Failure, load, out, tell};
+use crate::{
+    engine::report::write_whole,
+    stats::{history::Told, page},
+    store::{self, ShowRow, Shows, StoreError},
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Report {
+    /// A show's number, a part of its title (the newest such), or `last`
+    #[arg(default_value = "last")]
+    show: String,
+    /// List the shows that were kept
+    #[arg(long, conflicts_with_all = ["show", "html", "json", "csv"])]
+    list: bool,
+    /// Write a page with plots there, complete in itself, for any browser
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "csv"])]
+    html: Option<PathBuf>,
+    /// Print everything as JSON (`hawker print history-schema`)
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+    /// Print the seconds as CSV
+    #[arg(long)]
+    csv: bool,
+}
+
+fn failed(error: StoreError) -> Failure {
+    Failure::usage(error.to_string())
+}
+
+pub(crate) fn report(args: &Report) -> Result<u8, Failure> {
+    let shows = Shows::open(&load::state_dir()?.join(store::FILE)).map_err(failed)?;
+    let zone = TimeZone::system();
+    if args.list {
+        let rows = shows.since(Timestamp::MIN).map_err(failed)?;
+        if rows.is_empty() {
+            return Err(failed(StoreError::Empty));
+        }
+        out(&rows.iter().map(|row| line(row, &zone)).collect::<Vec<_>>().join("\n"));
+        return Ok(0);
+    }
+    let number = shows.find(&args.show).map_err(failed)?;
+    let history = shows.history(number).map_err(failed)?;
+    if let Some(path) = &args.html {
+        save(path, &page::html(&history, &zone))?;
+        tell(&format!("the report of show {number} is in {}", path.display()));
+    } else if args.json {
+        let text = serde_json::to_string(&Told::from(history)).map_err(|e| {
+            Failure::usage(format!("the show cannot be told as JSON: {e}; try --csv"))
+        })?;
+        out(&text);
+    } else if args.csv {
+        out(&history.csv());
+    } else {
+        out(&words(&history, &history.summary(), &zone));
+    }
+    Ok(0)
+}
+
+fn save(path: &Path, text: &str) -> Result<(), Failure> {
+    write_whole(path, text.as_bytes()).map_err(|e| {
+        Failure::usage(format!(
+            "--html cannot be written to {}: {e}; name a file in a folder that is there",
+            path.display()
+        ))
+    })
+}
+
+fn line(row: &ShowRow, zone: &TimeZone) -> String {
+    let began = row.started.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
+    let ending = row.ended.as_ref().map_or("runs, or was cut off", |e| &e.why);
+    let to: Vec<&str> = row.outputs.iter().map(|o| o.name.as_str()).collect();
+    format!(
+        "{:>5}  {began}  {:>8}  {:<8}  {}  ({ending}; {})",
+        row.number,
+        length(row.duration_ms),
+        row.mode,
+        plain(&row.title),
+        to.join(", ")
+    )
+}

@@ -1,0 +1,167 @@
+//! A kept show in words, for a terminal of 80 columns or a pipe. It knows no file and no database.
+
+use jiff::tz::TimeZone;
+use unicode_width::UnicodeWidthStr;
+
+use crate::stats::{
+    History,
+    history::{Incident, OutputSummary, Seen, Summary},
+};
+
+/// Columns of a line at most, where a word can be broken off.
+const WIDTH: usize = 80;
+/// How many incidents are told.
+const INCIDENTS: usize = 20;
+/// How many steps of an incident are told: the first ones and the last.
+const STEPS: usize = 4;
+
+/// Text from a show file or a server, for a terminal.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+/// Hours, minutes, seconds.
+pub(super) fn length(ms: u64) -> String {
+    let s = ms / 1000;
+    format!("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
+}
+
+/// A figure, or a dash.
+fn figure(value: Option<f64>, unit: &str, digits: usize) -> String {
+    value.map_or_else(|| "–".to_owned(), |f| format!("{f:.digits$} {unit}"))
+}
+
+/// `text` in lines, the first behind `head` and the others as far in.
+fn folded(head: &str, text: &str) -> String {
+    let room = WIDTH.saturating_sub(head.width()).max(20);
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut();
+        match line {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.width() + 1 + word.width() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    let rest = format!("\n{}", " ".repeat(head.width()));
+    format!("{head}{}", lines.join(&rest))
+}
+
+/// The show against its targets, its outputs, and what went wrong.
+pub(super) fn words(show: &History, all: &Summary, zone: &TimeZone) -> String {
+    let began = show.started.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string();
+    let verdict = |met: Option<bool>| match met {
+        Some(true) => "met",
+        Some(false) => "MISSED",
+        None => "not measured",
+    };
+    let Seen { latency_p50_ms, latency_p95_ms, stalls, stall_ratio, .. } = all.seen;
+    let title = plain(&show.title);
+    let mut text = vec![
+        folded(&format!("show {}  ", show.number), &format!("'{title}', {}", show.mode)),
+        format!("{began}, {}: {}", length(show.duration_ms), show.ending()),
+    ];
+    if let Some(lost) = show.lost.words() {
+        text.push(format!("missing here: {lost}, which the disk did not take in time"));
+    }
+    if show.step_s > 1 {
+        text.push(format!("an old show: its seconds are kept {} at a time", show.step_s));
+    }
+    text.push(String::new());
+    text.push(format!(
+        "latency   {} in 95 % of the time, median {}; target {} ms: {}",
+        figure(latency_p95_ms, "ms", 0),
+        figure(latency_p50_ms, "ms", 0),
+        show.targets.latency_ms,
+        verdict(all.latency_met)
+    ));
+    text.push(format!(
+        "stalls    {stalls}, {} of the time; target {:.1} %: {}",
+        figure(stall_ratio.map(|r| r * 100.0), "%", 2),
+        f64::from(show.targets.stall_permille) / 10.0,
+        verdict(all.stalls_met)
+    ));
+    text.push(format!(
+        "viewers   {} at once at most, where hawker is told of them",
+        all.viewers_most.map_or_else(|| "–".into(), |n| n.to_string())
+    ));
+    text.push(format!(
+        "machine   {} of one core, {} at most; frames dropped: {}",
+        figure(all.cpu_percent, "%", 0),
+        figure(all.memory_mb, "MB", 0),
+        all.dropped
+    ));
+    text.push(String::new());
+    text.push(format!(
+        "{:<18} {:>8} {:>8} {:>6} {:>12} {:>8} {:>8}",
+        "output", "on air", "down", "again", "sent", "trip", "lost"
+    ));
+    text.extend(all.outputs.iter().map(output));
+    let incidents = show.incidents();
+    text.push(String::new());
+    text.push(match incidents.len() {
+        0 => "no incidents".into(),
+        1 => "1 incident".into(),
+        n => format!("{n} incidents"),
+    });
+    text.extend(incidents.iter().take(INCIDENTS).map(incident));
+    if let Some(more) = incidents.len().checked_sub(INCIDENTS).filter(|n| *n > 0) {
+        text.push(format!("and {more} more: --json tells all"));
+    }
+    text.join("\n")
+}
+
+fn output(o: &OutputSummary) -> String {
+    let name = plain(&o.name);
+    let gap = " ".repeat(18_usize.saturating_sub(name.width()));
+    let market = o.market.as_ref().map(|m| format!(" for {}", plain(m))).unwrap_or_default();
+    format!(
+        "{name}{gap} {:>8} {:>8} {:>6} {:>12} {:>8} {:>8}\n{}",
+        length(o.on_air_ms),
+        length(o.down_ms),
+        o.reconnects,
+        figure(o.sent_kbps, "kbit/s", 0),
+        figure(o.rtt_ms, "ms", 0),
+        figure(o.loss.map(|l| l * 100.0), "%", 2),
+        folded("  to ", &format!("{}{market}", plain(&o.to)))
+    )
+}
+
+fn incident(it: &Incident) -> String {
+    let mut text = vec![folded(&format!("{}  ", length(it.from_ms)), &plain(&it.what))];
+    let left_out = it.done.len().saturating_sub(STEPS);
+    for (n, step) in it.done.iter().enumerate() {
+        if n + 1 == STEPS && left_out > 0 {
+            text.push(format!("           … {left_out} more"));
+        }
+        if n + 1 < STEPS || n + 1 == it.done.len() {
+            text.push(folded(&format!("  {}  ", length(step.at_ms)), &plain(&step.sentence)));
+        }
+    }
+    if it.until_ms.is_none() {
+        text.push("           not over when the show ended".into());
+    }
+    text.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_read_at_a_glance() {
+        assert_eq!((length(0), length(3_725_900)), ("0:00:00".into(), "1:02:05".into()));
+        assert_eq!(plain("a\u{1b}[2Jb"), "a[2Jb");
+    }
+
+    #[test]
+    fn long_lines_are_folded_under_their_beginning() {
+        let text = folded("0:00:05  ", &"word ".repeat(40));
+        assert!(text.lines().all(|l| l.width() <= WIDTH), "{text}");
+        assert!(text.lines().skip(1).all(|l| l.starts_with("         word")), "{text}");
+        assert_eq!(folded("a ", &"x".repeat(200)), format!("a {}", "x".repeat(200)));
+    }
+}

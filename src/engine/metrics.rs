@@ -1,0 +1,272 @@
+//! A show's figures for whoever gathers them over months and machines (Prometheus). What is not measured is
+//! left out. The names are a promise: `assets/grafana.json` and other people's alarms read them.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use super::faces::Faces;
+use crate::{
+    base::Secret,
+    link::metrics::{Metrics, MetricsError},
+    show::{InputStatus, Show},
+    stats::{
+        Meters, WatchFigures,
+        exposition::{CONTENT_TYPE, Exposition, Kind},
+    },
+};
+
+/// Gives the figures at `listen` until it is dropped. Reading them asks nothing of the engine's loop.
+///
+/// # Errors
+/// The address cannot be listened on, or is open to others and there is no token.
+pub fn serve(
+    faces: Faces,
+    listen: SocketAddr,
+    token: Option<Secret>,
+) -> Result<Metrics, MetricsError> {
+    let page = move || {
+        let (show, meters) = (Arc::clone(&faces.show.borrow()), Arc::clone(&faces.meters.borrow()));
+        page(&show, &meters)
+    };
+    Metrics::start(listen, token, CONTENT_TYPE, Arc::new(page))
+}
+
+fn truth(is: bool) -> f64 {
+    f64::from(u8::from(is))
+}
+
+/// All figures of a show. Times are seconds, rates bits a second, sizes bytes, shares 0-1.
+pub fn page(show: &Show, meters: &Meters) -> String {
+    use Kind::Gauge;
+    let mut text = Exposition::default();
+    let profile = &show.spec.profile;
+    text.family("hawker_show_info", Gauge, "The show that runs; always 1.").sample(
+        &[
+            ("title", &show.spec.title),
+            ("mode", super::report::mode_name(show.mode)),
+            ("profile", &profile.name),
+        ],
+        Some(1.0),
+    );
+    text.family("hawker_uptime_seconds", Gauge, "Since the engine began.")
+        .sample(&[], Some(meters.at_ms as f64 / 1e3));
+    text.family(
+        "hawker_latency_target_seconds",
+        Gauge,
+        "Capture to viewer, as the profile aims at.",
+    )
+    .sample(&[], Some(f64::from(profile.latency_target_ms) / 1e3));
+    text.family(
+        "hawker_stall_target_ratio",
+        Gauge,
+        "Time that may stand still, as the profile aims at.",
+    )
+    .sample(&[], Some(f64::from(profile.stall_target_permille) / 1e3));
+
+    text.family("hawker_input_up", Gauge, "Whether an input gives.");
+    for input in &show.inputs {
+        let up = matches!(input.status, InputStatus::Up { .. });
+        text.sample(&[("input", input.spec.id.as_str())], Some(truth(up)));
+    }
+    frames(&mut text, meters);
+    outputs(&mut text, show, meters);
+    if let Some(seen) = &meters.monitor {
+        monitor(&mut text, seen);
+    }
+    let watching = meters.viewers.iter().filter(|v| v.state == "connected").count();
+    text.family("hawker_viewers", Gauge, "Browsers on the stage's page that are connected.")
+        .sample(&[], Some(watching as f64));
+    text.family("hawker_processor_cores", Gauge, "Cores in use over the last second.")
+        .sample(&[], meters.process.cpu_percent.map(|p| p / 100.0));
+    text.family("hawker_resident_memory_bytes", Gauge, "Memory of the engine's process.")
+        .sample(&[], meters.process.resident_bytes.map(|b| b as f64));
+    text.into_text()
+}
+
+fn frames(text: &mut Exposition, meters: &Meters) {
+    let f = &meters.frames;
+    text.family(
+        "hawker_frames_total",
+        Kind::Counter,
+        "Frames of the program, by what became of them.",
+    );
+    for (what, n) in [
+        ("captured", f.captured),
+        ("composed", f.composed),
+        ("repeated", f.repeated),
+        ("skipped", f.skipped),
+        ("encoded", f.encoded),
+        ("dropped", f.dropped),
+        ("withheld", f.withheld),
+        ("key", f.key_frames),
+    ] {
+        text.sample(&[("what", what)], Some(n as f64));
+    }
+}
+
+fn outputs(text: &mut Exposition, show: &Show, meters: &Meters) {
+    use Kind::{Counter, Gauge};
+    text.family("hawker_output_on_air", Gauge, "Whether an output is on air.");
+    for output in &show.outputs {
+        text.sample(&[("output", output.spec.id.as_str())], Some(truth(output.is_live())));
+    }
+    text.family("hawker_output_reconnects_total", Counter, "How often it was connected anew.");
+    for output in &show.outputs {
+        let n = f64::from(output.reconnects);
+        text.sample(&[("output", output.spec.id.as_str())], Some(n));
+    }
+    type Of = fn(&crate::stats::OutputFigures) -> Option<f64>;
+    let families: [(&'static str, Kind, &str, Of); 7] = [
+        ("hawker_output_sent_bits_per_second", Gauge, "Sent over the last second.", |o| {
+            o.sent_kbps.map(|k| k * 1e3)
+        }),
+        ("hawker_output_target_bits_per_second", Gauge, "Asked of the encoder.", |o| {
+            o.target_kbps.map(|k| k * 1e3)
+        }),
+        (
+            "hawker_output_available_bits_per_second",
+            Gauge,
+            "What the path is believed to carry.",
+            |o| o.available_kbps.map(|k| k * 1e3),
+        ),
+        ("hawker_output_round_trip_seconds", Gauge, "Round trip by RTCP.", |o| {
+            o.rtt_ms.map(|ms| ms / 1e3)
+        }),
+        ("hawker_output_loss_ratio", Gauge, "Lost on the way, as the receiver says.", |o| o.loss),
+        ("hawker_output_silence_seconds", Gauge, "Since the last feedback.", |o| {
+            o.silent_ms.map(|ms| ms as f64 / 1e3)
+        }),
+        (
+            "hawker_output_dropped_frames_total",
+            Counter,
+            "Frames thrown away because the output could not keep up.",
+            |o| Some(o.dropped as f64),
+        ),
+    ];
+    for (name, kind, help, of) in families {
+        text.family(name, kind, help);
+        for (id, figures) in &meters.outputs {
+            text.sample(&[("output", id.as_str())], of(figures));
+        }
+    }
+}
+
+fn monitor(text: &mut Exposition, seen: &WatchFigures) {
+    use Kind::{Counter, Gauge};
+    text.family(
+        "hawker_monitor_latency_seconds",
+        Gauge,
+        "Capture to arrival over the last 10 s, by quantile.",
+    );
+    let latency = seen.latency;
+    for (quantile, ms) in [
+        ("0.5", latency.map(|l| l.p50_ms)),
+        ("0.95", latency.map(|l| l.p95_ms)),
+        ("0.99", latency.map(|l| l.p99_ms)),
+    ] {
+        text.sample(&[("quantile", quantile)], ms.map(|ms| ms / 1e3));
+    }
+    text.family("hawker_monitor_frames_per_second", Gauge, "Frames that arrive.")
+        .sample(&[], Some(f64::from(seen.fps)));
+    text.family("hawker_monitor_received_bits_per_second", Gauge, "Received over the last second.")
+        .sample(&[], Some(seen.kbps * 1e3));
+    text.family("hawker_monitor_gap_seconds", Gauge, "Since the last frame.")
+        .sample(&[], Some(seen.gap_ms as f64 / 1e3));
+    text.family("hawker_monitor_freezes_total", Counter, "Freezes by the WebRTC definition.")
+        .sample(&[], Some(seen.freezes as f64));
+    text.family("hawker_monitor_frozen_seconds_total", Counter, "Time frozen, by the same.")
+        .sample(&[], Some(seen.freeze_ms as f64 / 1e3));
+    text.family(
+        "hawker_monitor_sound_behind_picture_seconds",
+        Gauge,
+        "Sound against picture; positive is sound late.",
+    )
+    .sample(&[], seen.av_skew_ms.map(|ms| ms / 1e3));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config,
+        show::Mode,
+        stats::{LatencySummary, OutputFigures, ViewerFigures},
+    };
+
+    fn full() -> String {
+        let show = Show::new(config::builtin_show(), Mode::Rehearse);
+        let sent = OutputFigures {
+            sent_kbps: Some(2400.0),
+            target_kbps: Some(2500.0),
+            available_kbps: Some(3000.0),
+            rtt_ms: Some(23.0),
+            loss: Some(0.01),
+            silent_ms: Some(40),
+            ..OutputFigures::default()
+        };
+        let latency =
+            LatencySummary { p50_ms: 7.0, p95_ms: 9.0, p99_ms: 11.0, max_ms: 20.0, count: 300 };
+        let viewer = ViewerFigures { state: "connected".into(), ..ViewerFigures::default() };
+        let meters = Meters {
+            at_ms: 1500,
+            outputs: [("stage".parse().unwrap(), sent)].into(),
+            monitor: Some(WatchFigures { latency: Some(latency), ..WatchFigures::default() }),
+            viewers: vec![viewer],
+            ..Meters::default()
+        };
+        page(&show, &meters)
+    }
+
+    #[test]
+    fn figures_are_told_in_base_units() {
+        let page = full();
+        for line in [
+            "hawker_uptime_seconds 1.5",
+            "hawker_output_sent_bits_per_second{output=\"stage\"} 2400000",
+            "hawker_output_round_trip_seconds{output=\"stage\"} 0.023",
+            "hawker_monitor_latency_seconds{quantile=\"0.95\"} 0.009",
+            "hawker_latency_target_seconds 0.6",
+            "hawker_stall_target_ratio 0.005",
+            "hawker_viewers 1",
+        ] {
+            assert!(page.lines().any(|l| l == line), "{line}: {page}");
+        }
+        assert!(!page.contains("\nhawker_processor_cores "), "not measured: {page}");
+    }
+
+    #[test]
+    fn every_line_is_of_a_family_that_was_begun_just_once() {
+        let page = full();
+        let mut begun: Vec<&str> = Vec::new();
+        for line in page.lines() {
+            if let Some(rest) = line.strip_prefix("# TYPE ") {
+                let name = rest.split(' ').next().unwrap();
+                assert!(!begun.contains(&name), "{name} twice");
+                begun.push(name);
+            } else if !line.starts_with('#') {
+                let name = line.split(['{', ' ']).next().unwrap();
+                assert_eq!(begun.last(), Some(&name), "{line}");
+                line.rsplit(' ').next().unwrap().parse::<f64>().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn the_dashboard_asks_for_nothing_that_is_not_given() {
+        let page = full();
+        let dashboard: serde_json::Value =
+            serde_json::from_str(include_str!("../../assets/grafana.json")).unwrap();
+        let text = dashboard.to_string();
+        let names: std::collections::BTreeSet<&str> = text
+            .match_indices("hawker_")
+            .map(|(at, _)| {
+                let rest = &text[at..];
+                let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '_');
+                &rest[..end.unwrap_or(rest.len())]
+            })
+            .collect();
+        assert!(names.len() > 12, "{names:?}");
+        for name in names {
+            assert!(page.contains(&format!("# TYPE {name} ")), "{name}");
+        }
+    }
+}
