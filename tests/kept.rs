@@ -94,7 +94,8 @@ fn a_show_that_cannot_be_kept_goes_on_and_says_so() {
     };
     let garbage = |path: &Path| std::fs::write(path, vec![b'x'; 8192]).unwrap();
     let folder = |path: &Path| std::fs::create_dir(path).unwrap();
-    let ways: [(&str, &str, fn(&Path)); 3] = [
+    type Spoil = fn(&Path);
+    let ways: [(&str, &str, Spoil); 3] = [
         ("written by a newer hawker", "use the newer hawker", newer),
         ("damaged", "move it away", garbage),
         ("cannot be opened", "must be yours", folder),

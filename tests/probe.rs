@@ -389,7 +389,7 @@ fn engine(whip: WhipSpec, standby: bool) -> (Handle, JoinHandle<Over>, mpsc::Sen
     let mut spec = config::builtin_show();
     spec.outputs.push(OutputSpec::new("main".parse().unwrap(), Target::Whip(whip)));
     let start = Start { for_ms: None, standby, headless: false };
-    let plan = Plan { spec, mode: Mode::Live, start, journal: None, report: None };
+    let plan = Plan { spec, mode: Mode::Live, start, journal: None, report: None, store: None };
     let options = StudioOptions {
         listen: ([127, 0, 0, 1], 0).into(),
         any_port: true,
