@@ -324,6 +324,9 @@ impl Engine {
         let at_ms = self.clock.moment(now).as_ms();
         let alone = Duration::from_millis(METERS_ALONE_MS - at_ms % METERS_ALONE_MS);
         self.meters_at = now + if watched { METERS } else { alone };
+        if !watched && self.report.is_none() && self.kept.is_none() {
+            return;
+        }
         self.meters.at_ms = at_ms;
         self.adapters.read_meters(&mut self.meters);
         self.meters.process = self.process.figures();
