@@ -24,7 +24,8 @@ pub fn draw(text: &str, canvas: Canvas) -> Result<RawFrame, MediaError> {
         let size = (canvas.width.min(canvas.height) / 22).max(8);
         chain.push(
             gst::ElementFactory::make("textoverlay")
-                .property("text", text)
+                // It reads markup, and a title may hold anything.
+                .property("text", gst::glib::markup_escape_text(text).as_str())
                 .property("font-desc", format!("Sans {size}"))
                 .property("auto-resize", false)
                 .property("draw-shadow", false)
@@ -54,4 +55,25 @@ pub fn draw(text: &str, canvas: Canvas) -> Result<RawFrame, MediaError> {
     let info =
         sample.caps().and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok()).unwrap_or(info);
     Ok(RawFrame { buffer, info, captured: gst::ClockTime::ZERO })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of the luma that are brighter than the ground.
+    fn bright(text: &str) -> usize {
+        let canvas = Canvas { width: 640, height: 360, fps: 30 };
+        let frame = draw(text, canvas).unwrap();
+        let map = frame.buffer.map_readable().unwrap();
+        map[..640 * 360].iter().filter(|luma| **luma > 120).count()
+    }
+
+    #[test]
+    fn a_title_is_drawn_as_it_is_written() {
+        super::super::init().unwrap();
+        assert_eq!(bright(""), 0);
+        let written = bright("<b>Tea & cake</b> <");
+        assert!(written > bright("Tea & cake"), "{written}: its brackets are seen too");
+    }
 }
