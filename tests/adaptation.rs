@@ -22,9 +22,9 @@ use std::time::{Duration, Instant};
 use hawker::{
     base::Kbps,
     flow::Path,
-    stage::{Stage, StageOptions, Weather},
+    stage::{Stage, StageOptions, Watch, Weather},
 };
-use hawker_process::Place;
+use hawker_process::{Place, Show};
 use serde_json::Value;
 use viewer::watch;
 
@@ -38,6 +38,17 @@ const SHOW: &str = "title = \"narrow\"\n\
     [[input]]\nid = \"noise\"\nkind = \"test\"\npattern = \"noise\"\ntone-hz = 440\n\
     [[scene]]\nid = \"one\"\nlayers = [\"noise\"]\n";
 
+/// A show on its way to a stage in that weather, and somebody who watches.
+async fn on_air(weather: Weather) -> (Stage, Place, Show, Watch) {
+    let options = StageOptions { weather, ..StageOptions::default() };
+    let stage = Stage::start(options).await.unwrap();
+    let place = Place::new();
+    let text = format!("{SHOW}[[output]]\nid = \"far\"\nto = \"{}\"\n", stage.whip_url());
+    let show = place.start(&["live", &place.file("show.toml", &text)]);
+    let viewer = watch(&stage.whep_url()).await;
+    (stage, place, show, viewer)
+}
+
 /// Looks five times a second until `is` holds of what the stage and a viewer have.
 async fn until(what: &str, seconds: u64, mut is: impl FnMut() -> bool) {
     let began = Instant::now();
@@ -49,12 +60,7 @@ async fn until(what: &str, seconds: u64, mut is: impl FnMut() -> bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_narrow_link_makes_the_picture_smaller_and_not_still() {
-    let options = StageOptions { weather: uplink(4000), ..StageOptions::default() };
-    let stage = Stage::start(options).await.unwrap();
-    let place = Place::new();
-    let text = format!("{SHOW}[[output]]\nid = \"far\"\nto = \"{}\"\n", stage.whip_url());
-    let show = place.start(&["live", &place.file("show.toml", &text)]);
-    let viewer = watch(&stage.whep_url()).await;
+    let (stage, _place, show, viewer) = on_air(uplink(4000)).await;
     let seen = || viewer.figures(Instant::now());
     until("full picture", 30, || stage.figures().kbps > 1900.0).await;
     let before = seen();
@@ -88,11 +94,7 @@ fn is_well_after(event: &Value, earlier: &Value) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_address_that_changes_is_a_short_gap() {
-    let stage = Stage::start(StageOptions::default()).await.unwrap();
-    let place = Place::new();
-    let text = format!("{SHOW}[[output]]\nid = \"far\"\nto = \"{}\"\n", stage.whip_url());
-    let show = place.start(&["live", &place.file("show.toml", &text)]);
-    let viewer = watch(&stage.whep_url()).await;
+    let (stage, _place, show, viewer) = on_air(Weather::CLEAR).await;
     let seen = || viewer.figures(Instant::now());
     until("picture", 30, || seen().fps > 20.0).await;
     for moves in 1..=2 {
@@ -119,11 +121,7 @@ async fn an_address_that_changes_is_a_short_gap() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_heals_by_itself_and_is_told() {
-    let stage = Stage::start(StageOptions::default()).await.unwrap();
-    let place = Place::new();
-    let text = format!("{SHOW}[[output]]\nid = \"far\"\nto = \"{}\"\n", stage.whip_url());
-    let show = place.start(&["live", &place.file("show.toml", &text)]);
-    let viewer = watch(&stage.whep_url()).await;
+    let (stage, _place, show, viewer) = on_air(Weather::CLEAR).await;
     until("picture", 30, || viewer.figures(Instant::now()).fps > 20.0).await;
     let down = Path { down: true, ..Path::CLEAR };
     stage.set_weather(Weather { publishers: down, ..Weather::CLEAR });

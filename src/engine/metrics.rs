@@ -72,9 +72,8 @@ pub fn page(show: &Show, meters: &Meters) -> String {
     if let Some(seen) = &meters.monitor {
         monitor(&mut text, seen);
     }
-    let watching = meters.viewers.iter().filter(|v| v.state == "connected").count();
     text.family("hawker_viewers", Gauge, "Browsers on the stage's page that are connected.")
-        .sample(&[], Some(watching as f64));
+        .sample(&[], Some(meters.watching() as f64));
     text.family("hawker_processor_cores", Gauge, "Cores in use over the last second.")
         .sample(&[], meters.process.cpu_percent.map(|p| p / 100.0));
     text.family("hawker_resident_memory_bytes", Gauge, "Memory of the engine's process.")

@@ -104,15 +104,11 @@ async fn known(State(token): State<Arc<Option<Secret>>>, request: Request, next:
     (StatusCode::UNAUTHORIZED, ask, "the token is missing or wrong\n").into_response()
 }
 
-/// Takes as long for a wrong token as for the right one.
+/// Whether the request shows the token.
 fn is_shown(token: &Secret, headers: &HeaderMap) -> bool {
     let given =
         headers.get(header::AUTHORIZATION).and_then(|v| v.as_bytes().strip_prefix(b"Bearer "));
-    let wanted = token.expose().as_bytes();
-    given.is_some_and(|given| {
-        given.len() == wanted.len()
-            && given.iter().zip(wanted).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
-    })
+    given.is_some_and(|given| token.is(given))
 }
 
 #[cfg(test)]

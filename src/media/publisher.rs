@@ -5,7 +5,6 @@
 mod route;
 
 use std::{
-    collections::{BTreeMap, btree_map},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -74,41 +73,6 @@ pub struct Publisher {
     opened: AtomicBool,
     obey: Arc<dyn Fn(Advice) + Send + Sync>,
     ssrcs: (u32, u32),
-}
-
-/// How many sessions of which outputs are open. The output with the lowest order drives the shared encoder, so that there is always
-/// one that does.
-#[derive(Debug, Default)]
-pub struct Leading(Mutex<BTreeMap<u32, u32>>);
-
-impl Leading {
-    fn join(&self, order: u32) {
-        *lock(&self.0).entry(order).or_default() += 1;
-    }
-
-    fn leave(&self, order: u32) {
-        if let btree_map::Entry::Occupied(mut open) = lock(&self.0).entry(order) {
-            *open.get_mut() -= 1;
-            if *open.get() == 0 {
-                open.remove();
-            }
-        }
-    }
-
-    /// Whether no session is open: nothing limits the encoder then.
-    pub fn is_empty(&self) -> bool {
-        lock(&self.0).is_empty()
-    }
-
-    /// Whether that output has a session open.
-    pub fn has(&self, order: u32) -> bool {
-        lock(&self.0).contains_key(&order)
-    }
-
-    /// Whether that output leads.
-    pub fn is(&self, order: u32) -> bool {
-        lock(&self.0).keys().next() == Some(&order)
-    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]

@@ -2,7 +2,7 @@
 //! an output with a profile of its own adds one. Sound is encoded once for all of them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
@@ -14,9 +14,45 @@ use super::{
     encoder::{self, Kind},
     fanout::{Encoded, Fanout, Sound},
     feed::lock,
-    publisher::Leading,
 };
 use crate::{base::Kbps, show::Profile};
+
+/// How many sessions of which outputs are open. The output with the lowest order drives
+/// the shared encoder, so that there is always one that does.
+#[derive(Debug, Default)]
+pub struct Leading(Mutex<BTreeMap<u32, u32>>);
+
+impl Leading {
+    /// A session of that output is open.
+    pub fn join(&self, order: u32) {
+        *lock(&self.0).entry(order).or_default() += 1;
+    }
+
+    /// A session of that output is over.
+    pub fn leave(&self, order: u32) {
+        if let btree_map::Entry::Occupied(mut open) = lock(&self.0).entry(order) {
+            *open.get_mut() -= 1;
+            if *open.get() == 0 {
+                open.remove();
+            }
+        }
+    }
+
+    /// Whether no session is open: nothing limits the encoder then.
+    pub fn is_empty(&self) -> bool {
+        lock(&self.0).is_empty()
+    }
+
+    /// Whether that output has a session open.
+    pub fn has(&self, order: u32) -> bool {
+        lock(&self.0).contains_key(&order)
+    }
+
+    /// Whether that output leads.
+    pub fn is(&self, order: u32) -> bool {
+        lock(&self.0).keys().next() == Some(&order)
+    }
+}
 
 /// One encoding.
 pub struct Rendition {

@@ -66,6 +66,11 @@ pub struct Meters {
 }
 
 impl Meters {
+    /// How many browsers on the viewer page are connected.
+    pub fn watching(&self) -> usize {
+        self.viewers.iter().filter(|v| v.state == "connected").count()
+    }
+
     /// Whether nothing moves that an eye would follow: no level, nothing sent, nobody watching. Counters and
     /// the process's own figures may differ.
     pub fn still_since(&self, earlier: &Self) -> bool {

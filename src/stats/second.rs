@@ -143,9 +143,9 @@ impl Seconds {
             dropped: grown(now.dropped, before.dropped),
             withheld: grown(now.withheld, before.withheld),
         };
-        let watching = meters.viewers.iter().filter(|v| v.state == "connected").count();
         let outputs = meters.outputs.iter().map(|(id, figures)| {
-            let viewers = (self.stage.as_ref() == Some(id)).then(|| whole(watching as u64));
+            let viewers =
+                (self.stage.as_ref() == Some(id)).then(|| whole(meters.watching() as u64));
             let before = self.dropped.insert(id.clone(), figures.dropped).unwrap_or(0);
             (id.clone(), output(figures, before, viewers))
         });
