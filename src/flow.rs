@@ -13,6 +13,6 @@ pub mod thin;
 pub use estimate::{Bounds, Estimator, Reported};
 pub use gate::PictureGate;
 pub use ladder::{Ladder, Rung};
-pub use path::{Passage, Path};
+pub use path::{Outage, Passage, Path};
 pub use repair::Repair;
 pub use thin::{Overspent, Thinner};

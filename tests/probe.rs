@@ -395,6 +395,7 @@ fn engine(whip: WhipSpec, standby: bool) -> (Handle, JoinHandle<Over>, mpsc::Sen
         any_port: true,
         token: None,
         monitor: false,
+        link: None,
     };
     let engine = Engine::new(plan, factory(options)).unwrap();
     let handle = engine.faces().handle();

@@ -44,6 +44,9 @@ pub(crate) fn start(job: &Job) -> Result<PathBuf, Failure> {
     if let Some(reference) = &job.metrics_token {
         command.arg("--metrics-token").arg(reference.to_string());
     }
+    if let Some(link) = &job.link {
+        command.arg("--link").arg(link);
+    }
     let mut child = command
         .spawn()
         .map_err(|e| Failure::start(format!("the engine's process cannot be started: {e}")))?;

@@ -43,6 +43,8 @@ pub(crate) struct Job {
     /// Where the figures are given for Prometheus.
     pub metrics: Option<SocketAddr>,
     pub metrics_token: Option<SecretRef>,
+    /// What viewers of the stage have between them and it, by name.
+    pub link: Option<String>,
 }
 
 /// The arguments of an engine that hawker starts for itself.
@@ -64,6 +66,8 @@ pub(crate) struct EngineArgs {
     pub metrics: Option<SocketAddr>,
     #[arg(long)]
     pub metrics_token: Option<SecretRef>,
+    #[arg(long)]
+    pub link: Option<String>,
 }
 
 /// A show that is ready to run.
@@ -128,7 +132,7 @@ fn stand(
         report: job.report.clone(),
         store: Some(load::state_dir()?.join(store::FILE)),
     };
-    let engine = Engine::new(plan, load::adapters()?)
+    let engine = Engine::new(plan, load::adapters(job.link.as_deref())?)
         .map_err(|e| Failure { exit_code: e.exit_code, text: e.text })?;
     let metrics = metrics(job, &engine)?;
     let socket = listen(dirs, &card, engine.faces(), engine.facts(), STALL)
@@ -191,6 +195,7 @@ pub(crate) fn detached(args: EngineArgs) -> Result<u8, Failure> {
         report: args.report,
         metrics: args.metrics,
         metrics_token: args.metrics_token,
+        link: args.link,
     };
     let runtime = engine_runtime()?;
     let code = runtime.block_on(async {

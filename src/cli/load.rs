@@ -47,6 +47,16 @@ pub(crate) fn ingests() -> Result<Vec<config::Server>, Failure> {
     all.map_err(|e| Failure::usage(e.to_string()))
 }
 
+/// The link of that name.
+pub(crate) fn link(name: &str) -> Result<config::Link, Failure> {
+    config::load_link(name, &dirs()?).map_err(|e| Failure::usage(e.to_string()))
+}
+
+/// The links there are.
+pub(crate) fn links() -> Result<Vec<config::Link>, Failure> {
+    config::links(&dirs()?).iter().map(|preset| link(&preset.name)).collect()
+}
+
 /// A show file that is about to go on air: its secrets are there too.
 pub(crate) fn show_with_secrets(path: Option<&Path>, mode: Mode) -> Result<ShowSpec, Failure> {
     let spec = show(path)?;
@@ -70,7 +80,7 @@ pub(crate) fn show_with_secrets(path: Option<&Path>, mode: Mode) -> Result<ShowS
 }
 
 /// Makes the adapters.
-pub(crate) fn adapters() -> Result<Factory, Failure> {
+pub(crate) fn adapters(link: Option<&str>) -> Result<Factory, Failure> {
     let settings = settings()?;
     let token = settings
         .token
@@ -84,5 +94,6 @@ pub(crate) fn adapters() -> Result<Factory, Failure> {
         any_port: settings.listen.port() == STAGE_PORT,
         token,
         monitor: true,
+        link: link.map(self::link).transpose()?,
     }))
 }

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use super::{Failure, load, out};
 use crate::{
-    config::{self, Bearer, Server},
+    config::{self, Bearer, Link, Server},
     show::{Risk, registry::ROWS},
 };
 
@@ -32,6 +32,8 @@ enum Thing {
     Keys,
     /// The WHIP servers that hawker knows, how it knows them, and their limits
     Ingests,
+    /// The links that a rehearsal can have (--link)
+    Links,
     /// Every command, its arguments and its risk
     Commands,
 }
@@ -45,6 +47,7 @@ pub(crate) fn print(args: &Print) -> Result<u8, Failure> {
         Thing::Config => config::print_config(&load::settings()?),
         Thing::Keys => keys(),
         Thing::Ingests => ingests(&load::ingests()?),
+        Thing::Links => links(&load::links()?),
         Thing::Commands => commands(),
     };
     out(&text);
@@ -81,6 +84,14 @@ fn ingests(servers: &[Server]) -> String {
         for note in &server.notes {
             let _ = writeln!(text, "    {note}");
         }
+    }
+    text
+}
+
+fn links(links: &[Link]) -> String {
+    let mut text = String::new();
+    for link in links {
+        let _ = writeln!(text, "{link}");
     }
     text
 }

@@ -44,6 +44,9 @@ pub(crate) struct Options {
 pub(crate) struct Rehearse {
     /// A show file; the built-in show when left out
     show: Option<PathBuf>,
+    /// Let viewers of the stage have the link of a market, such as jakarta-4g (`hawker print links` lists them)
+    #[arg(long, value_name = "NAME")]
+    link: Option<String>,
     #[command(flatten)]
     options: Options,
     /// Accepted for scripts that also go live: a rehearsal never asks
@@ -69,7 +72,11 @@ pub(crate) struct Live {
 }
 
 pub(crate) fn rehearse(args: Rehearse) -> Result<u8, Failure> {
-    let job = job(args.show.as_deref(), Mode::Rehearse, args.options, args.standby)?;
+    let mut job = job(args.show.as_deref(), Mode::Rehearse, args.options, args.standby)?;
+    if let Some(name) = &args.link {
+        load::link(name)?;
+    }
+    job.link = args.link;
     run(job)
 }
 
@@ -134,6 +141,7 @@ fn job(show: Option<&Path>, mode: Mode, o: Options, standby: bool) -> Result<Job
         report: o.report.map(|p| to_be_written(&p, "--report")).transpose()?,
         metrics: o.metrics,
         metrics_token: o.metrics_token,
+        link: None,
     })
 }
 

@@ -147,7 +147,7 @@ pub(super) fn connected(id: &str) -> Input {
 
 pub(super) fn rehearsal() -> State {
     let mut inputs = inputs_up();
-    inputs.push(fact(Fact::StageUp { viewer_url: "http://127.0.0.1:8899/".into() }));
+    inputs.push(fact(Fact::StageUp { viewer_url: "http://127.0.0.1:8899/".into(), link: None }));
     inputs.push(connected("stage"));
     after(spec("Spring sale"), Mode::Rehearse, inputs)
 }

@@ -32,13 +32,15 @@ use super::{
 };
 use crate::{
     base::{InputId, OutputId, Secret},
+    config,
+    flow::Path,
     link::{LinkError, probe::Prober, whip::Link},
     media::{self, Studio},
     show::{
         Effect, Fact, FailureKind, InputSpec, Mode, OutputSpec, ShowSpec, Target, WhipSpec,
         spec::Pick,
     },
-    stage::{self, Stage, StageError, StageOptions},
+    stage::{self, Stage, StageError, StageOptions, Weather},
     stats::{Meters, Picture, Report, report::OutputReport},
     whip::Quirks,
 };
@@ -54,6 +56,8 @@ pub struct StudioOptions {
     pub token: Option<Secret>,
     /// Whether hawker watches its own show.
     pub monitor: bool,
+    /// What viewers of the stage have between them and it.
+    pub link: Option<config::Link>,
 }
 
 /// Makes the factory that the engine calls inside its runtime.
@@ -89,6 +93,8 @@ struct StudioAdapters {
     probers: BTreeMap<OutputId, Prober>,
     stage: Option<Stage>,
     stage_token: Option<Secret>,
+    /// The name of the link that the stage's viewers have.
+    link: Option<String>,
     monitor: Option<Monitor>,
     wants_monitor: bool,
     facts: mpsc::Sender<Fact>,
@@ -142,6 +148,7 @@ impl StudioAdapters {
             probers,
             stage,
             stage_token: options.token,
+            link: options.link.map(|link| link.name),
             monitor: None,
             wants_monitor: options.monitor,
             facts,
@@ -296,7 +303,7 @@ impl StudioAdapters {
                 Err(e) => tracing::error!("the stage's own address is of no use: {e}"),
             }
         }
-        self.tell(Fact::StageUp { viewer_url });
+        self.tell(Fact::StageUp { viewer_url, link: self.link.clone() });
     }
 }
 
@@ -339,8 +346,14 @@ fn warmths(spec: &ShowSpec, destinations: &mut Destinations) -> BTreeMap<OutputI
 }
 
 async fn open_stage(options: &StudioOptions) -> Result<Stage, StartError> {
-    let wish =
-        |listen| StageOptions { listen, token: options.token.clone(), ..StageOptions::default() };
+    let viewers = options.link.as_ref().map_or(Path::CLEAR, |link| link.path);
+    let weather = Weather { viewers, ..Weather::CLEAR };
+    let wish = |listen| StageOptions {
+        listen,
+        token: options.token.clone(),
+        weather,
+        ..StageOptions::default()
+    };
     let refused = |e: StageError| StartError { text: e.to_string(), exit_code: 2 };
     match Stage::start(wish(options.listen)).await {
         Err(StageError::PortInUse(taken)) if options.any_port => {

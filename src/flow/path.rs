@@ -22,12 +22,39 @@ pub struct Path {
     pub loss: f64,
     /// Nothing comes through.
     pub down: bool,
+    /// Nothing comes through now and then.
+    #[serde(default)]
+    pub outage: Option<Outage>,
+}
+
+/// Outages that come again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outage {
+    /// From the beginning of one to that of the next, in milliseconds. The first comes after as long.
+    pub every_ms: u32,
+    /// How long one lasts, in milliseconds; less than that.
+    pub ms: u32,
+}
+
+impl Outage {
+    const fn is_on(self, now: Moment) -> bool {
+        let every = if self.every_ms == 0 { 1 } else { self.every_ms as u64 };
+        let ms = now.0 / 1_000_000;
+        ms >= every && ms % every < self.ms as u64
+    }
 }
 
 impl Path {
     /// Nothing in the way.
-    pub const CLEAR: Self =
-        Self { rate: None, queue_ms: 300, delay_ms: 0, jitter_ms: 0, loss: 0.0, down: false };
+    pub const CLEAR: Self = Self {
+        rate: None,
+        queue_ms: 300,
+        delay_ms: 0,
+        jitter_ms: 0,
+        loss: 0.0,
+        down: false,
+        outage: None,
+    };
 
     /// Whether packets pass as if there were no path at all.
     pub fn is_clear(&self) -> bool {
@@ -36,6 +63,7 @@ impl Path {
             && self.jitter_ms == 0
             && self.loss == 0.0
             && !self.down
+            && self.outage.is_none()
     }
 }
 
@@ -61,7 +89,8 @@ impl Passage {
         let path = self.path;
         // Drawn for every packet, so that a change of the path changes nothing but the path.
         let (lot, shake) = (self.draw(), self.draw());
-        if path.down || lot < path.loss {
+        let silent = path.down || path.outage.is_some_and(|outage| outage.is_on(now));
+        if silent || lot < path.loss {
             return None;
         }
         let mut out = now;
@@ -131,5 +160,15 @@ mod tests {
         assert_eq!(passage.send(at(0), 100), None);
         passage.path.down = false;
         assert_eq!(passage.send(at(1), 100), Some(at(1)));
+    }
+
+    #[test]
+    fn outages_come_again_and_again() {
+        let outage = Some(Outage { every_ms: 1000, ms: 100 });
+        let mut passage = Passage::new(Path { outage, ..Path::CLEAR }, 1);
+        assert!(!passage.path.is_clear());
+        let lost: Vec<u64> =
+            (0..3000).step_by(50).filter(|ms| passage.send(at(*ms), 100).is_none()).collect();
+        assert_eq!(lost, [1000, 1050, 2000, 2050]);
     }
 }

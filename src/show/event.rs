@@ -69,8 +69,12 @@ pub enum Happening {
     OutputPicture { output: OutputId, on: bool },
     /// The program pipeline broke and was started anew.
     ProgramFailed { reason: String },
-    /// The stage listens.
-    StageUp { viewer_url: String },
+    /// The stage listens, and its viewers have that link.
+    StageUp {
+        viewer_url: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<String>,
+    },
     /// The ingests of an output are being probed.
     OutputProbing { output: OutputId },
     /// The ingests of an output were probed; they are tried in this order.
@@ -203,7 +207,10 @@ impl Happening {
             Self::OutputPicture { output, on: true } => {
                 format!("{output}: the picture is sent again")
             }
-            Self::StageUp { viewer_url } => format!("watch at {viewer_url}"),
+            Self::StageUp { viewer_url, link: None } => format!("watch at {viewer_url}"),
+            Self::StageUp { viewer_url, link: Some(link) } => {
+                format!("watch at {viewer_url}, as if over {link}")
+            }
             Self::OutputAdded { output, to } => {
                 format!("{output} is there now, and off: go-live {output} starts it at {to}")
             }

@@ -75,6 +75,9 @@ pub enum Fact {
     StageUp {
         /// The page a viewer opens.
         viewer_url: String,
+        /// The link that its viewers seem to have, by name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<String>,
     },
     /// How far the ingests of an output are.
     Probed {

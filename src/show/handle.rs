@@ -502,9 +502,9 @@ impl Turn<'_> {
                 self.output_picture(&output, session, on);
             }
             Fact::ProgramFailed { reason } => self.say(Happening::ProgramFailed { reason }),
-            Fact::StageUp { viewer_url } => {
+            Fact::StageUp { viewer_url, link } => {
                 self.show.viewer_url = Some(viewer_url.clone());
-                self.say(Happening::StageUp { viewer_url });
+                self.say(Happening::StageUp { viewer_url, link });
             }
             Fact::Probed { output, rtt_ms } => self.output_probed(&output, &rtt_ms),
             Fact::OutputConnected { output, session, connect_ms } => {
