@@ -18,7 +18,10 @@ mod held;
 #[path = "real/process.rs"]
 mod process;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 
 use hawker::{
     engine::Handle,
@@ -28,6 +31,7 @@ use hawker::{
 };
 use hawker_process::{Place, Show as Running};
 use held::held;
+use rustix::process::Signal;
 
 /// Why the show did not come to be so.
 async fn until(handle: &Handle, what: &str, is: impl Fn(&Show) -> bool) -> Result<(), String> {
@@ -118,6 +122,47 @@ async fn settle() {
 #[test]
 fn going_live_and_ending_leaves_nothing_behind() {
     cycles(20, 12, 8 * 1024);
+}
+
+/// Sessions that are let go of while they are still being made; a busy machine makes that likely.
+#[test]
+fn an_ingest_that_is_not_there_leaves_nothing_behind() {
+    let place = Place::new();
+    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let text = format!(
+        "title = \"dead\"\n[[input]]\nid = \"ball\"\nkind = \"test\"\n\
+         [[scene]]\nid = \"one\"\nlayers = [\"ball\"]\n\
+         [[output]]\nid = \"far\"\nto = \"http://{dead}/whip\"\n"
+    );
+    let file = place.file("show.toml", &text);
+    let mut show = place.start(&["live", &file]);
+    let after_failures = |count: usize| {
+        let began = Instant::now();
+        while show.events().iter().filter(|e| e["event"] == "output-failed").count() < count {
+            assert!(began.elapsed() < Duration::from_secs(60), "{}", show.told());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    after_failures(1);
+    let engine = place.engines()[0].unsigned_abs();
+    let before = held(engine);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| while !over.load(Ordering::Relaxed) {});
+        }
+        after_failures(12);
+        over.store(true, Ordering::Relaxed);
+    });
+    let began = Instant::now();
+    while held(engine).descriptors > before.descriptors && began.elapsed() < Duration::from_secs(3)
+    {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let after = held(engine);
+    assert!(after.descriptors <= before.descriptors + 2, "{before:?} {after:?}");
+    show.process.signal(Signal::INT);
+    assert_eq!(show.ended(20), 130, "{}", show.told());
 }
 
 #[test]

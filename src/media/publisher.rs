@@ -414,6 +414,7 @@ impl Drop for Publisher {
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();
         }
+        Parts::finish_work(&self.webrtc);
         self.parts.close_ears();
         let _ = self.pipeline.set_state(gst::State::Null);
     }

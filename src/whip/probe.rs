@@ -441,7 +441,7 @@ mod tests {
             (
                 judged(&[failed(Transport::Untrusted("self-signed\u{1b}[2J".into()))], None),
                 Grade::Refused,
-                "TLS certificate not trusted: self-signed [2J",
+                "TLS certificate not trusted: self-signed[2J",
             ),
             (sent(published(45.0, 0.0, 2100.0)), Grade::Good, "good: 45 ms away"),
             (

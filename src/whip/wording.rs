@@ -321,7 +321,7 @@ mod tests {
         let far = said(Transport::Unreachable);
         assert!(far.sentence.starts_with("ingest.example:443 cannot be reached: check"));
         let untrusted = said(Transport::Untrusted("self-signed\u{1b}[2J certificate".into()));
-        assert!(untrusted.sentence.contains("not trusted: self-signed [2J certificate; correct"));
+        assert!(untrusted.sentence.contains("not trusted: self-signed[2J certificate; correct"));
         assert_eq!(untrusted.kind, Kind::Lasting);
         assert!(!said(Transport::Other("x".into())).sentence.contains("secret"));
     }

@@ -121,7 +121,9 @@ impl Rig {
         let sender = sender(sender_port);
         let file = show_file(&place, &ingests, nginx.port, sender_port);
         let show = place.start_with(&["live", &file], |c| {
-            c.env("G_DEBUG", "fatal-warnings").env("STREAM_KEY", "k")
+            // Each of GStreamer's threads would have an arena of its own, whose high-water marks creep for an hour.
+            // With two, what grows is a leak.
+            c.env("G_DEBUG", "fatal-warnings").env("MALLOC_ARENA_MAX", "2").env("STREAM_KEY", "k")
         });
         show.event("show-started", 30);
         let engine = place.engines()[0].unsigned_abs();

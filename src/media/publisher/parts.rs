@@ -12,6 +12,8 @@ use crate::media::feed::lock;
 
 /// A packet is through a decryptor within microseconds.
 const IN_HAND: Duration = Duration::from_millis(200);
+/// What webrtcbin has begun is done within milliseconds; it waits for no network.
+const IN_WORK: Duration = Duration::from_millis(500);
 
 /// The parts that are met again when the session ends.
 #[derive(Default)]
@@ -42,6 +44,20 @@ impl Parts {
             }
         });
         parts
+    }
+
+    /// Waits until webrtcbin has done what it was asked for, before the session is taken down. A description that is
+    /// being taken starts parts in webrtcbin's own thread: one that is started while it is stopped stays behind, and
+    /// with it three sockets.
+    pub(super) fn finish_work(webrtc: &gst::Element) {
+        let (tell, done) = mpsc::channel();
+        let promise = gst::Promise::with_change_func(move |_| {
+            // Who does not wait any longer needs no answer.
+            let _ = tell.send(());
+        });
+        // It is asked for things in order; what this one answers is of no interest.
+        webrtc.emit_by_name::<()>("get-stats", &[&None::<gst::Pad>, &promise]);
+        let _ = done.recv_timeout(IN_WORK);
     }
 
     /// Lets nothing more in, before the session is taken down. GStreamer's SRTP decryptor names its streams when

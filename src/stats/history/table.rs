@@ -131,6 +131,6 @@ mod tests {
     #[test]
     fn a_field_is_neither_a_formula_nor_two_fields() {
         assert_eq!(field("=HYPERLINK(\"x\",1)"), "\"'=HYPERLINK(\"\"x\"\",1)\"");
-        assert_eq!(field("a\r\nb"), "ab");
+        assert_eq!(field("a\r\nb"), "a  b");
     }
 }
