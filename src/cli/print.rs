@@ -32,6 +32,8 @@ enum Thing {
     Keys,
     /// The WHIP servers that hawker knows, how it knows them, and their limits
     Ingests,
+    /// The rules of alarms that hawker brings, to be copied to alarms.toml and changed
+    Alarms,
     /// Every command, its arguments and its risk
     Commands,
 }
@@ -45,6 +47,7 @@ pub(crate) fn print(args: &Print) -> Result<u8, Failure> {
         Thing::Config => config::print_config(&load::settings()?),
         Thing::Keys => keys(),
         Thing::Ingests => ingests(&load::ingests()?),
+        Thing::Alarms => config::ALARMS.to_owned(),
         Thing::Commands => commands(),
     };
     out(&text);
