@@ -9,7 +9,7 @@ pub mod text;
 pub mod units;
 
 pub use clock::{Moment, Now};
-pub use id::{InputId, NameError, OutputId, SceneId};
+pub use id::{AlarmId, InputId, MonitorId, NameError, OutputId, SceneId};
 pub use ring::Ring;
 pub use secret::{Secret, SecretRef};
 pub use severity::Severity;

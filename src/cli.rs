@@ -21,6 +21,7 @@ mod run;
 mod send;
 mod shows;
 mod summary;
+mod watch;
 
 use std::{
     io::{self, Write},
@@ -82,6 +83,8 @@ enum What {
     Probe(probe::Probe),
     /// Tell what became of a show: against its targets, by output and market, with its incidents
     Report(report::Report),
+    /// Say what a viewer of a WHEP stream gets: latency, stalls, frames, by the second
+    Watch(watch::Watch),
     /// Say what this machine lacks for a show, and which package brings it
     Doctor(doctor::Doctor),
     /// Print a schema, the configuration, the keys, the commands or the servers that hawker knows
@@ -113,6 +116,7 @@ pub fn main() -> ExitCode {
         Some(What::Devices(args)) => devices::devices(&args),
         Some(What::Probe(args)) => probe::probe(&args),
         Some(What::Report(args)) => report::report(&args),
+        Some(What::Watch(args)) => watch::watch(&args),
         Some(What::Doctor(args)) => doctor::doctor(&args),
         Some(What::Print(args)) => print::print(&args),
         Some(What::Engine(args)) => engine::detached(args),

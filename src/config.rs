@@ -19,8 +19,8 @@ pub use diagnostics::{Diagnostics, Problem, Spot};
 pub use dirs::Dirs;
 pub use preflight::{Preflight, preflight};
 pub use presets::{
-    Bearer, H264Level, Link, Preset, Server, Source, ingests, layouts, links, load_ingest,
-    load_layout, load_link, load_profile, profiles, server_of,
+    ALARMS, Bearer, H264Level, Link, Preset, Server, Source, ingests, layouts, links, load_alarms,
+    load_ingest, load_layout, load_link, load_profile, profiles, server_of,
 };
 pub use redact::shown_url;
 pub use schema::{history_schema, probe_schema, report_schema, show_schema};

@@ -5,6 +5,7 @@ mod http;
 pub mod metrics;
 pub mod probe;
 pub mod tunnel;
+pub mod webhook;
 pub mod whip;
 
 use std::path::{Path, PathBuf};

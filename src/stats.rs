@@ -1,5 +1,6 @@
 //! Floor 2: figures. What is measured, in which unit, and how it is summed up. No clock, no media.
 
+pub mod alarm;
 pub mod exposition;
 pub mod freeze;
 pub mod history;
@@ -9,6 +10,7 @@ pub mod page;
 pub mod report;
 pub mod second;
 pub mod stamp;
+pub mod verdict;
 
 pub use freeze::Freezes;
 pub use history::History;
@@ -20,3 +22,4 @@ pub use meters::{
 pub use report::Report;
 pub use second::{Second, Seconds};
 pub use stamp::Stamp;
+pub use verdict::{Grade, Verdict};

@@ -6,12 +6,16 @@
 mod spec;
 
 use hawker::{
-    base::{Db, Moment, Now},
+    base::{Db, Moment, Now, Severity},
     scene::TransitionKind,
     show::{
-        Command, Container, Effect, Ending, Event, Fact, FailureKind, Happening, Input,
-        InputStatus, Mode, Outcome, OutputSpec, OutputStatus, Phase, RecordSpec, Show, Start,
-        Target,
+        AlarmSpec, Command, Container, Effect, Ending, Event, Fact, FailureKind, Happening, Input,
+        InputStatus, Mode, MonitorSpec, Outcome, OutputSpec, OutputStatus, Phase, RecordSpec, Show,
+        Start, Target,
+    },
+    stats::{
+        alarm::{Crossing, Rule},
+        verdict::{Metric, Subject},
     },
 };
 use spec::{input, output, scene, spec};
@@ -416,4 +420,88 @@ fn restarting_an_input_does_not_wait() {
     let restarted = stage.command(Command::RestartInput { input: input("cam") });
     assert!(restarted.effects.iter().any(|e| matches!(e, Effect::StartInput(_))));
     assert_eq!(stage.show.input(&input("cam")).unwrap().status, InputStatus::Starting);
+}
+
+#[test]
+fn monitors_watch_while_their_output_is_on_air() {
+    let mut spec = spec(&["a", "b"]);
+    let monitor = |id: &str, of: Option<&str>| MonitorSpec {
+        id: id.parse().unwrap(),
+        url: "https://play.example/whep/s3cret".parse().unwrap(),
+        token: None,
+        output: of.map(output),
+        market: None,
+    };
+    spec.monitors = vec![monitor("whole", None), monitor("of-a", Some("a"))];
+    let watching = |outcome: &Outcome| -> Vec<String> {
+        let name = |e: &Effect| match e {
+            Effect::Watch(spec) => Some(format!("+{}", spec.id)),
+            Effect::Unwatch(id) => Some(format!("-{id}")),
+            _ => None,
+        };
+        outcome.effects.iter().filter_map(name).collect()
+    };
+    let start = || Input::Start(Start { for_ms: None, standby: false, headless: false });
+    let mut rehearsal = Show::new(spec.clone(), Mode::Rehearse);
+    assert!(watching(&rehearsal.handle(Now::test(0), start())).is_empty());
+    let mut stage = Stage { show: Show::new(spec.clone(), Mode::Live), at: 0 };
+    assert_eq!(watching(&stage.give(start())), ["+whole"]);
+    assert_eq!(watching(&stage.connected("b")), [""; 0]);
+    assert_eq!(watching(&stage.connected("a")), ["+of-a"]);
+    let stop = Command::StopOutput { output: Some(output("a")) };
+    assert_eq!(watching(&stage.command(stop)), ["-of-a"]);
+    let shown = serde_json::to_string(&spec.without_secrets()).unwrap();
+    assert!(!shown.contains("s3cret") && shown.contains("play.example"), "{shown}");
+}
+
+#[test]
+fn alarms_are_told_acknowledged_and_folded() {
+    let mut stage = Stage::live(&["a"], false);
+    let rule = Rule {
+        id: "stall".parse().unwrap(),
+        metric: Metric::StallMs,
+        above: 500,
+        for_ms: 0,
+        clears_below: 1,
+        severity: Severity::Critical,
+    };
+    stage.show.spec.alarms =
+        vec![AlarmSpec { rule: rule.clone(), run: vec!["page".into()], webhook: None }];
+    let crossing = |name: &str, raised| {
+        Fact::AlarmCrossed(Crossing {
+            alarm: rule.id.clone(),
+            about: Subject::Monitor(name.parse().unwrap()),
+            raised,
+            severity: Severity::Critical,
+            value: 600,
+            words: "no frame for 0.6 s".into(),
+        })
+    };
+    let acknowledge = Command::Acknowledge { alarm: None };
+    assert!(stage.command(acknowledge.clone()).refusal.is_some());
+    let raised = stage.fact(crossing("tokyo", true));
+    assert_eq!(
+        raised.events[0].what.sentence(),
+        "ALARM 'stall': monitor tokyo: no frame for 0.6 s"
+    );
+    assert_eq!(raised.events[0].what.severity(), Severity::Critical);
+    assert!(
+        matches!(&raised.effects[..], [Effect::Alert(alert)] if alert.state.word() == "raised")
+    );
+    let seen = stage.command(acknowledge);
+    assert_eq!(seen.events[0].what.sentence(), "one alarm is acknowledged");
+    assert_eq!((stage.show.alarms.open().len(), stage.show.alarms.unseen().count()), (1, 0));
+    stage.at = 3000;
+    let cleared = stage.fact(crossing("tokyo", false));
+    assert_eq!(cleared.events[0].what.sentence(), "over: 'stall' of monitor tokyo, after 3.0 s");
+    stage.at = 60_000;
+    let alerts: usize = (0..9)
+        .map(|n| stage.fact(crossing(&format!("m{n}"), true)))
+        .map(|outcome| outcome.effects.len())
+        .sum();
+    assert_eq!(alerts, 4, "one by one as long as somebody can read them");
+    let folded = stage.wake();
+    assert_eq!(stage.at, 62_000);
+    assert_eq!(folded.events[0].what.sentence(), "ALARM: 5 more at once: stall (5)");
+    assert!(matches!(&folded.effects[..], [Effect::Alert(alert)] if alert.state.word() == "storm"));
 }

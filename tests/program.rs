@@ -74,6 +74,8 @@ fn spec() -> ShowSpec {
             scene("both", &["ball", "bars"], Layout::Grid),
         ],
         outputs: Vec::new(),
+        monitors: Vec::new(),
+        alarms: Vec::new(),
     }
 }
 

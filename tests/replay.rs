@@ -9,7 +9,7 @@ mod spec;
 use std::{fs, io::BufReader};
 
 use hawker::{
-    base::{Db, Moment, Now},
+    base::{Db, Moment, Now, Severity},
     engine::Journal,
     scene::TransitionKind,
     show::{
@@ -17,6 +17,7 @@ use hawker::{
         replay::{Entry, Opening, replay},
         spec::Pick,
     },
+    stats::{Grade, alarm::Crossing, verdict::Subject},
 };
 use proptest::prelude::*;
 use spec::{input, output, scene, spec};
@@ -34,6 +35,8 @@ fn commands() -> impl Strategy<Value = Command> {
         (kinds, 0..20_000_u32).prop_map(|(kind, ms)| Command::SetTransition { kind, ms }),
         Just(Command::Panic),
         Just(Command::Resume),
+        prop::option::of(names())
+            .prop_map(|n| Command::Acknowledge { alarm: n.map(|n| n.parse().unwrap()) }),
         names().prop_map(|n| Command::Mute { input: input(n) }),
         names().prop_map(|n| Command::Unmute { input: input(n) }),
         (names(), any::<f32>()).prop_map(|(n, f)| Command::SetGain { input: input(n), db: Db(f) }),
@@ -77,6 +80,21 @@ fn facts() -> impl Strategy<Value = Fact> {
         (names(), sessions())
             .prop_map(|(n, session)| Fact::OutputHealed { output: output(n), session }),
         names().prop_map(|n| Fact::OutputStopped { output: output(n) }),
+        (names(), names(), any::<bool>(), "\\PC{0,12}").prop_map(|(alarm, n, raised, words)| {
+            Fact::AlarmCrossed(Crossing {
+                alarm: alarm.parse().unwrap(),
+                about: Subject::Output(output(n)),
+                raised,
+                severity: Severity::Critical,
+                value: 7,
+                words,
+            })
+        }),
+        (names(), "\\PC{0,12}").prop_map(|(n, words)| Fact::Judged {
+            about: Subject::Output(output(n)),
+            grade: Grade::Late,
+            words
+        }),
         (0..3_u32).prop_map(|attached| Fact::Consoles { attached }),
     ]
 }

@@ -81,6 +81,8 @@ fn show(inputs: &[(&str, InputKind)]) -> ShowSpec {
             hears: Hears::Layers,
         }],
         outputs: Vec::new(),
+        monitors: Vec::new(),
+        alarms: Vec::new(),
     }
 }
 

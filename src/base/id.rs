@@ -96,6 +96,14 @@ name!(
     /// An output: where the program goes.
     OutputId
 );
+name!(
+    /// A monitor: one who watches as a viewer does.
+    MonitorId
+);
+name!(
+    /// An alarm: a rule over a figure.
+    AlarmId
+);
 
 #[cfg(test)]
 mod tests {

@@ -28,10 +28,11 @@ pub(crate) fn settings() -> Result<Settings, Failure> {
 
 /// A show file, or the built-in show.
 pub(crate) fn show(path: Option<&Path>) -> Result<ShowSpec, Failure> {
-    match path {
-        Some(path) => config::load_show(path, &dirs()?).map_err(|e| Failure::usage(e.to_string())),
-        None => Ok(config::builtin_show()),
+    if let Some(path) = path {
+        return config::load_show(path, &dirs()?).map_err(|e| Failure::usage(e.to_string()));
     }
+    let alarms = config::load_alarms(&dirs()?).map_err(|e| Failure::usage(e.to_string()))?;
+    Ok(ShowSpec { alarms, ..config::builtin_show() })
 }
 
 /// What the servers of a show's ingests would refuse.
@@ -64,6 +65,14 @@ pub(crate) fn show_with_secrets(path: Option<&Path>, mode: Mode) -> Result<ShowS
         for ingest in preflight(&spec)? {
             for objection in ingest.objections {
                 tell(&format!("hawker: output '{}': {objection}", ingest.output));
+            }
+        }
+        for monitor in &spec.monitors {
+            let Some(reference) = &monitor.token else { continue };
+            config::read_secret(reference)
+                .map_err(|e| Failure::usage(format!("monitor '{}', token: {e}", monitor.id)))?;
+            if let Some(warning) = config::secret_warning(reference) {
+                tell(&format!("hawker: monitor '{}', token: {warning}", monitor.id));
             }
         }
         for output in &spec.outputs {

@@ -34,6 +34,8 @@ enum Thing {
     Ingests,
     /// The links that a rehearsal can have (--link)
     Links,
+    /// The rules of alarms that hawker brings, to be copied to alarms.toml and changed
+    Alarms,
     /// Every command, its arguments and its risk
     Commands,
 }
@@ -48,6 +50,7 @@ pub(crate) fn print(args: &Print) -> Result<u8, Failure> {
         Thing::Keys => keys(),
         Thing::Ingests => ingests(&load::ingests()?),
         Thing::Links => links(&load::links()?),
+        Thing::Alarms => config::ALARMS.to_owned(),
         Thing::Commands => commands(),
     };
     out(&text);

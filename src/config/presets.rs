@@ -1,6 +1,7 @@
 //! Profiles, layouts, links and server profiles by name: those embedded in the program, each replaced by a file of the same name
 //! in the user's configuration folder. It does not know shows.
 
+mod alarms;
 mod ingest;
 mod link;
 
@@ -22,6 +23,7 @@ use crate::{
     show::{Profile, Rung, VideoCodec, spec::STALL_TARGET_PERMILLE},
 };
 
+pub use alarms::{ALARMS, load_alarms};
 pub use ingest::{Bearer, H264Level, Server, ingests, load_ingest, server_of};
 pub use link::{Link, links, load_link};
 

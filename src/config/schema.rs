@@ -50,6 +50,9 @@ pub struct ShowForm {
     pub scene: Vec<SceneForm>,
     /// Where the program goes. None means the built-in stage alone.
     pub output: Option<Vec<OutputForm>>,
+    /// Who watches from outside, beside what `watch` at an output names.
+    #[schemars(length(max = 16))]
+    pub monitor: Option<Vec<MonitorForm>>,
 }
 
 /// What the program's picture is.
@@ -270,6 +273,12 @@ pub struct OutputForm {
     pub passphrase: Option<String>,
     /// A profile of its own, no larger than the show's: it is then encoded once more, for all outputs that name it.
     pub profile: Option<String>,
+    /// Where its viewers watch by WHEP: hawker watches there as one of them.
+    #[schemars(regex(pattern = r"^https?://"))]
+    pub watch: Option<String>,
+    /// Where the bearer token for watching is kept: `env:NAME` or `file:PATH`.
+    #[schemars(regex(pattern = r"^(env:[A-Za-z_][A-Za-z0-9_]*$|file:.)"))]
+    pub watch_token: Option<String>,
     /// SRT: how long a lost packet may be asked for again, in ms; 250 unless told otherwise.
     #[schemars(range(min = 20, max = 8000))]
     pub latency_ms: Option<u32>,
@@ -286,6 +295,25 @@ pub struct OutputForm {
     /// Record: what stays free on the disk, in megabytes; 1000 unless told otherwise.
     #[schemars(range(max = 10_000_000))]
     pub keep_free_mb: Option<u32>,
+}
+
+/// One who watches the show from outside, as a viewer does.
+#[derive(Debug, JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct MonitorForm {
+    /// Its name: 1-32 of a-z, 0-9, '-' and '_'.
+    #[schemars(regex(pattern = r"^[a-z0-9_-]{1,32}$"))]
+    pub id: String,
+    /// Where it watches, by WHEP.
+    #[schemars(regex(pattern = r"^https?://"))]
+    pub url: String,
+    /// Where the bearer token is kept: `env:NAME` or `file:PATH`.
+    #[schemars(regex(pattern = r"^(env:[A-Za-z_][A-Za-z0-9_]*$|file:.)"))]
+    pub token: Option<String>,
+    /// The output that it watches; the show as a whole without it.
+    pub output: Option<String>,
+    /// The market whose viewers watch there.
+    pub market: Option<String>,
 }
 
 /// An ingest that stands by: its address, or a table that says more.

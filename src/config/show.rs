@@ -2,6 +2,7 @@
 //! not start.
 
 mod input;
+mod monitor;
 mod output;
 mod scene;
 
@@ -36,7 +37,8 @@ pub const EXAMPLES: [(&str, &str); 5] = [
 ];
 
 /// The keys of each table of a show file, beside those of an input's kind.
-pub(super) const SHOW_KEYS: [&str; 6] = ["title", "profile", "program", "input", "scene", "output"];
+pub(super) const SHOW_KEYS: [&str; 7] =
+    ["title", "profile", "program", "input", "scene", "output", "monitor"];
 pub(super) const PROGRAM_KEYS: [&str; 2] = ["canvas", "codec"];
 
 /// Reads a show file. Relative paths in it start at its folder.
@@ -97,6 +99,7 @@ pub fn load_output(path: &Path, dirs: &Dirs) -> Result<OutputSpec, Diagnostics> 
     let only = reader::document(text, &mut findings).and_then(|table| {
         let fields = Fields::new(&table, 0..0, "the file");
         fields.only(&mut findings, &["output"], |_| None);
+        output::refuse_watch(&fields, &mut findings);
         let written = fields.tables(&mut findings, "output").len();
         if written != 1 {
             let what = format!("there are {written} outputs in it");
@@ -130,7 +133,9 @@ fn read_show(
     let scenes = scene::read_all(fields, &known, dirs, findings);
     let place = output::Place { base_dir, dirs };
     let outputs = output::read_all(fields, profile.as_ref(), &place, findings);
-    Some(ShowSpec { title: title?, profile: profile?, inputs, scenes, outputs })
+    let monitors = monitor::read_all(fields, &outputs, &place, findings);
+    let alarms = pointed(findings, &(0..0), presets::load_alarms(dirs)).unwrap_or_default();
+    Some(ShowSpec { title: title?, profile: profile?, inputs, scenes, outputs, monitors, alarms })
 }
 
 fn read_profile(fields: &Fields<'_>, dirs: &Dirs, findings: &mut Findings<'_>) -> Option<Profile> {
@@ -176,11 +181,16 @@ fn pointed<T>(
 
 /// Names given so far, each with its line, to refuse the second of the same.
 #[derive(Debug, Default)]
-struct Given(BTreeMap<String, usize>);
+pub(super) struct Given(BTreeMap<String, usize>);
 
 impl Given {
+    /// A name that was given otherwise.
+    fn take(&mut self, name: &str, line: usize) {
+        self.0.entry(name.to_owned()).or_insert(line);
+    }
+
     /// The `id` of a table, when it is there, well-formed, and new.
-    fn id<T>(&mut self, fields: &Fields<'_>, findings: &mut Findings<'_>) -> Option<T>
+    pub(super) fn id<T>(&mut self, fields: &Fields<'_>, findings: &mut Findings<'_>) -> Option<T>
     where
         T: std::str::FromStr<Err = crate::base::NameError>,
     {

@@ -10,16 +10,17 @@ use super::{
     theme::{Depth, Palette, Theme},
 };
 use crate::{
-    base::{Canvas, Db, InputId, Kbps, Now},
+    base::{Canvas, Db, InputId, Kbps, Now, Severity},
     scene::{Fit, Layer, Layout},
     show::{
-        Container, Fact, FailureKind, Hears, Input, InputKind, InputSpec, Mode, OutputSpec,
-        Profile, RecordSpec, Rung, SceneSpec, Show, ShowSpec, Start, Target, VideoCodec, WhipSpec,
-        spec::TestPattern,
+        Container, Fact, FailureKind, Hears, Input, InputKind, InputSpec, Mode, MonitorSpec,
+        OutputSpec, Profile, RecordSpec, Rung, SceneSpec, Show, ShowSpec, Start, Target,
+        VideoCodec, WhipSpec, spec::TestPattern,
     },
     stats::{
-        DiskFigures, FrameCounts, InputFigures, LatencySummary, Level, Loudness, Meters,
-        OutputFigures, Picture, ProcessFigures, ViewerFigures, WatchFigures,
+        DiskFigures, FrameCounts, Grade, InputFigures, LatencySummary, Level, Loudness, Meters,
+        OutputFigures, Picture, ProcessFigures, Verdict, ViewerFigures, WatchFigures,
+        alarm::Crossing, verdict::Subject,
     },
 };
 
@@ -83,6 +84,8 @@ pub(super) fn spec(title: &str) -> ShowSpec {
             whip("main", "https://ingest.example/live/s3cret"),
             whip("backup", "https://backup.example:8443/s3cret"),
         ],
+        monitors: Vec::new(),
+        alarms: Vec::new(),
     }
 }
 
@@ -215,6 +218,53 @@ pub(super) fn recording() -> State {
     let figures =
         OutputFigures { sent_kbps: Some(2551.0), disk: Some(disk), ..OutputFigures::default() };
     meters.outputs.insert("tape".parse().unwrap(), figures);
+    state.on_meters(Arc::new(meters));
+    state
+}
+
+/// On air, one output well, the other stalling with its alarm raised.
+pub(super) fn alarmed() -> State {
+    let about = Subject::Output("backup".parse().unwrap());
+    let words = "stalling: no frame for 1.2 s; uplink 0.8 of 2.6 Mb/s needed".to_owned();
+    let raised = Crossing {
+        alarm: "stall".parse().unwrap(),
+        about,
+        raised: true,
+        severity: Severity::Critical,
+        value: 1200,
+        words: words.clone(),
+    };
+    let mut state = on_air_after("Spring sale", vec![fact(Fact::AlarmCrossed(raised))]);
+    let mut meters = (*state.meters).clone();
+    let stalling = Verdict { grade: Grade::Stalling, words, ..Verdict::good() };
+    meters.verdicts.insert("main".parse().unwrap(), Verdict::good());
+    meters.verdicts.insert("backup".parse().unwrap(), stalling);
+    state.on_meters(Arc::new(meters));
+    state
+}
+
+/// On air, watched from two places beside.
+pub(super) fn watched() -> State {
+    let mut spec = spec("Spring sale");
+    for (id, market) in [("tokyo", "jp"), ("sao-paulo", "br")] {
+        spec.monitors.push(MonitorSpec {
+            id: id.parse().unwrap(),
+            url: "https://play.example/whep/s3cret".parse().unwrap(),
+            token: None,
+            output: "main".parse().ok(),
+            market: Some(market.into()),
+        });
+    }
+    let mut inputs = inputs_up();
+    inputs.extend([connected("main"), connected("backup")]);
+    let mut state = after(spec, Mode::Live, inputs);
+    let mut meters = (*state.meters).clone();
+    let latency =
+        LatencySummary { p50_ms: 212.4, p95_ms: 261.0, p99_ms: 280.0, max_ms: 301.0, count: 300 };
+    let seen =
+        WatchFigures { latency: Some(latency), freezes: 2, gap_ms: 18, ..WatchFigures::default() };
+    meters.monitors.insert("tokyo".parse().unwrap(), seen);
+    meters.monitor_verdicts.insert("tokyo".parse().unwrap(), Verdict::good());
     state.on_meters(Arc::new(meters));
     state
 }

@@ -285,6 +285,7 @@ pub(super) fn meant(state: &State, name: &str) -> Option<Command> {
         "take-preview" => Command::TakePreview,
         "panic" => Command::Panic,
         "resume" => Command::Resume,
+        "acknowledge" => Command::Acknowledge { alarm: None },
         "end-show" => Command::EndShow,
         "go-live" => Command::GoLive { output: state.meant_output() },
         "stop-output" => Command::StopOutput { output: state.meant_output() },

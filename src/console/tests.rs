@@ -141,6 +141,11 @@ screens! {
     crowded_160x50: fixture::crowded(), 160, 50;
     nothing_measured_80x24: nothing_measured(), 80, 24;
     leaving_80x24: leaving(), 80, 24;
+    watched_80x24: fixture::watched(), 80, 24;
+    watched_160x50: fixture::watched(), 160, 50;
+    watched_60x40: fixture::watched(), 60, 40;
+    alarmed_80x24: fixture::alarmed(), 80, 24;
+    alarmed_120x30: fixture::alarmed(), 120, 30;
     too_small: fixture::on_air(), 50, 15;
     mono_picture_80x24: mono(fixture::on_air()), 80, 24;
 }

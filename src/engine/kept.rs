@@ -39,6 +39,11 @@ impl Kept {
             goes_to: o.shown(),
             market: None,
         });
+        let monitors = show.spec.monitors.iter().map(|m| Output {
+            name: m.id.to_string(),
+            goes_to: m.shown(),
+            market: m.market.clone(),
+        });
         let opening = Opening {
             started,
             title: show.spec.title.clone(),
@@ -49,6 +54,7 @@ impl Kept {
                 stall_permille: show.spec.profile.stall_target_permille,
             },
             outputs: outputs.collect(),
+            monitors: monitors.collect(),
         };
         let stage = show.outputs.iter().find(|o| o.spec.target == Target::Stage);
         let stage = stage.map(|o| o.spec.id.clone());

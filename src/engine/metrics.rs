@@ -5,11 +5,11 @@ use std::{net::SocketAddr, sync::Arc};
 
 use super::faces::Faces;
 use crate::{
-    base::Secret,
+    base::{Secret, Severity},
     link::metrics::{Metrics, MetricsError},
     show::{InputStatus, Show},
     stats::{
-        Meters, WatchFigures,
+        Grade, Meters, Verdict, WatchFigures,
         exposition::{CONTENT_TYPE, Exposition, Kind},
     },
 };
@@ -69,8 +69,14 @@ pub fn page(show: &Show, meters: &Meters) -> String {
     }
     frames(&mut text, meters);
     outputs(&mut text, show, meters);
-    if let Some(seen) = &meters.monitor {
-        monitor(&mut text, seen);
+    monitors(&mut text, meters);
+    verdicts(&mut text, meters);
+    text.family("hawker_alarms_open", Gauge, "Alarms that are raised, by weight.");
+    for (word, severity) in
+        [("info", Severity::Info), ("warning", Severity::Warning), ("critical", Severity::Critical)]
+    {
+        let open = show.alarms.open().iter().filter(|a| a.severity == severity).count();
+        text.sample(&[("severity", word)], Some(open as f64));
     }
     text.family("hawker_viewers", Gauge, "Browsers on the stage's page that are connected.")
         .sample(&[], Some(meters.watching() as f64));
@@ -149,37 +155,91 @@ fn outputs(text: &mut Exposition, show: &Show, meters: &Meters) {
     }
 }
 
-fn monitor(text: &mut Exposition, seen: &WatchFigures) {
+fn verdicts(text: &mut Exposition, meters: &Meters) {
+    // The order of the grades is a promise, like the names.
+    let number = |verdict: &Verdict| Grade::ALL.iter().position(|g| *g == verdict.grade);
+    let value = |verdict: &Verdict| number(verdict).map(|n| n as f64);
+    text.family(
+        "hawker_output_verdict",
+        Kind::Gauge,
+        "How well an output's viewers are served: 0 good, 1 strained, 2 late, 3 stalling, 4 down.",
+    );
+    for (id, verdict) in &meters.verdicts {
+        text.sample(&[("output", id.as_str())], value(verdict));
+    }
+    text.family(
+        "hawker_monitor_verdict",
+        Kind::Gauge,
+        "What a monitor has: 0 good, 1 strained, 2 late, 3 stalling, 4 down.",
+    );
+    for (id, verdict) in &meters.monitor_verdicts {
+        text.sample(&[("monitor", id.as_str())], value(verdict));
+    }
+}
+
+/// What monitors have. That of the stage has no label.
+fn monitors(text: &mut Exposition, meters: &Meters) {
     use Kind::{Counter, Gauge};
+    let stage = meters.monitor.iter().map(|seen| (None, seen));
+    let others = meters.monitors.iter().map(|(id, seen)| (Some(id.as_str()), seen));
+    let all: Vec<(Option<&str>, &WatchFigures)> = stage.chain(others).collect();
+    if all.is_empty() {
+        return;
+    }
     text.family(
         "hawker_monitor_latency_seconds",
         Gauge,
         "Capture to arrival over the last 10 s, by quantile.",
     );
-    let latency = seen.latency;
-    for (quantile, ms) in [
-        ("0.5", latency.map(|l| l.p50_ms)),
-        ("0.95", latency.map(|l| l.p95_ms)),
-        ("0.99", latency.map(|l| l.p99_ms)),
-    ] {
-        text.sample(&[("quantile", quantile)], ms.map(|ms| ms / 1e3));
+    for (name, seen) in &all {
+        let latency = seen.latency;
+        for (quantile, ms) in [
+            ("0.5", latency.map(|l| l.p50_ms)),
+            ("0.95", latency.map(|l| l.p95_ms)),
+            ("0.99", latency.map(|l| l.p99_ms)),
+        ] {
+            let labels: Vec<(&str, &str)> =
+                name.map(|n| ("monitor", n)).into_iter().chain([("quantile", quantile)]).collect();
+            text.sample(&labels, ms.map(|ms| ms / 1e3));
+        }
     }
-    text.family("hawker_monitor_frames_per_second", Gauge, "Frames that arrive.")
-        .sample(&[], Some(f64::from(seen.fps)));
-    text.family("hawker_monitor_received_bits_per_second", Gauge, "Received over the last second.")
-        .sample(&[], Some(seen.kbps * 1e3));
-    text.family("hawker_monitor_gap_seconds", Gauge, "Since the last frame.")
-        .sample(&[], Some(seen.gap_ms as f64 / 1e3));
-    text.family("hawker_monitor_freezes_total", Counter, "Freezes by the WebRTC definition.")
-        .sample(&[], Some(seen.freezes as f64));
-    text.family("hawker_monitor_frozen_seconds_total", Counter, "Time frozen, by the same.")
-        .sample(&[], Some(seen.freeze_ms as f64 / 1e3));
-    text.family(
-        "hawker_monitor_sound_behind_picture_seconds",
-        Gauge,
-        "Sound against picture; positive is sound late.",
-    )
-    .sample(&[], seen.av_skew_ms.map(|ms| ms / 1e3));
+    type Of = fn(&WatchFigures) -> Option<f64>;
+    let families: [(&'static str, Kind, &str, Of); 7] = [
+        ("hawker_monitor_frames_per_second", Gauge, "Frames that arrive.", |w| {
+            Some(f64::from(w.fps))
+        }),
+        ("hawker_monitor_received_bits_per_second", Gauge, "Received over the last second.", |w| {
+            Some(w.kbps * 1e3)
+        }),
+        ("hawker_monitor_gap_seconds", Gauge, "Since the last frame.", |w| {
+            Some(w.gap_ms as f64 / 1e3)
+        }),
+        ("hawker_monitor_freezes_total", Counter, "Freezes by the WebRTC definition.", |w| {
+            Some(w.freezes as f64)
+        }),
+        ("hawker_monitor_frozen_seconds_total", Counter, "Time frozen, by the same.", |w| {
+            Some(w.freeze_ms as f64 / 1e3)
+        }),
+        (
+            "hawker_monitor_paused_seconds_total",
+            Counter,
+            "Time in gaps of more than five seconds, which are no freezes by the same.",
+            |w| Some(w.pause_ms as f64 / 1e3),
+        ),
+        (
+            "hawker_monitor_sound_behind_picture_seconds",
+            Gauge,
+            "Sound against picture; positive is sound late.",
+            |w| w.av_skew_ms.map(|ms| ms / 1e3),
+        ),
+    ];
+    for (family, kind, help, of) in families {
+        text.family(family, kind, help);
+        for (name, seen) in &all {
+            let labels: Vec<(&str, &str)> = name.iter().map(|n| ("monitor", *n)).collect();
+            text.sample(&labels, of(seen));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -208,7 +268,9 @@ mod tests {
         let meters = Meters {
             at_ms: 1500,
             outputs: [("stage".parse().unwrap(), sent)].into(),
+            verdicts: [("stage".parse().unwrap(), Verdict::good())].into(),
             monitor: Some(WatchFigures { latency: Some(latency), ..WatchFigures::default() }),
+            monitors: [("tokyo".parse().unwrap(), WatchFigures::default())].into(),
             viewers: vec![viewer],
             ..Meters::default()
         };
@@ -226,6 +288,9 @@ mod tests {
             "hawker_latency_target_seconds 0.6",
             "hawker_stall_target_ratio 0.005",
             "hawker_viewers 1",
+            "hawker_monitor_freezes_total 0",
+            "hawker_monitor_gap_seconds{monitor=\"tokyo\"} 0",
+            "hawker_output_verdict{output=\"stage\"} 0",
         ] {
             assert!(page.lines().any(|l| l == line), "{line}: {page}");
         }

@@ -1,18 +1,24 @@
-//! Keeps a monitor on the show: subscribes to the stage by WHEP as a viewer does, and again whenever that
-//! breaks. What it has seen over all its sessions is kept.
+//! Keeps a monitor on a stream: subscribes to it by WHEP as a viewer does, and again whenever that breaks. What it
+//! has seen over all its sessions is kept, and the time between two of them counts as a viewer would count it.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 use url::Url;
 
 use crate::{
-    base::Secret,
+    base::{MonitorId, Secret},
     link::whip::{Link, WhipEvent, open},
-    stage::{Watch, WatchOptions, WatchState},
+    show::Fact,
+    stage::{Watch, WatchOptions, WatchState, local_address_toward},
     stats::{WatchFigures, report::MonitorReport},
     whip::Role,
 };
@@ -21,22 +27,48 @@ use crate::{
 const RETRY: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(5));
 /// From the offer until media may flow.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+/// A session from which no frame has come for so long is let go, and another is opened: what it subscribed to may be
+/// gone. The stage's own lives as long as the stage.
+const BARREN: Duration = Duration::from_secs(8);
+/// Between two looks at whether frames come.
+const LOOK: Duration = Duration::from_millis(250);
+/// A start that comes to nothing is told after so long: what is to be watched may not be there yet.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A gap between two sessions counts as a freeze from this on, and as a pause from the second on, as in one session.
+const FREEZE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// What is to be watched.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    /// The WHEP address.
+    pub url: Url,
+    /// The bearer token, if it asks for one.
+    pub token: Option<Secret>,
+    /// Who is told what becomes of it, and under which name; `None` for the stage's own monitor, whose stream cannot
+    /// be away while the stage is there.
+    pub told: Option<(MonitorId, mpsc::Sender<Fact>)>,
+}
 
 /// The session that watches now, and what those before it saw.
 #[derive(Default)]
 struct Kept {
     now: Option<Arc<Watch>>,
     before: Option<MonitorReport>,
+    /// Freezes, their time and the time of pauses in the sessions before, in ms, and what lay between them.
+    carried: (u64, u64, u64),
+    /// The last figures of the session before, while the present one has no frame, and when the last frame came.
+    left: Option<(WatchFigures, Instant)>,
 }
 
 type Current = Arc<Mutex<Kept>>;
 
-fn kept(current: &Current) -> std::sync::MutexGuard<'_, Kept> {
+fn kept(current: &Current) -> MutexGuard<'_, Kept> {
     current.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Kept {
-    fn report(&self) -> Option<MonitorReport> {
+    fn report(&mut self) -> Option<MonitorReport> {
+        self.settle();
         let now = self.now.as_ref().filter(|w| w.has_frames()).map(|w| w.report());
         match (self.before.clone(), now) {
             (Some(before), Some(now)) => Some(before.followed_by(now)),
@@ -44,9 +76,61 @@ impl Kept {
         }
     }
 
+    fn figures(&mut self, at: Instant) -> Option<WatchFigures> {
+        self.settle();
+        if let Some(watch) = self.now.as_ref().filter(|w| w.has_frames()) {
+            let mut figures = watch.figures(at);
+            figures.freezes += self.carried.0;
+            figures.freeze_ms += self.carried.1;
+            figures.pause_ms += self.carried.2;
+            return Some(figures);
+        }
+        let (figures, last) = self.left.as_ref()?;
+        let gap = at.saturating_duration_since(*last);
+        Some(WatchFigures {
+            latency: None,
+            fps: 0.0,
+            kbps: 0.0,
+            gap_ms: gap.as_millis() as u64,
+            frozen: gap >= FREEZE.0,
+            ..figures.clone()
+        })
+    }
+
+    /// The first frame of a session ends the gap since the last one of the session before.
+    fn settle(&mut self) {
+        let first = self.now.as_ref().and_then(|w| w.first_frame());
+        let (Some(first), Some((_, last))) = (first, &self.left) else { return };
+        let gap = first.saturating_duration_since(*last);
+        let ms = gap.as_millis() as u64;
+        self.left = None;
+        let (freezes, pauses) = match gap {
+            _ if gap < FREEZE.0 => (0, 0),
+            _ if gap > FREEZE.1 => (0, 1),
+            _ => (1, 0),
+        };
+        self.carried.0 += freezes;
+        self.carried.1 += freezes * ms;
+        self.carried.2 += pauses * ms;
+        if let Some(before) = &mut self.before {
+            before.freezes += freezes;
+            before.freeze_ms += freezes * ms;
+            before.pauses += pauses;
+            before.longest_gap_ms = before.longest_gap_ms.max(ms);
+        }
+    }
+
     /// Another session takes the place of the one that watched.
     fn change(&mut self, to: Option<Arc<Watch>>) -> Option<Arc<Watch>> {
         self.before = self.report();
+        let at = Instant::now();
+        if self.now.as_ref().is_some_and(|w| w.has_frames())
+            && let Some(figures) = self.figures(at)
+        {
+            self.carried = (figures.freezes, figures.freeze_ms, figures.pause_ms);
+            let gap = Duration::from_millis(figures.gap_ms);
+            self.left = at.checked_sub(gap).map(|last| (figures, last));
+        }
         std::mem::replace(&mut self.now, to)
     }
 }
@@ -59,18 +143,21 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Watches `url` from now on. Must be called within the engine's runtime.
-    pub fn start(link: &Link, url: Url, token: Option<Secret>) -> Self {
+    /// Watches from now on. Must be called within the engine's runtime.
+    pub fn start(link: &Link, watched: Watched) -> Self {
         let current = Current::default();
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(keep(link.clone(), url, token, Arc::clone(&current), stopped));
+        let news =
+            News { told: watched.told.clone(), up: false, lost: false, since: Instant::now() };
+        let keeper =
+            Keeper { link: link.clone(), watched, current: Arc::clone(&current), news, stopped };
+        let task = tokio::spawn(keeper.keep());
         Self { current, stop, task }
     }
 
     /// What it sees now; `None` until it has seen a frame.
     pub fn figures(&self) -> Option<WatchFigures> {
-        let watch = kept(&self.current).now.clone();
-        watch.filter(|w| w.has_frames()).map(|w| w.figures(Instant::now()))
+        kept(&self.current).figures(Instant::now())
     }
 
     /// What it has seen so far, over all its sessions.
@@ -86,73 +173,221 @@ impl Monitor {
     }
 }
 
-async fn keep(
-    link: Link,
-    url: Url,
-    token: Option<Secret>,
-    current: Current,
-    mut stopped: watch::Receiver<bool>,
-) {
-    let mut wait = RETRY.0;
-    while !*stopped.borrow() {
-        let began = Instant::now();
-        if let Err(why) = session(&link, &url, token.clone(), &current, stopped.clone()).await {
-            tracing::warn!("the monitor lost the stage: {why}");
+/// Tells what becomes of it, once each.
+struct News {
+    told: Option<(MonitorId, mpsc::Sender<Fact>)>,
+    up: bool,
+    lost: bool,
+    since: Instant,
+}
+
+impl News {
+    async fn up(&mut self) {
+        if !std::mem::replace(&mut self.up, true) {
+            self.lost = false;
+            self.tell(|monitor| Fact::MonitorUp { monitor }).await;
         }
-        wait = if began.elapsed() > RETRY.1 { RETRY.0 } else { (wait * 2).min(RETRY.1) };
-        // Cut short by the order to stop.
-        let _ = timeout(wait, stopped.wait_for(|stop| *stop)).await;
     }
-    let last = kept(&current).change(None);
-    if let Some(watch) = last.and_then(Arc::into_inner) {
-        watch.stop().await;
+
+    async fn lost(&mut self, reason: String) {
+        let was_up = std::mem::replace(&mut self.up, false);
+        if was_up {
+            self.since = Instant::now();
+        }
+        if was_up || (!self.lost && self.since.elapsed() >= PATIENCE) {
+            self.lost = true;
+            self.tell(|monitor| Fact::MonitorLost { monitor, reason }).await;
+        }
+    }
+
+    async fn tell(&self, fact: impl FnOnce(MonitorId) -> Fact) {
+        let Some((monitor, facts)) = &self.told else { return };
+        // An engine that is gone has nobody to tell.
+        let _ = facts.send(fact(monitor.clone())).await;
     }
 }
 
-async fn session(
-    link: &Link,
-    url: &Url,
-    token: Option<Secret>,
-    current: &Current,
-    mut stopped: watch::Receiver<bool>,
-) -> Result<(), String> {
-    let (mut watch, offer) = Watch::new(&WatchOptions::default()).map_err(|e| e.to_string())?;
-    let mut state = watch.state();
-    let mut talk = open(link, url.clone(), token, offer, Role::Whep);
-    let answer = loop {
-        let news = tokio::select! {
-            news = timeout(CONNECT_DEADLINE, talk.events.recv()) => news,
-            _ = stopped.wait_for(|stop| *stop) => return Ok(()),
-        };
-        match news {
-            Ok(Some(WhipEvent::Answer(sdp))) => break sdp,
-            Ok(Some(WhipEvent::IceServers(_) | WhipEvent::Established)) => {}
-            Ok(Some(WhipEvent::Failed { sentence, .. })) => return Err(sentence),
-            Ok(Some(WhipEvent::Stopped) | None) => return Err("the session ended".into()),
-            Err(_) => return Err("the stage did not answer".into()),
+/// Why a session is over.
+struct Broken {
+    reason: String,
+    /// Not before this has passed, asks the other end.
+    not_before: Duration,
+}
+
+impl From<String> for Broken {
+    fn from(reason: String) -> Self {
+        Self { reason, not_before: Duration::ZERO }
+    }
+}
+
+impl From<&str> for Broken {
+    fn from(reason: &str) -> Self {
+        reason.to_owned().into()
+    }
+}
+
+struct Keeper {
+    link: Link,
+    watched: Watched,
+    current: Current,
+    news: News,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Keeper {
+    async fn keep(mut self) {
+        let mut wait = RETRY.0;
+        while !*self.stopped.borrow() {
+            let began = Instant::now();
+            let mut not_before = Duration::ZERO;
+            if let Err(broken) = self.session().await {
+                tracing::warn!(
+                    "the monitor lost {}: {}",
+                    crate::whip::shown(&self.watched.url),
+                    broken.reason
+                );
+                not_before = broken.not_before;
+                self.news.lost(broken.reason).await;
+            }
+            wait = if began.elapsed() > RETRY.1 { RETRY.0 } else { (wait * 2).min(RETRY.1) };
+            let pause = wait.max(not_before);
+            // Cut short by the order to stop.
+            let _ = timeout(pause, self.stopped.wait_for(|stop| *stop)).await;
         }
-    };
-    watch.answer(&answer).map_err(|e| e.to_string())?;
-    let old = kept(current).change(Some(Arc::new(watch)));
-    if let Some(old) = old.and_then(Arc::into_inner) {
-        old.stop().await;
+        let last = kept(&self.current).change(None);
+        if let Some(watch) = last.and_then(Arc::into_inner) {
+            watch.stop().await;
+        }
     }
-    let ended = async {
-        // A sender that is gone has ended too.
-        let _ = state.wait_for(|s| *s == WatchState::Ended).await;
-    };
-    tokio::select! {
-        () = ended => {}
-        _ = stopped.wait_for(|stop| *stop) => {}
+
+    async fn session(&mut self) -> Result<(), Broken> {
+        let Watched { url, token, .. } = self.watched.clone();
+        let local = toward(&url).await?;
+        let options = WatchOptions { local, ..WatchOptions::default() };
+        let (mut watch, offer) = Watch::new(&options).map_err(|e| e.to_string())?;
+        let mut talk = open(&self.link, url, token, offer, Role::Whep);
+        let answer = loop {
+            let news = tokio::select! {
+                news = timeout(CONNECT_DEADLINE, talk.events.recv()) => news,
+                _ = self.stopped.wait_for(|stop| *stop) => return Ok(()),
+            };
+            match news {
+                Ok(Some(WhipEvent::Answer(sdp))) => break sdp,
+                Ok(Some(WhipEvent::IceServers(_) | WhipEvent::Established)) => {}
+                Ok(Some(WhipEvent::Failed { sentence, retry_after, .. })) => {
+                    let not_before = retry_after.unwrap_or_default();
+                    return Err(Broken { reason: sentence, not_before });
+                }
+                Ok(Some(WhipEvent::Stopped) | None) => return Err("the session ended".into()),
+                Err(_) => return Err("the server did not answer".into()),
+            }
+        };
+        watch.answer(&answer).map_err(|e| e.to_string())?;
+        let watch = Arc::new(watch);
+        let old = kept(&self.current).change(Some(Arc::clone(&watch)));
+        if let Some(old) = old.and_then(Arc::into_inner) {
+            old.stop().await;
+        }
+        let done = self.follow(&watch).await;
+        drop(watch);
+        talk.stop();
+        let _ = timeout(Duration::from_millis(1500), async {
+            while let Some(event) = talk.events.recv().await {
+                if matches!(event, WhipEvent::Stopped | WhipEvent::Failed { .. }) {
+                    break;
+                }
+            }
+        })
+        .await;
+        done
     }
-    talk.stop();
-    let _ = timeout(Duration::from_millis(1500), async {
-        while let Some(event) = talk.events.recv().await {
-            if matches!(event, WhipEvent::Stopped | WhipEvent::Failed { .. }) {
-                break;
+
+    /// Until it ends, or gives nothing any more.
+    async fn follow(&mut self, watch: &Watch) -> Result<(), Broken> {
+        let (mut state, began) = (watch.state(), Instant::now());
+        loop {
+            tokio::select! {
+                // A sender that is gone has ended too.
+                _ = state.wait_for(|s| *s == WatchState::Ended) => {
+                    return Err("the session ended: the server let it go, or is not heard any more".into());
+                }
+                _ = self.stopped.wait_for(|stop| *stop) => return Ok(()),
+                () = sleep(LOOK) => {}
+            }
+            let now = Instant::now();
+            let gap = match watch.first_frame() {
+                Some(_) => Duration::from_millis(watch.figures(now).gap_ms),
+                None => now.duration_since(began),
+            };
+            if watch.has_frames() && gap < BARREN {
+                self.news.up().await;
+            }
+            if self.watched.told.is_some() && gap >= BARREN {
+                return Err(format!("no frame has come for {} s", BARREN.as_secs()).into());
             }
         }
-    })
-    .await;
-    Ok(())
+    }
+}
+
+/// The address of this machine from which that server is reached.
+async fn toward(url: &Url) -> Result<IpAddr, String> {
+    let unknown = || format!("the name of {} cannot be found", crate::whip::shown(url));
+    let host = url.host_str().ok_or_else(unknown)?.trim_matches(['[', ']']);
+    let port = url.port_or_known_default().unwrap_or(443);
+    let found = timeout(CONNECT_DEADLINE, tokio::net::lookup_host((host, port))).await;
+    let all: Vec<SocketAddr> = found.map_err(|_| unknown())?.map_err(|_| unknown())?.collect();
+    all.into_iter()
+        .find_map(local_address_toward)
+        .ok_or_else(|| format!("there is no way from here to {}", crate::whip::shown(url)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_way_to_loopback_is_loopback() {
+        for url in ["http://127.0.0.1:8088/whep", "http://localhost:8088/whep"] {
+            assert!(toward(&url.parse().unwrap()).await.unwrap().is_loopback(), "{url}");
+        }
+        let unknown = toward(&"http://nobody.invalid/whep/s3cret".parse().unwrap()).await;
+        let why = unknown.unwrap_err();
+        assert!(why.contains("nobody.invalid") && !why.contains("s3cret"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn a_start_that_fails_is_told_once_and_only_after_a_while() {
+        let (facts, mut told) = mpsc::channel(8);
+        let name = "tokyo".parse().unwrap();
+        let mut news =
+            News { told: Some((name, facts)), up: false, lost: false, since: Instant::now() };
+        news.lost("404".into()).await;
+        assert!(told.try_recv().is_err());
+        news.since = Instant::now().checked_sub(PATIENCE).unwrap();
+        news.lost("404".into()).await;
+        news.lost("404".into()).await;
+        news.up().await;
+        news.up().await;
+        news.lost("gone".into()).await;
+        let words: Vec<String> = std::iter::from_fn(|| told.try_recv().ok())
+            .map(|fact| match fact {
+                Fact::MonitorUp { .. } => "up".to_owned(),
+                Fact::MonitorLost { reason, .. } => reason,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(words, ["404", "up", "gone"]);
+    }
+
+    #[test]
+    fn the_gap_between_two_sessions_is_counted_as_a_viewer_would() {
+        let at = Instant::now();
+        let seen =
+            WatchFigures { freezes: 2, freeze_ms: 700, gap_ms: 40, ..WatchFigures::default() };
+        let mut kept = Kept { left: Some((seen, at)), ..Kept::default() };
+        let open = kept.figures(at + Duration::from_millis(1200)).unwrap();
+        assert_eq!((open.freezes, open.gap_ms, open.frozen), (2, 1200, true));
+        assert!(open.latency.is_none() && open.fps == 0.0);
+        assert!(!kept.figures(at + Duration::from_millis(90)).unwrap().frozen);
+    }
 }

@@ -16,7 +16,9 @@ use super::{
     clock::Clock,
     faces::{ASKS, EVENTS, Faces},
     handle::{Ask, confirmed},
+    hooks::Hooks,
     journal::Journal,
+    judges::Judges,
     kept::Kept,
     process::Process,
     report::{self, End},
@@ -28,7 +30,7 @@ use crate::{
         Effect, Fact, Input, Mode, Refusal, Show, ShowSpec, Start,
         replay::{Entry, Opening},
     },
-    stats::{Meters, Report},
+    stats::{Meters, Report, alarm::Alarms},
 };
 
 /// How many facts may wait.
@@ -37,6 +39,8 @@ const FACTS: usize = 256;
 const METERS: Duration = Duration::from_millis(100);
 /// Meters while nobody does, on the full second: what is kept is one reading for each.
 const METERS_ALONE_MS: u64 = 1000;
+/// The same where there are alarms: one must be raised within a second of its reason.
+const METERS_GUARDED_MS: u64 = 200;
 /// How long the adapters may take to tear down.
 const TEAR_DOWN: Duration = Duration::from_millis(3500);
 
@@ -81,6 +85,9 @@ pub struct Engine {
     kept: Option<Kept>,
     process: Process,
     meters: Meters,
+    judges: Judges,
+    alarms: Alarms,
+    hooks: Hooks,
     meters_at: Instant,
     faces: Faces,
     asks: mpsc::Receiver<Ask>,
@@ -121,6 +128,8 @@ impl Engine {
             spec: Arc::new(plan.spec.clone()),
             mode: plan.mode,
         })?;
+        let alarms = Alarms::new(plan.spec.alarms.iter().map(|a| a.rule.clone()).collect());
+        let hooks = Hooks::new(&plan.spec.alarms, facts_in.clone());
         let (asks_in, asks) = mpsc::channel(ASKS);
         let show = Show::new(plan.spec.without_secrets(), plan.mode);
         let faces = Faces {
@@ -142,6 +151,9 @@ impl Engine {
             kept: None,
             process: Process::default(),
             meters: Meters::default(),
+            judges: Judges::default(),
+            alarms,
+            hooks,
             meters_at: Instant::now(),
             faces,
             asks,
@@ -177,10 +189,11 @@ impl Engine {
         let end = End { started: self.started, at: now.mono, exit_code, broke };
         let (show, process) = (&self.show, &self.process);
         let adapters = &mut self.adapters;
-        let report = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        let mut report = std::panic::catch_unwind(AssertUnwindSafe(|| {
             report::build(show, &end, process, Some(adapters))
         }))
         .unwrap_or_else(|_| report::build(show, &end, process, None));
+        self.judges.fill(&mut report);
         // `finish` may run on its own; only the wait for it is cut short by a further signal.
         let finish = AssertUnwindSafe(async move { self.adapters.finish().await }).catch_unwind();
         tokio::select! {
@@ -282,6 +295,7 @@ impl Engine {
         for effect in outcome.effects {
             match effect {
                 Effect::Finish { exit_code } => self.over = Some(exit_code),
+                Effect::Alert(alert) => self.hooks.tell(*alert),
                 effect => self.adapters.order(effect),
             }
         }
@@ -322,18 +336,26 @@ impl Engine {
     fn read_meters(&mut self, now: Instant) {
         let watched = self.faces.meters.receiver_count() > 0;
         let at_ms = self.clock.moment(now).as_ms();
-        let alone = Duration::from_millis(METERS_ALONE_MS - at_ms % METERS_ALONE_MS);
+        let every = if self.alarms.is_empty() { METERS_ALONE_MS } else { METERS_GUARDED_MS };
+        let alone = Duration::from_millis(every - at_ms % every);
         self.meters_at = now + if watched { METERS } else { alone };
-        if !watched && self.report.is_none() && self.kept.is_none() {
+        let idle = self.report.is_none() && self.kept.is_none() && self.alarms.is_empty();
+        if !watched && idle {
             return;
         }
         self.meters.at_ms = at_ms;
         self.adapters.read_meters(&mut self.meters);
         self.meters.process = self.process.figures();
+        let looked = self.judges.look(&self.show, &mut self.meters, self.clock.moment(now));
         if let Some(kept) = &mut self.kept {
             kept.meters(&self.meters);
         }
         self.faces.meters.send_replace(Arc::new(self.meters.clone()));
+        let crossings = self.alarms.look(self.clock.moment(now), &looked.measured);
+        for fact in looked.changed.into_iter().chain(crossings.into_iter().map(Fact::AlarmCrossed))
+        {
+            self.turn(Input::Fact(fact));
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use super::{
     adapters::{Adapters, Factory, Making, StartError},
     destination::Destinations,
     handle::Look,
-    monitor::Monitor,
+    monitor::{Monitor, Watched},
     outlet,
     output::{Destination, Output, SharedTally, tally},
     paths::Paths,
@@ -31,7 +31,7 @@ use super::{
     warmth::Warmth,
 };
 use crate::{
-    base::{InputId, OutputId, Secret},
+    base::{InputId, MonitorId, OutputId, Secret},
     config,
     flow::Path,
     link::{LinkError, probe::Prober, whip::Link},
@@ -41,7 +41,10 @@ use crate::{
         spec::Pick,
     },
     stage::{self, Stage, StageError, StageOptions, Weather},
-    stats::{Meters, Picture, Report, report::OutputReport},
+    stats::{
+        Meters, Picture, Report,
+        report::{MonitorReport, OutputReport},
+    },
     whip::Quirks,
 };
 
@@ -96,6 +99,9 @@ struct StudioAdapters {
     /// The name of the link that the stage's viewers have.
     link: Option<String>,
     monitor: Option<Monitor>,
+    /// Those that watch from outside, and what those saw that do not watch any more.
+    monitors: BTreeMap<MonitorId, Monitor>,
+    seen: BTreeMap<MonitorId, MonitorReport>,
     wants_monitor: bool,
     facts: mpsc::Sender<Fact>,
     spec: Arc<ShowSpec>,
@@ -150,6 +156,8 @@ impl StudioAdapters {
             stage_token: options.token,
             link: options.link.map(|link| link.name),
             monitor: None,
+            monitors: BTreeMap::new(),
+            seen: BTreeMap::new(),
             wants_monitor: options.monitor,
             facts,
             spec,
@@ -291,6 +299,48 @@ impl StudioAdapters {
         });
     }
 
+    fn watch(&mut self, id: MonitorId) {
+        // The core knows no secrets: addresses in full are in the show file's spec.
+        let Some(spec) = self.spec.monitors.iter().find(|m| m.id == id) else { return };
+        if self.monitors.contains_key(&id) {
+            return;
+        }
+        match spec.token.as_ref().map(config::read_secret).transpose() {
+            Ok(token) => {
+                let told = Some((id.clone(), self.facts.clone()));
+                let watched = Watched { url: spec.url.clone(), token, told };
+                self.monitors.insert(id, Monitor::start(self.destinations.link(), watched));
+            }
+            Err(why) => self.tell(Fact::MonitorLost { monitor: id, reason: why.to_string() }),
+        }
+    }
+
+    fn unwatch(&mut self, id: &MonitorId) {
+        let Some(monitor) = self.monitors.remove(id) else { return };
+        if let Some(report) = monitor.report() {
+            let all = match self.seen.remove(id) {
+                Some(before) => before.followed_by(report),
+                None => report,
+            };
+            self.seen.insert(id.clone(), all);
+        }
+        tokio::spawn(monitor.stop());
+    }
+
+    /// What each monitor from outside has seen, those that do not watch any more among them.
+    fn monitor_reports(&self) -> BTreeMap<String, MonitorReport> {
+        let mut all: BTreeMap<MonitorId, MonitorReport> = self.seen.clone();
+        for (id, monitor) in &self.monitors {
+            let Some(report) = monitor.report() else { continue };
+            let report = match all.remove(id) {
+                Some(before) => before.followed_by(report),
+                None => report,
+            };
+            all.insert(id.clone(), report);
+        }
+        all.into_iter().map(|(id, report)| (id.to_string(), report)).collect()
+    }
+
     fn stage_up(&mut self) {
         let Some(stage) = &self.stage else { return };
         let viewer_url = stage.viewer_url();
@@ -298,7 +348,8 @@ impl StudioAdapters {
             match Url::parse(&stage.whep_url()) {
                 Ok(url) => {
                     let token = self.stage_token.clone();
-                    self.monitor = Some(Monitor::start(self.destinations.link(), url, token));
+                    let watched = Watched { url, token, told: None };
+                    self.monitor = Some(Monitor::start(self.destinations.link(), watched));
                 }
                 Err(e) => tracing::error!("the stage's own address is of no use: {e}"),
             }
@@ -409,8 +460,10 @@ impl Adapters for StudioAdapters {
             Effect::Retire { output, session } => self.retire(&output, session),
             Effect::Unpublish(id) => self.unpublish(id),
             Effect::Split(id) => self.split(&id),
-            // The loop itself ends the engine, and calls `finish`.
-            Effect::Finish { .. } => {}
+            Effect::Watch(spec) => self.watch(spec.id),
+            Effect::Unwatch(id) => self.unwatch(&id),
+            // The loop itself ends the engine, and calls `finish`; it tells of alarms, too.
+            Effect::Finish { .. } | Effect::Alert(_) => {}
         }
     }
 
@@ -427,6 +480,8 @@ impl Adapters for StudioAdapters {
             .map(|(id, p)| (id.clone(), tally(&p.tally).now))
             .collect();
         meters.monitor = self.monitor.as_ref().and_then(Monitor::figures);
+        let seen = self.monitors.iter().filter_map(|(id, m)| Some((id.clone(), m.figures()?)));
+        meters.monitors = seen.collect();
         meters.viewers = self.stage.as_ref().map(Stage::viewers).unwrap_or_default();
     }
 
@@ -462,12 +517,13 @@ impl Adapters for StudioAdapters {
             }
         }
         report.monitor = self.monitor.as_ref().and_then(Monitor::report);
+        report.monitors = self.monitor_reports();
         report.viewers = self.stage.as_ref().map(Stage::viewers).unwrap_or_default();
     }
 
     fn finish(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
-            let Self { studio, stage, monitor, outputs, inputs, .. } = *self;
+            let Self { studio, stage, monitor, monitors, outputs, inputs, .. } = *self;
             drop(inputs);
             let outputs: Vec<Output> =
                 outputs.into_values().flat_map(|p| p.sessions.into_values()).collect();
@@ -480,9 +536,9 @@ impl Adapters for StudioAdapters {
             if timeout(Duration::from_secs(3), gone).await.is_err() {
                 tracing::warn!("an output did not go off the air in time");
             }
-            if let Some(monitor) = monitor {
-                monitor.stop().await;
-            }
+            // They say goodbye at the same time: one that is not answered holds up no other.
+            let watching = monitor.into_iter().chain(monitors.into_values());
+            futures::future::join_all(watching.map(Monitor::stop)).await;
             if let Some(stage) = stage {
                 stage.stop().await;
             }

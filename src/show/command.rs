@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::spec::{OutputSpec, Profile, Target};
 use crate::{
-    base::{Db, InputId, OutputId, SceneId},
+    base::{AlarmId, Db, InputId, OutputId, SceneId},
     scene::{Transition, TransitionKind},
 };
 
@@ -84,6 +84,12 @@ pub enum Command {
         /// Which; `None` is all.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output: Option<OutputId>,
+    },
+    /// Say that an alarm has been seen: all of that name, or all there are. They stay open until they clear.
+    Acknowledge {
+        /// Which; `None` is all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        alarm: Option<AlarmId>,
     },
     /// End the show: every output is taken off the air in order, then the engine ends.
     EndShow,

@@ -1,16 +1,18 @@
 //! What happened, in the past tense, numbered; and what an adapter is to do about it.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    spec::{InputSpec, OutputSpec},
+    handle::alarms::{counted, weight},
+    spec::{InputSpec, MonitorSpec, OutputSpec},
     state::Ending,
 };
 use crate::{
-    base::{Canvas, Db, InputId, Kbps, OutputId, SceneId, Severity},
+    base::{AlarmId, Canvas, Db, InputId, Kbps, MonitorId, OutputId, SceneId, Severity},
     scene::{Composition, Transition},
+    stats::{Grade, verdict::Subject},
 };
 
 /// One line of the log.
@@ -99,6 +101,24 @@ pub enum Happening {
     OutputWarned { output: OutputId, reason: String },
     /// An output is off the air, in order.
     OutputStopped { output: OutputId },
+    /// What is to be thought of an output or a monitor has changed.
+    Judged { about: Subject, grade: Grade, words: String },
+    /// A monitor sees the show.
+    MonitorUp { monitor: MonitorId },
+    /// A monitor sees nothing, and tries again.
+    MonitorLost { monitor: MonitorId, reason: String },
+    /// An alarm began.
+    AlarmRaised { alarm: AlarmId, about: Subject, severity: Severity, words: String },
+    /// An alarm is over.
+    AlarmCleared { alarm: AlarmId, about: Subject, lasted_ms: u64 },
+    /// More alarms began at once than can be told one by one.
+    AlarmsFolded { alarms: BTreeMap<AlarmId, u32>, severity: Severity },
+    /// All that were told together are over.
+    AlarmsCalm { count: u32 },
+    /// Somebody has seen alarms.
+    AlarmsAcknowledged { alarm: Option<AlarmId>, count: u32 },
+    /// Somebody who was to be told of an alarm was not.
+    HookFailed { alarm: AlarmId, reason: String },
     /// The show is not being kept, or not whole; it goes on.
     StoreFailed { reason: String },
     /// It is being kept again.
@@ -143,7 +163,10 @@ impl Happening {
             Self::OutputFailed { .. } | Self::OutputSilent { .. } | Self::ProgramFailed { .. } => {
                 Severity::Critical
             }
+            Self::AlarmRaised { severity, .. } | Self::AlarmsFolded { severity, .. } => *severity,
             Self::InputFailed { .. }
+            | Self::HookFailed { .. }
+            | Self::MonitorLost { .. }
             | Self::OutputWarned { .. }
             | Self::Panicked
             | Self::StoreFailed { .. }
@@ -245,6 +268,36 @@ impl Happening {
             Self::FileBegun { output, file } => format!("{output} writes {file}"),
             Self::OutputWarned { output, reason } => format!("{output}: {reason}"),
             Self::OutputStopped { output } => format!("{output} is off the air"),
+            Self::Judged { about, words, .. } => format!("{}: {words}", about.words()),
+            Self::MonitorUp { monitor } => format!("monitor {monitor} sees the show"),
+            Self::MonitorLost { monitor, reason } => {
+                format!("monitor {monitor} sees nothing: {reason}; it tries again")
+            }
+            Self::AlarmRaised { alarm, about, severity, words } => {
+                format!("{} '{alarm}': {}: {words}", weight(*severity), about.words())
+            }
+            Self::AlarmCleared { alarm, about, lasted_ms } => format!(
+                "over: '{alarm}' of {}, after {:.1} s",
+                about.words(),
+                *lasted_ms as f64 / 1000.0
+            ),
+            Self::AlarmsFolded { alarms, severity } => {
+                let count: u32 = alarms.values().sum();
+                format!("{}: {count} more at once: {}", weight(*severity), counted(alarms))
+            }
+            Self::AlarmsCalm { count } => format!("all {count} alarms told together are over"),
+            Self::AlarmsAcknowledged { alarm: None, count: 1 } => {
+                "one alarm is acknowledged".into()
+            }
+            Self::AlarmsAcknowledged { alarm: None, count } => {
+                format!("{count} alarms are acknowledged")
+            }
+            Self::AlarmsAcknowledged { alarm: Some(alarm), .. } => {
+                format!("the alarm '{alarm}' is acknowledged")
+            }
+            Self::HookFailed { alarm, reason } => {
+                format!("nobody was told of the alarm '{alarm}': {reason}")
+            }
             Self::StoreFailed { reason } => reason.clone(),
             Self::StoreBack { missing: None } => {
                 "the show is kept again, and nothing is missing".into()
@@ -265,6 +318,49 @@ impl Happening {
 
 fn is_folder(to: &str) -> bool {
     std::path::Path::new(to).is_absolute()
+}
+
+/// What somebody outside is told of alarms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alert {
+    /// Which, and how many of each.
+    pub alarms: BTreeMap<AlarmId, u32>,
+    /// What became of them.
+    pub state: AlertState,
+    /// How much it matters.
+    pub severity: Severity,
+    /// About whom; `None` for several together.
+    pub about: Option<Subject>,
+    /// In words.
+    pub sentence: String,
+    /// The show's title.
+    pub title: String,
+    /// For an audience, or not.
+    pub mode: super::spec::Mode,
+    /// When, UTC.
+    pub at: jiff::Timestamp,
+}
+
+/// What became of an alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlertState {
+    /// It began.
+    Raised,
+    /// It is over.
+    Cleared,
+    /// Many began at once.
+    Storm,
+}
+
+impl AlertState {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Raised => "raised",
+            Self::Cleared => "cleared",
+            Self::Storm => "storm",
+        }
+    }
 }
 
 /// An order to an adapter.
@@ -316,6 +412,12 @@ pub enum Effect {
     Unpublish(OutputId),
     /// Begin a new file of a recording at the next key frame. `Fact::FileBegun` follows.
     Split(OutputId),
+    /// Begin to watch, if it does not already. `Fact::MonitorUp` follows, or `Fact::MonitorLost`.
+    Watch(MonitorSpec),
+    /// Watch no more.
+    Unwatch(MonitorId),
+    /// Tell those who are to be told of an alarm.
+    Alert(Box<Alert>),
     /// Tear everything down and end the engine with this exit code.
     Finish {
         /// 0, 3, 4 or 130.

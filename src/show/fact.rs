@@ -3,7 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Canvas, InputId, Kbps, OutputId};
+use crate::{
+    base::{AlarmId, Canvas, InputId, Kbps, MonitorId, OutputId},
+    stats::{Grade, alarm::Crossing, verdict::Subject},
+};
 
 /// Why an output or an input failed, as far as it matters to what is done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +148,36 @@ pub enum Fact {
     OutputStopped {
         /// Which.
         output: OutputId,
+    },
+    /// What is to be thought of an output or a monitor has changed.
+    Judged {
+        /// Of which.
+        about: Subject,
+        /// How well a viewer is served now.
+        grade: Grade,
+        /// In words, with the reason.
+        words: String,
+    },
+    /// A monitor receives a picture.
+    MonitorUp {
+        /// Which.
+        monitor: MonitorId,
+    },
+    /// A monitor receives nothing any more, or could not begin. It tries again by itself.
+    MonitorLost {
+        /// Which.
+        monitor: MonitorId,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// A figure crossed a threshold of an alarm's rule.
+    AlarmCrossed(Crossing),
+    /// A command or a web address that was to be told of an alarm could not be.
+    HookFailed {
+        /// Which alarm, or the first of several.
+        alarm: AlarmId,
+        /// Why, and what to do.
+        reason: String,
     },
     /// The show is not being kept, or not whole; it goes on.
     StoreFailed {

@@ -1,6 +1,7 @@
 //! The one place where decisions are made: `Show::handle` takes a command, a fact or the passing of time,
 //! and says what happened and what is to be done.
 
+pub(super) mod alarms;
 mod outputs;
 
 use std::time::Duration;
@@ -105,7 +106,9 @@ impl Show {
         });
         let outputs = self.outputs.iter().filter_map(OutputState::next_wake);
         match self.phase {
-            Phase::Running => inputs.chain(outputs).chain(self.ends_at).min(),
+            Phase::Running => {
+                inputs.chain(outputs).chain(self.ends_at).chain(self.alarms.next_wake()).min()
+            }
             // Nothing is retried any more: a retry that is due must not keep the loop awake.
             _ => self.ending_by,
         }
@@ -193,6 +196,13 @@ pub(super) fn allows(show: &Show, command: &Command) -> Result<(), Refusal> {
                 Err(Refusal::new("it is off the air already"))
             }
         }
+        Command::Acknowledge { alarm } => match alarm {
+            _ if show.alarms.may_acknowledge(alarm.as_ref()) => Ok(()),
+            Some(alarm) => {
+                Err(Refusal::new(format!("there is no alarm '{alarm}' that waits to be seen")))
+            }
+            None => Err(Refusal::new("there is no alarm that waits to be seen")),
+        },
         Command::Split { output: id } => {
             output(id)?;
             match (id, show.recordings(id.as_ref()).next()) {
@@ -280,6 +290,7 @@ impl Turn<'_> {
             self.order(effect);
         }
         self.order_preview();
+        self.watch(None);
         if !start.standby || self.show.mode == Mode::Rehearse {
             self.go_live(None);
         }
@@ -351,7 +362,26 @@ impl Turn<'_> {
                     self.order(Effect::Split(id));
                 }
             }
+            Command::Acknowledge { alarm } => self.acknowledge(alarm),
             Command::EndShow => self.end(Ending::Asked),
+        }
+    }
+
+    /// Begins to watch that output from outside; `None` is the show as a whole. A rehearsal is seen by nobody.
+    fn watch(&mut self, output: Option<&OutputId>) {
+        if self.show.mode == Mode::Rehearse {
+            return;
+        }
+        let monitors = self.show.spec.monitors.iter().filter(|m| m.output.as_ref() == output);
+        for monitor in monitors.cloned().collect::<Vec<_>>() {
+            self.order(Effect::Watch(monitor));
+        }
+    }
+
+    fn watch_no_more(&mut self, output: &OutputId) {
+        let monitors = self.show.spec.monitors.iter().filter(|m| m.output.as_ref() == Some(output));
+        for id in monitors.map(|m| m.id.clone()).collect::<Vec<_>>() {
+            self.order(Effect::Unwatch(id));
         }
     }
 
@@ -434,6 +464,7 @@ impl Turn<'_> {
             output.status = OutputStatus::Stopping;
             output.renewal = None;
             let id = output.spec.id.clone();
+            self.watch_no_more(&id);
             self.order(Effect::Unpublish(id));
         }
     }
@@ -531,6 +562,17 @@ impl Turn<'_> {
                     self.finish_if_quiet();
                 }
             }
+            Fact::Judged { about, grade, words } => {
+                self.say(Happening::Judged { about, grade, words });
+            }
+            Fact::MonitorUp { monitor } => self.say(Happening::MonitorUp { monitor }),
+            Fact::MonitorLost { monitor, reason } => {
+                self.say(Happening::MonitorLost { monitor, reason });
+            }
+            Fact::AlarmCrossed(crossing) => self.alarm_crossed(crossing),
+            Fact::HookFailed { alarm, reason } => {
+                self.say(Happening::HookFailed { alarm, reason });
+            }
             Fact::StoreFailed { reason } => self.say(Happening::StoreFailed { reason }),
             Fact::StoreBack { missing } => self.say(Happening::StoreBack { missing }),
             Fact::Consoles { attached } => {
@@ -599,5 +641,6 @@ impl Turn<'_> {
             }
         }
         self.wake_outputs();
+        self.wake_alarms();
     }
 }

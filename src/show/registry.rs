@@ -80,6 +80,8 @@ const ADDED: &[Arg] = &[
 ];
 const RECORDING: &[Arg] = &[maybe("output", "name of a recording; all when left out")];
 
+const ALARM: &[Arg] = &[maybe("alarm", "name of an alarm; all when left out")];
+
 fn parsed<T: FromStr>(text: &str) -> Result<T, String>
 where
     T::Err: std::fmt::Display,
@@ -227,6 +229,14 @@ pub const ROWS: &[Row] = &[
         build: |a| Ok(Command::Split { output: a.first().map(|t| parsed(t)).transpose()? }),
     },
     Row {
+        name: "acknowledge",
+        args: ALARM,
+        doc: "say that an alarm has been seen",
+        risk: Risk::Safe,
+        chord: Some("a"),
+        build: |a| Ok(Command::Acknowledge { alarm: a.first().map(|t| parsed(t)).transpose()? }),
+    },
+    Row {
         name: "end-show",
         args: &[],
         doc: "take every output off the air and end the show",
@@ -254,6 +264,7 @@ impl Command {
             Self::GoLive { .. } => "go-live",
             Self::StopOutput { .. } => "stop-output",
             Self::Split { .. } => "split",
+            Self::Acknowledge { .. } => "acknowledge",
             Self::EndShow => "end-show",
         }
     }

@@ -1,6 +1,8 @@
 //! What a show is made of: the domain form of a show file, complete and checked. A `ShowSpec` in hand
 //! is a show that can run; `config` turns files into it and refuses what cannot.
 
+mod alarm;
+mod monitor;
 mod output;
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
@@ -14,6 +16,8 @@ use crate::{
 };
 
 pub use crate::flow::Rung;
+pub use alarm::{AlarmSpec, Webhook, WebhookTo};
+pub use monitor::MonitorSpec;
 pub use output::{
     Container, IceServerSpec, IceSpec, IngestSpec, OutputSpec, Pick, RecordSpec, RtmpSpec, SrtSpec,
     Target, WhipSpec,
@@ -32,6 +36,12 @@ pub struct ShowSpec {
     pub scenes: Vec<SceneSpec>,
     /// Where the program goes. Empty means the stage alone.
     pub outputs: Vec<OutputSpec>,
+    /// Who watches from outside. Journals of earlier shows have none.
+    #[serde(default)]
+    pub monitors: Vec<MonitorSpec>,
+    /// What raises an alarm. Journals of earlier shows have none.
+    #[serde(default)]
+    pub alarms: Vec<AlarmSpec>,
 }
 
 impl ShowSpec {
@@ -47,6 +57,8 @@ impl ShowSpec {
         for output in &mut self.outputs {
             output.target.hide_secrets();
         }
+        self.monitors.iter_mut().for_each(MonitorSpec::hide_secrets);
+        self.alarms.iter_mut().for_each(AlarmSpec::hide_secrets);
         self
     }
 

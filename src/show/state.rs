@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    alarms::Alarms,
     command::Command,
     event::Effect,
     spec::{InputSpec, Mode, OutputSpec, ShowSpec},
@@ -262,6 +263,9 @@ pub struct Show {
     pub encoder: Option<String>,
     /// What is encoded, once it was not the profile's canvas.
     pub picture: Option<Canvas>,
+    /// The alarms that are open.
+    #[serde(default)]
+    pub alarms: Alarms,
     /// Where a browser watches the stage.
     pub viewer_url: Option<String>,
     /// Consoles attached.
@@ -309,6 +313,7 @@ impl Show {
             outputs: spec.outputs.iter().cloned().map(OutputState::new).collect(),
             encoder: None,
             picture: None,
+            alarms: Alarms::default(),
             viewer_url: None,
             consoles: 0,
             ending: None,

@@ -255,10 +255,7 @@ impl Loop {
             let wait = self.next_wake().saturating_duration_since(Instant::now());
             // Zero would mean to wait for ever.
             let wait = wait.clamp(Duration::from_millis(1), TICK);
-            if self.socket.set_read_timeout(Some(wait)).is_err() {
-                break;
-            }
-            match self.socket.recv_from(&mut buffer) {
+            match landing::hear(&self.socket, &mut buffer, wait, self.air.next().is_some()) {
                 Ok((0, _)) => {}
                 Ok((n, source)) => self.receive(&buffer[..n], landing::plain(source), false),
                 Err(e) if is_passing(e.kind()) => {}
@@ -379,11 +376,11 @@ impl Loop {
         let destination = self.landing.of(source);
         let input =
             Input::Receive(now, Receive { proto: Protocol::Udp, source, destination, contents });
-        let known = self
-            .by_source
-            .get(&source)
-            .filter(|id| self.sessions.get(*id).is_some_and(|s| s.rtc.accepts(&input)))
-            .cloned();
+        // Media and handshake that go through the air may be early: they are looked at when they have landed.
+        let early = !landed && datagram.first().is_some_and(|b| *b > 3);
+        let holds = |s: &Session| (early && self.air.holds(s.role)) || s.rtc.accepts(&input);
+        let known = self.by_source.get(&source);
+        let known = known.filter(|id| self.sessions.get(*id).is_some_and(holds)).cloned();
         let id = known.or_else(|| {
             let found = self.sessions.iter().find(|(_, s)| s.rtc.accepts(&input))?.0.clone();
             self.by_source.insert(source, found.clone());

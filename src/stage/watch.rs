@@ -248,7 +248,12 @@ impl Watch {
 
     /// Whether it has seen a frame.
     pub fn has_frames(&self) -> bool {
-        self.shared.seen().any()
+        self.first_frame().is_some()
+    }
+
+    /// When the first frame came.
+    pub fn first_frame(&self) -> Option<Instant> {
+        self.shared.seen().first()
     }
 
     /// What it has seen so far.

@@ -20,6 +20,7 @@ pub struct Freezes {
     count: u64,
     total: Duration,
     pauses: u64,
+    paused: Duration,
     longest: Duration,
 }
 
@@ -31,6 +32,7 @@ impl Default for Freezes {
             count: 0,
             total: Duration::ZERO,
             pauses: 0,
+            paused: Duration::ZERO,
             longest: Duration::ZERO,
         }
     }
@@ -49,6 +51,7 @@ impl Freezes {
         }
         if interval > PAUSE {
             self.pauses += 1;
+            self.paused += interval;
         } else {
             self.count += 1;
             self.total += interval;
@@ -79,6 +82,11 @@ impl Freezes {
     /// Gaps longer than five seconds so far.
     pub const fn pauses(&self) -> u64 {
         self.pauses
+    }
+
+    /// Time in gaps longer than five seconds so far.
+    pub const fn paused(&self) -> Duration {
+        self.paused
     }
 
     /// The longest interval between two frames.
@@ -129,5 +137,6 @@ mod tests {
         let (mut freezes, last) = steady(60);
         freezes.frame(Moment::from_ms(last + 6000));
         assert_eq!((freezes.count(), freezes.pauses()), (0, 1));
+        assert_eq!(freezes.paused(), Duration::from_secs(6));
     }
 }

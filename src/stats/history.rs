@@ -112,6 +112,11 @@ pub struct Targets {
     pub stall_permille: u32,
 }
 
+impl Targets {
+    /// What is aimed at where nothing else is said: questions and answers as a conversation.
+    pub const DEFAULT: Self = Self { latency_ms: 600, stall_permille: 5 };
+}
+
 /// A second and when it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct At<T> {

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::latency::LatencySummary;
-use crate::base::{InputId, OutputId};
+use super::{Verdict, latency::LatencySummary};
+use crate::base::{InputId, MonitorId, OutputId};
 
 /// A sound level over the last meter interval, in dBFS (0 is full scale, -100 the floor).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -59,6 +59,15 @@ pub struct Meters {
     pub outputs: BTreeMap<OutputId, OutputFigures>,
     /// What hawker sees of its own show as a viewer; `None` until the monitor has seen a frame.
     pub monitor: Option<WatchFigures>,
+    /// What others see that watch from outside, by their names.
+    #[serde(default)]
+    pub monitors: BTreeMap<MonitorId, WatchFigures>,
+    /// What is to be thought of each output; none of one that is off, or where nothing is measured.
+    #[serde(default)]
+    pub verdicts: BTreeMap<OutputId, Verdict>,
+    /// The same of each monitor; that of the stage is called `stage`.
+    #[serde(default)]
+    pub monitor_verdicts: BTreeMap<MonitorId, Verdict>,
     /// Browsers on the viewer page.
     pub viewers: Vec<ViewerFigures>,
     /// This process.
@@ -79,6 +88,9 @@ impl Meters {
             && levels(self) == levels(earlier)
             && self.outputs == earlier.outputs
             && self.monitor == earlier.monitor
+            && self.monitors == earlier.monitors
+            && self.verdicts == earlier.verdicts
+            && self.monitor_verdicts == earlier.monitor_verdicts
             && self.viewers == earlier.viewers
     }
 }
@@ -162,6 +174,12 @@ pub struct WatchFigures {
     pub freeze_ms: u64,
     /// Milliseconds since the last frame: the gap that is open now.
     pub gap_ms: u64,
+    /// Whether the gap that is open is a stall already, by the same measure.
+    #[serde(default)]
+    pub frozen: bool,
+    /// Milliseconds in gaps of more than five seconds so far, which are in no freeze count.
+    #[serde(default)]
+    pub pause_ms: u64,
     /// Sound against picture, by the sender's clock: positive is sound late. In ms.
     pub av_skew_ms: Option<f64>,
     /// Size of the picture.

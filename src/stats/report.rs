@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     latency::LatencySummary,
     meters::{FrameCounts, Loudness, ViewerFigures},
+    verdict::VerdictReport,
 };
 
 /// What became of a show.
@@ -34,6 +35,9 @@ pub struct Report {
     pub outputs: BTreeMap<String, OutputReport>,
     /// What hawker's own monitor saw; `null` when it saw nothing.
     pub monitor: Option<MonitorReport>,
+    /// What others saw that watched from outside, by their names.
+    #[serde(default)]
+    pub monitors: BTreeMap<String, MonitorReport>,
     /// What browsers on the viewer page reported last.
     pub viewers: Vec<ViewerFigures>,
     /// Frames of the program.
@@ -74,6 +78,9 @@ pub struct OutputReport {
     pub last_failure: Option<String>,
     /// The files it wrote, in order; none for an output that does not record.
     pub files: Vec<FileReport>,
+    /// What was to be thought of it.
+    #[serde(default)]
+    pub verdict: VerdictReport,
 }
 
 /// A file that was written.
@@ -108,6 +115,9 @@ pub struct MonitorReport {
     pub longest_gap_ms: u64,
     /// Sound against picture, by the sender's clock, worst seen, in ms.
     pub worst_av_skew_ms: Option<f64>,
+    /// What was to be thought of it.
+    #[serde(default)]
+    pub verdict: VerdictReport,
 }
 
 impl MonitorReport {
@@ -132,6 +142,7 @@ impl MonitorReport {
             pauses: self.pauses + next.pauses,
             longest_gap_ms: self.longest_gap_ms.max(next.longest_gap_ms),
             worst_av_skew_ms: worse(self.worst_av_skew_ms, next.worst_av_skew_ms),
+            verdict: next.verdict,
         }
     }
 }

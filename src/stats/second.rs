@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::meters::{FrameCounts, Meters, OutputFigures, WatchFigures};
-use crate::base::OutputId;
+use crate::base::{MonitorId, OutputId};
 
 /// A gap longer than this is no freeze in WebRTC's sense but a pause; its viewer waits all the same.
 const PAUSE_MS: u64 = 5000;
@@ -23,6 +23,8 @@ pub struct Second {
     pub outputs: Vec<(OutputId, OutputSecond)>,
     /// What the monitor saw; `None` while it sees nothing.
     pub monitor: Option<MonitorSecond>,
+    /// What others saw that watch from outside.
+    pub monitors: Vec<(MonitorId, MonitorSecond)>,
 }
 
 /// The program and the process that makes it.
@@ -95,6 +97,7 @@ pub struct Seconds {
     frames: FrameCounts,
     dropped: BTreeMap<OutputId, u64>,
     stalls: Stalls,
+    others: BTreeMap<MonitorId, Stalls>,
 }
 
 #[derive(Debug, Default)]
@@ -149,6 +152,12 @@ impl Seconds {
             let before = self.dropped.insert(id.clone(), figures.dropped).unwrap_or(0);
             (id.clone(), output(figures, before, viewers))
         });
+        // One that is not there any more has stopped in order.
+        self.others.retain(|id, _| meters.monitors.contains_key(id));
+        let monitors = meters.monitors.iter().map(|(id, seen)| {
+            (id.clone(), self.others.entry(id.clone()).or_default().monitor(seen))
+        });
+        let monitors = monitors.collect();
         Second {
             at_s: whole(meters.at_ms / 1000),
             program,
@@ -159,6 +168,7 @@ impl Seconds {
                 .as_ref()
                 .map(|m| self.stalls.monitor(m))
                 .filter(|_| !self.off_air),
+            monitors,
         }
     }
 }

@@ -57,6 +57,8 @@ pub struct Opening {
     pub targets: Targets,
     /// Its outputs.
     pub outputs: Vec<Output>,
+    /// Those that watch it from outside, what each watches and for which market.
+    pub monitors: Vec<Output>,
 }
 
 /// An output of the show.
@@ -211,12 +213,14 @@ impl Keeper {
 pub(super) fn noted(at: Moment, event: &Event) -> Noted {
     let detail = serde_json::to_value(&event.what).unwrap_or_default();
     let word = |name: &str| detail[name].as_str().map(str::to_owned);
+    // `output main` is about what is called `main` elsewhere.
+    let about = || word("about").map(|a| a.rsplit(' ').next().unwrap_or_default().to_owned());
     Noted {
         at_ms: at.as_ms(),
         seq: event.seq,
         event: word("event").unwrap_or_default(),
         severity: event.what.severity(),
-        about: word("output").or_else(|| word("input")),
+        about: word("output").or_else(|| word("input")).or_else(about),
         sentence: event.what.sentence(),
         detail,
     }

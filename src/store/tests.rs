@@ -41,6 +41,7 @@ fn opening(started_s: i64, title: &str) -> Opening {
         profile: "lively".into(),
         targets: Targets { latency_ms: 600, stall_permille: 5 },
         outputs: vec![output("main", Some("id")), output("second", None)],
+        monitors: vec![output("tokyo", Some("jp"))],
     }
 }
 
@@ -80,6 +81,7 @@ fn second(at_s: u32) -> Second {
             gap_ms: wander(40, 3),
             skew_tenths: Some(-3),
         }),
+        monitors: Vec::new(),
     }
 }
 
@@ -133,6 +135,27 @@ fn place() -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(FILE);
     (dir, path)
+}
+
+#[test]
+fn those_that_watch_from_outside_are_kept_with_their_market() {
+    let (_dir, path) = place();
+    let (mut keeper, _) = keeper(&path, open);
+    let all = (0..10).map(second);
+    for all in all {
+        let seen = all.monitor.unwrap();
+        let late = MonitorSecond { p95_tenths: Some(9000), ..seen };
+        let monitors = vec![("tokyo".parse().unwrap(), late)];
+        keeper.second(Second { monitors, ..all });
+    }
+    keeper.close(closing(10));
+    let show = Shows::open(&path).unwrap().history(1).unwrap();
+    let tokyo = show.monitors.iter().find(|m| m.name == "tokyo").unwrap();
+    assert_eq!((tokyo.market.as_deref(), tokyo.to.as_str()), (Some("jp"), "eu.example"));
+    assert_eq!((tokyo.seconds.len(), show.monitors.len()), (10, 2));
+    let markets = show.summary().markets;
+    let jp = markets.iter().find(|m| m.market.as_deref() == Some("jp")).unwrap();
+    assert_eq!((jp.outputs, jp.seen.latency_p95_ms), (0, Some(900.0)));
 }
 
 #[test]

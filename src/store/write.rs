@@ -17,6 +17,8 @@ pub struct Book {
     /// Its number.
     pub show: i64,
     sources: BTreeMap<(&'static str, String), i64>,
+    /// What each monitor watches, and its market: it gets its row with its first second.
+    monitors: BTreeMap<String, (String, Option<String>)>,
 }
 
 /// The name of hawker's own monitor, which watches the stage.
@@ -37,7 +39,9 @@ impl Book {
                 ":stall": opening.targets.stall_permille,
             },
         )?;
-        let mut book = Self { show: db.last_insert_rowid(), sources: BTreeMap::new() };
+        let monitors = opening.monitors.iter().cloned();
+        let monitors = monitors.map(|m| (m.name, (m.goes_to, m.market))).collect();
+        let mut book = Self { show: db.last_insert_rowid(), sources: BTreeMap::new(), monitors };
         for output in &opening.outputs {
             let market = output.market.as_deref();
             book.source(db, "output", &output.name, &output.goes_to, market)?;
@@ -77,6 +81,11 @@ impl Book {
         }
         if let Some(figures) = &second.monitor {
             let source = self.source(db, "monitor", MONITOR, "the stage", None)?;
+            monitor(db, show, at, source, figures)?;
+        }
+        for (id, figures) in &second.monitors {
+            let (goes_to, market) = self.monitors.get(id.as_str()).cloned().unwrap_or_default();
+            let source = self.source(db, "monitor", id.as_str(), &goes_to, market.as_deref())?;
             monitor(db, show, at, source, figures)?;
         }
         self.seen(db, u64::from(at) * 1000)

@@ -96,6 +96,7 @@ pub(super) fn words(show: &History, all: &Summary, zone: &TimeZone) -> String {
         "output", "on air", "down", "again", "sent", "trip", "lost"
     ));
     text.extend(all.outputs.iter().map(output));
+    text.extend(verdicts(show));
     let incidents = show.incidents();
     text.push(String::new());
     text.push(match incidents.len() {
@@ -126,6 +127,20 @@ fn output(o: &OutputSummary) -> String {
     )
 }
 
+/// What was to be thought of each output and monitor, as the report at the end of the show says.
+fn verdicts(show: &History) -> Vec<String> {
+    let Some(report) = &show.report else { return Vec::new() };
+    let outputs = report.outputs.iter().map(|(name, o)| (name.clone(), &o.verdict));
+    let monitors = report.monitors.iter().map(|(name, m)| (format!("monitor {name}"), &m.verdict));
+    let said = outputs.chain(monitors).filter_map(|(name, v)| Some((name, v.words()?)));
+    let mut lines: Vec<String> =
+        said.map(|(name, words)| folded("", &plain(&format!("{name}: {words}")))).collect();
+    if !lines.is_empty() {
+        lines.insert(0, String::new());
+    }
+    lines
+}
+
 fn incident(it: &Incident) -> String {
     let mut text = vec![folded(&format!("{}  ", length(it.from_ms)), &plain(&it.what))];
     let left_out = it.done.len().saturating_sub(STEPS);
@@ -146,6 +161,42 @@ fn incident(it: &Incident) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::{
+        Report, Verdict,
+        history::{Lost, Targets},
+    };
+
+    #[test]
+    fn verdicts_are_told_where_there_are_some() {
+        let mut report = Report::default();
+        report.outputs.entry("main".into()).or_default();
+        let monitor = report.monitors.entry("tokyo".into()).or_default();
+        monitor.verdict.add(&Verdict::good(), 1000);
+        let show = History { report: Some(report), ..history() };
+        assert_eq!(verdicts(&show), ["", "monitor tokyo: good all the time"]);
+        assert_eq!(verdicts(&history()), [""; 0]);
+    }
+
+    fn history() -> History {
+        History {
+            version: 1,
+            number: 1,
+            title: "Tea".into(),
+            mode: "live".into(),
+            profile: "lively".into(),
+            started: jiff::Timestamp::UNIX_EPOCH,
+            duration_ms: 1000,
+            ended: None,
+            targets: Targets::DEFAULT,
+            step_s: 1,
+            lost: Lost::default(),
+            program: Vec::new(),
+            outputs: Vec::new(),
+            monitors: Vec::new(),
+            events: Vec::new(),
+            report: None,
+        }
+    }
 
     #[test]
     fn a_length_is_read_at_a_glance() {

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use url::{Host, Url};
 
-use super::{Given, pointed};
+use super::{Given, monitor::WATCH_KEYS, pointed};
 use crate::{
     base::SecretRef,
     config::{
@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The keys of every output.
-pub(in crate::config) const COMMON: [&str; 3] = ["id", "to", "profile"];
+pub(in crate::config) const COMMON: [&str; 5] = ["id", "to", "profile", "watch", "watch-token"];
 
 const STAGE: &str = "the stage";
 
@@ -72,6 +72,17 @@ pub(super) fn read_all(
         }
     }
     outputs
+}
+
+/// An output that is added to a running show comes alone.
+pub(super) fn refuse_watch(file: &Fields<'_>, findings: &mut Findings<'_>) {
+    for fields in file.tables(findings, "output") {
+        if let Some(key) = WATCH_KEYS.into_iter().find(|key| fields.has(key)) {
+            let at = fields.value(key).map_or(0..0, toml::Spanned::span);
+            let what = "an output that is added to a running show brings no monitor";
+            findings.add(&at, what, "take it out; `hawker watch URL` watches beside the show");
+        }
+    }
 }
 
 /// The profile of its own that an output names.
@@ -214,7 +225,7 @@ fn read_target(
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => {
             let name = name.trim_end_matches('.');

@@ -5,12 +5,14 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 use super::{inputs::meter, row::Row};
 use crate::{
+    base::MonitorId,
     console::{
         state::State,
         text::{DASH, count, figure, width},
         theme::Palette,
     },
-    stats::{Meters, WatchFigures},
+    show::Mode,
+    stats::{Grade, Meters, WatchFigures},
 };
 
 /// The columns of a line's name.
@@ -36,32 +38,45 @@ impl Piece {
 }
 
 struct Line {
-    name: &'static str,
+    name: String,
     pieces: Vec<Piece>,
 }
 
-/// Rows wanted in that width.
-pub(super) fn height(columns: u16) -> u16 {
+/// Monitors from outside that have a line; more do not fit beside what an operator needs.
+const MONITORS: usize = 3;
+/// Rows of a screen that are wanted for other things before monitors have any.
+const BEFORE_MONITORS: u16 = 19;
+
+/// Rows wanted in that width, on a screen of so many rows.
+pub(super) fn height(state: &State, columns: u16, rows: u16) -> u16 {
+    let monitors = MONITORS.min(usize::from(rows.saturating_sub(BEFORE_MONITORS)));
+    height_with(state, columns, monitors)
+}
+
+fn height_with(state: &State, columns: u16, monitors: usize) -> u16 {
     // Places depend on names, units and columns only, never on values: any palette and no figures will do.
     let palette = Palette::new(crate::console::Theme::Mono, crate::console::theme::Depth::Mono);
-    lines(None, None, &palette).iter().map(|l| flow(l, columns).len() as u16).sum()
+    let lines = lines(state, None, (columns, monitors), &palette);
+    lines.iter().map(|l| flow(l, columns).len() as u16).sum()
 }
 
 pub(super) fn figures(state: &State, area: Rect, buf: &mut Buffer) {
     let palette = &state.palette;
     let meters = state.figures();
+    let fits = |monitors: &usize| height_with(state, area.width, *monitors) <= area.height;
+    let monitors = (0..=MONITORS).rev().find(fits).unwrap_or(0);
     let mut y = 0;
-    for line in lines(meters, state.show.encoder.as_deref(), palette) {
+    for line in lines(state, meters, (area.width, monitors), palette) {
         for (nth, pieces) in flow(&line, area.width).into_iter().enumerate() {
             let mut row = Row::new(buf, area, y);
-            row.left(if nth == 0 { line.name } else { "" }, NAME, palette.heading);
+            row.left(if nth == 0 { &line.name } else { "" }, NAME - 1, palette.heading).gap(1);
             for piece in pieces {
                 draw(piece, palette, &mut row);
                 row.gap(GAP);
             }
             // What is left of the sound's line is its meter.
             let left = row.rest();
-            if nth == 0 && line.name == "sound" && left >= 4 {
+            if y == 0 && left >= 4 {
                 meter(meters.map(|m| m.program), false, left.min(40), palette, &mut row);
             }
             y += 1;
@@ -97,7 +112,45 @@ fn flow(line: &Line, columns: u16) -> Vec<Vec<&Piece>> {
     rows
 }
 
-fn lines(meters: Option<&Meters>, encoder: Option<&str>, palette: &Palette) -> [Line; 3] {
+/// One who watches from outside, beside what the stage's own viewers have.
+fn outside(id: &MonitorId, meters: Option<&Meters>, columns: u16, palette: &Palette) -> Line {
+    let seen = meters.and_then(|m| m.monitors.get(id));
+    let verdict = meters.and_then(|m| m.monitor_verdicts.get(id));
+    let piece = |name, value: String, columns, unit| Piece {
+        name,
+        style: if value == DASH { palette.dim } else { palette.text },
+        value,
+        columns,
+        unit,
+    };
+    let latency = seen.and_then(|w| w.latency);
+    let mut word = piece("", verdict.map_or(DASH, |v| v.grade.word()).to_owned(), 8, "");
+    word.style = match verdict.map(|v| v.grade) {
+        None => palette.dim,
+        Some(Grade::Good) => palette.good,
+        Some(Grade::Strained) => palette.warn,
+        Some(Grade::Late | Grade::Stalling | Grade::Down) => palette.bad,
+    };
+    let mut pieces = vec![
+        word,
+        piece("p50", figure(latency.map(|l| l.p50_ms), 1), 6, ""),
+        piece("p95", figure(latency.map(|l| l.p95_ms), 1), 6, "ms"),
+        piece("gap", figure(seen.map(|w| w.gap_ms as f64), 0), 5, "ms"),
+    ];
+    // One row each, also where there is little room.
+    if columns >= 76 {
+        pieces.insert(3, piece("freezes", seen.map_or(DASH.into(), |w| count(w.freezes)), 4, ""));
+    }
+    Line { name: id.to_string(), pieces }
+}
+
+fn lines(
+    state: &State,
+    meters: Option<&Meters>,
+    (columns, monitors): (u16, usize),
+    palette: &Palette,
+) -> Vec<Line> {
+    let encoder = state.show.encoder.as_deref();
     let piece = |name, value: String, columns, unit| Piece {
         name,
         style: if value == DASH { palette.dim } else { palette.text },
@@ -150,9 +203,11 @@ fn lines(meters: Option<&Meters>, encoder: Option<&str>, palette: &Palette) -> [
         piece("mem", figure(megabytes, 0), 4, "MB"),
         piece("", format!("{:<11}", encoder.unwrap_or(DASH)), 11, ""),
     ];
-    [
-        Line { name: "sound", pieces: sound },
-        Line { name: "viewers", pieces: viewers },
-        Line { name: "engine", pieces: engine },
-    ]
+    let named = |name: &str, pieces| Line { name: name.to_owned(), pieces };
+    let rehearsed = state.show.mode == Mode::Rehearse;
+    let watching = state.show.spec.monitors.iter().filter(|_| !rehearsed).take(monitors);
+    let mut lines = vec![named("sound", sound), named("viewers", viewers)];
+    lines.extend(watching.map(|spec| outside(&spec.id, meters, columns, palette)));
+    lines.push(named("engine", engine));
+    lines
 }

@@ -62,6 +62,13 @@ pub(super) fn header(state: &State, area: Rect, buf: &mut Buffer) {
         .into_iter()
         .find(|p| 13 + 1 + title_width + 2 + width(p) + 2 + times <= area.width)
         .unwrap_or_default();
+    // What nobody has seen yet takes the place of what never changes.
+    let unseen = show.alarms.unseen().count();
+    let (profile, look) = match unseen {
+        0 => (profile, palette.dim),
+        1 => (" 1 alarm ".into(), palette.alarm),
+        n => (format!(" {n} alarms "), palette.alarm),
+    };
     let profile_width = if profile.is_empty() { 0 } else { width(&profile) + 2 };
     let mut row = Row::new(buf, area, 0);
     let (word, style) = tally(state);
@@ -69,7 +76,7 @@ pub(super) fn header(state: &State, area: Rect, buf: &mut Buffer) {
     let title = row.rest().saturating_sub(times + 2 + profile_width);
     row.left(&show.spec.title, title, palette.selected);
     if profile_width > 0 {
-        row.gap(2).left(&profile, profile_width - 2, palette.dim);
+        row.gap(2).left(&profile, profile_width - 2, look);
     }
     row.skip_to(times).right(&elapsed, 8, palette.text);
     row.right("left ", 7, palette.dim).right(&left, 8, palette.text);

@@ -71,7 +71,8 @@ fn look(mark: Mark, palette: &Palette) -> (&'static str, Style) {
 }
 
 /// The order in which keys are worth a place in the footer.
-const FIRST: [&str; 10] = [
+const FIRST: [&str; 11] = [
+    "acknowledge",
     "take-preview",
     "panic",
     "resume",

@@ -10,6 +10,7 @@ use crate::{
         text::figure,
     },
     show::{OutputState, OutputStatus, Target},
+    stats::Grade,
 };
 
 pub(super) fn outputs(state: &State, area: Rect, buf: &mut Buffer) {
@@ -59,6 +60,8 @@ fn output(state: &State, output: &OutputState, selected: bool, row: &mut Row) {
     };
     row.left(&word, 11, style).gap(1);
     let middle = row.rest().saturating_sub(22);
+    let verdict = state.figures().and_then(|m| m.verdicts.get(&output.spec.id));
+    let ill = verdict.filter(|v| v.grade != Grade::Good);
     match (&output.status, &output.spec.target, &state.show.viewer_url) {
         (OutputStatus::Retrying { reason, .. } | OutputStatus::Refused { reason }, ..) => {
             row.left(reason, middle, palette.warn);
@@ -76,6 +79,16 @@ fn output(state: &State, output: &OutputState, selected: bool, row: &mut Row) {
             let free = figures.disk.unwrap_or_default().free_bytes;
             let free = format!("{:.1} GB free in {}", free as f64 / 1e9, output.shown());
             row.left(&free, middle, palette.dim);
+        }
+        (OutputStatus::Live { .. }, ..) if ill.is_some() => {
+            row.left(ill.map_or("", |v| &v.words), middle, palette.warn);
+        }
+        (OutputStatus::Live { .. }, target, url) if verdict.is_some() => {
+            let to = match (target, url) {
+                (Target::Stage, Some(url)) => url.clone(),
+                _ => output.shown(),
+            };
+            row.put("good", palette.good).gap(2).left(&to, middle.saturating_sub(6), palette.dim);
         }
         (_, Target::Stage, Some(url)) => {
             row.left(url, middle, palette.dim);

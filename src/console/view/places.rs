@@ -65,7 +65,7 @@ impl Places {
     }
 
     fn side(&mut self, state: &State, mut area: Rect) {
-        let figures = figures::height(area.width);
+        let figures = figures::height(state, area.width, area.height);
         let outputs = 1 + rows(state.show.outputs.len(), 3);
         let inputs = 1 + rows(state.show.inputs.len(), 16);
         // Four rows of log at least; the figures and the outputs are never squeezed.
@@ -97,7 +97,7 @@ impl Places {
         let size = picture::fit(state.show.spec.profile.canvas, room);
         let left = size.map_or(0, |(w, _)| w + 2);
         let width = area.width - left;
-        let figures = figures::height(width);
+        let figures = figures::height(state, width, area.height);
         let scenes = scenes::height(state, width);
         let outputs = 1 + rows(state.show.outputs.len(), 8);
         let most = area.height - 7;
@@ -121,7 +121,7 @@ impl Places {
     }
 
     fn stacked(&mut self, state: &State, mut area: Rect) {
-        let figures = figures::height(area.width);
+        let figures = figures::height(state, area.width, area.height);
         let mut scenes = scenes::height(state, area.width);
         let mut outputs = 1 + rows(state.show.outputs.len(), 4);
         let mut inputs = 1 + rows(state.show.inputs.len(), 8);
@@ -162,7 +162,11 @@ mod tests {
 
     #[test]
     fn nothing_overlaps_and_nothing_is_outside() {
-        for (name, state) in [("one", fixture::rehearsal()), ("many", fixture::crowded())] {
+        for (name, state) in [
+            ("one", fixture::rehearsal()),
+            ("many", fixture::crowded()),
+            ("watched", fixture::watched()),
+        ] {
             for width in (LEAST.0..220).step_by(7) {
                 for height in (LEAST.1..90).step_by(5) {
                     let area = Rect::new(0, 0, width, height);

@@ -248,6 +248,7 @@ impl Turn<'_> {
         output.renewal = output.way_back(now);
         let to = output.shown();
         self.say(Happening::OutputLive { output: id.clone(), to, connect_ms });
+        self.watch(Some(id));
     }
 
     pub(super) fn output_failed(

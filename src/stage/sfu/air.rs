@@ -108,12 +108,17 @@ impl Air {
         Moment(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX))
     }
 
+    /// Whether a datagram from or to such a peer would be taken into the air.
+    pub fn holds(&self, role: Role) -> bool {
+        !(self::now(&self.weather).of(role).is_clear() && self.flying.is_empty())
+    }
+
     /// Takes a datagram into the air, or leaves it in the caller's hands (`false`) when nothing holds it up.
     pub fn takes(&mut self, now: Instant, way: Way, role: Role, datagram: &[u8]) -> bool {
-        let mut path = self::now(&self.weather).of(role);
-        if path.is_clear() && self.flying.is_empty() {
+        if !self.holds(role) {
             return false;
         }
+        let mut path = self::now(&self.weather).of(role);
         let with_media =
             matches!((way, role), (Way::In(_), Role::Publisher) | (Way::Out(_), Role::Viewer));
         if !with_media {

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    time::{Duration, Instant},
 };
 
 /// Buffers of the socket in bytes: a key frame to many viewers at once must fit.
@@ -90,6 +91,42 @@ pub fn own(ipv6: bool) -> Vec<IpAddr> {
     own
 }
 
+/// The kernel counts the wait of a socket in its own ticks, of 10 ms at most, and begins with a full one.
+const TICKS: Duration = Duration::from_millis(20);
+/// How exactly what is in the air comes down.
+const EXACTLY: Duration = Duration::from_millis(1);
+
+/// Receives, or fails with `WouldBlock` or `TimedOut` after that wait: `exactly`, or a few ticks later.
+pub fn hear(
+    socket: &UdpSocket,
+    buffer: &mut [u8],
+    wait: Duration,
+    exactly: bool,
+) -> io::Result<(usize, SocketAddr)> {
+    if !exactly || wait > TICKS {
+        let wait = if exactly { wait.saturating_sub(TICKS) } else { wait };
+        socket.set_read_timeout(Some(wait.max(Duration::from_millis(1))))?;
+        return socket.recv_from(buffer);
+    }
+    let until = Instant::now() + wait;
+    loop {
+        let heard = rustix::net::recvfrom(socket, &mut *buffer, rustix::net::RecvFlags::DONTWAIT);
+        match heard {
+            Ok((n, _, source)) => {
+                let source = source.and_then(|source| SocketAddr::try_from(source).ok());
+                return source.map(|source| (n, source)).ok_or(io::ErrorKind::WouldBlock.into());
+            }
+            Err(error) if error == rustix::io::Errno::AGAIN => {}
+            Err(error) => return Err(error.into()),
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        std::thread::sleep(left.min(EXACTLY));
+    }
+}
+
 /// A socket that sends to `socket`.
 pub fn waker(socket: &UdpSocket) -> io::Result<UdpSocket> {
     let mut at = socket.local_addr()?;
@@ -109,7 +146,7 @@ pub fn roomy(socket: &UdpSocket) {
     let _ = rustix::net::sockopt::set_socket_recv_buffer_size(socket, BUFFER);
     let _ = rustix::net::sockopt::set_socket_send_buffer_size(socket, BUFFER);
     // A viewer behind a full queue must not hold up the others.
-    let _ = socket.set_write_timeout(Some(std::time::Duration::from_millis(2)));
+    let _ = socket.set_write_timeout(Some(Duration::from_millis(2)));
 }
 
 #[cfg(test)]
@@ -121,6 +158,25 @@ mod tests {
         assert_eq!(own(false)[0], IpAddr::V4(Ipv4Addr::LOCALHOST));
         let facing = toward(SocketAddr::from(([127, 0, 0, 1], 9)));
         assert_eq!(facing, Some(Ipv4Addr::LOCALHOST.into()));
+    }
+
+    #[test]
+    fn a_wait_is_as_long_as_was_said_where_it_matters() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let waker = waker(&socket).unwrap();
+        let mut buffer = [0; 16];
+        let began = Instant::now();
+        let error = hear(&socket, &mut buffer, Duration::from_millis(7), true).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        assert!(began.elapsed() >= Duration::from_millis(7), "{:?}", began.elapsed());
+        for exactly in [true, false] {
+            waker.send(b"now").unwrap();
+            let heard = hear(&socket, &mut buffer, Duration::from_secs(5), exactly).unwrap();
+            assert_eq!(heard, (3, waker.local_addr().unwrap()));
+            waker.send(&[]).unwrap();
+            let woken = hear(&socket, &mut buffer, Duration::from_millis(9), exactly).unwrap();
+            assert_eq!(woken.0, 0);
+        }
     }
 
     #[test]

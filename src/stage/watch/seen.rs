@@ -8,7 +8,10 @@ use std::{
 use crate::{
     base::{Moment, Ring},
     stage::{depacket::Frame, payload::Codec},
-    stats::{Freezes, Latency, LatencySummary, WatchFigures, report::MonitorReport},
+    stats::{
+        Freezes, Latency, LatencySummary, WatchFigures, report::MonitorReport,
+        verdict::VerdictReport,
+    },
 };
 
 /// Over which the shown latency is taken.
@@ -35,6 +38,7 @@ pub struct Seen {
     latency: Latency,
     recent: Ring<(Instant, Duration)>,
     freezes: Freezes,
+    first: Option<Instant>,
     frames: u64,
     unstamped: u64,
     unmeasured: Option<Unmeasured>,
@@ -55,6 +59,7 @@ impl Seen {
             latency: Latency::default(),
             recent: Ring::new(MAX_LATENCIES),
             freezes: Freezes::default(),
+            first: None,
             frames: 0,
             unstamped: 0,
             unmeasured: None,
@@ -70,6 +75,7 @@ impl Seen {
     /// A whole frame is here.
     pub fn frame(&mut self, frame: &Frame) {
         self.frames += 1;
+        self.first.get_or_insert(frame.arrived);
         self.size = frame.size.or(self.size);
         self.freezes.frame(self.moment(frame.arrived));
         self.last_frames.push_back(frame.arrived);
@@ -123,14 +129,16 @@ impl Seen {
             freezes: self.freezes.count(),
             freeze_ms: self.freezes.total().as_millis() as u64,
             gap_ms: self.freezes.gap(moment).as_millis() as u64,
+            frozen: self.freezes.frozen(moment),
+            pause_ms: self.freezes.paused().as_millis() as u64,
             av_skew_ms: self.skew(),
             size: self.size,
         }
     }
 
-    /// Whether a frame has come at all.
-    pub const fn any(&self) -> bool {
-        self.frames > 0
+    /// When the first frame came.
+    pub const fn first(&self) -> Option<Instant> {
+        self.first
     }
 
     /// Of the whole time.
@@ -160,6 +168,7 @@ impl Seen {
             pauses: self.freezes.pauses(),
             longest_gap_ms: self.freezes.longest().as_millis() as u64,
             worst_av_skew_ms: self.worst_skew,
+            verdict: VerdictReport::default(),
         }
     }
 

@@ -42,7 +42,7 @@ pub struct Step {
 /// An incident that may go on.
 struct Open {
     incident: Incident,
-    /// Of what kind: `output`, `picture`, `input`, `program`, `panic`, `store`, or the event's own name.
+    /// Of what kind: `output`, `picture`, `input`, `program`, `panic`, `store`, `alarm` with its name, or the event's own name.
     kind: String,
 }
 
@@ -56,6 +56,7 @@ fn kind(event: &str) -> (&str, bool) {
         "program-failed" | "encoder-up" => ("program", false),
         "panicked" | "resumed" => ("panic", false),
         "store-failed" | "store-back" => ("store", false),
+        "alarm-raised" | "alarm-cleared" => ("alarm", false),
         other => (other, true),
     }
 }
@@ -71,6 +72,7 @@ fn is_over(note: &Noted) -> bool {
             | "encoder-up"
             | "resumed"
             | "store-back"
+            | "alarm-cleared"
     );
     good || (note.event == "output-picture" && note.severity == Severity::Info)
 }
@@ -82,7 +84,10 @@ impl History {
         let mut closed: Vec<Incident> = self.stalls();
         for note in &self.events {
             let (kind, at_once) = kind(&note.event);
-            let mine = |o: &Open| o.kind == kind && o.incident.about == note.about;
+            // One alarm is not over with another.
+            let alarm = note.detail["alarm"].as_str().filter(|_| kind == "alarm");
+            let kind = &alarm.map_or_else(|| kind.to_owned(), |alarm| format!("alarm {alarm}"));
+            let mine = |o: &Open| o.kind == *kind && o.incident.about == note.about;
             let place = open.iter().position(mine);
             let repeat = |o: &Open| {
                 !at_once
@@ -106,7 +111,7 @@ impl History {
             }
             if note.severity > Severity::Info {
                 open.push(Open {
-                    kind: kind.into(),
+                    kind: kind.clone(),
                     incident: Incident {
                         from_ms: note.at_ms,
                         until_ms: at_once.then_some(note.at_ms),

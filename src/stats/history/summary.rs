@@ -150,7 +150,8 @@ impl History {
         let all = seen(self.monitors.iter(), self.step_s);
         let program = || self.program.iter().map(|at| &at.figures);
         let memory = program().filter_map(|p| p.memory_kib).max();
-        let named = self.outputs.iter().any(|o| o.market.is_some());
+        let outputs = self.outputs.iter().map(|o| &o.market);
+        let named = outputs.chain(self.monitors.iter().map(|m| &m.market)).any(Option::is_some);
         Summary {
             seen: all,
             latency_met: all.latency_p95_ms.map(|ms| ms <= f64::from(self.targets.latency_ms)),
@@ -169,6 +170,7 @@ impl History {
     fn markets(&self) -> Vec<MarketSummary> {
         let mut names: Vec<Option<&String>> =
             self.outputs.iter().map(|o| o.market.as_ref()).collect();
+        names.extend(self.monitors.iter().filter_map(|m| m.market.as_ref()).map(Some));
         names.sort_unstable_by_key(|name| (name.is_none(), *name));
         names.dedup();
         let of = |name: Option<&String>| MarketSummary {
@@ -309,6 +311,9 @@ mod tests {
         assert_eq!((markets[0].market.as_deref(), markets[0].viewers_most), (Some("id"), Some(5)));
         assert_eq!(markets[0].seen.stalls, 1);
         show.outputs[0].market = None;
+        let markets = show.summary().markets;
+        assert_eq!(markets.len(), 2, "a monitor's market counts too: {markets:?}");
+        show.monitors[0].market = None;
         assert_eq!(show.summary().markets, []);
     }
 
