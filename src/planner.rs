@@ -1,0 +1,10 @@
+//! Floor 2: the planner. When to be on air for which market, and how many will watch. It reads no clock and no file:
+//! time, markets and history are arguments.
+
+pub mod forecast;
+pub mod history;
+pub mod outlook;
+
+pub use forecast::{forecast, prior};
+pub use history::{Aired, History};
+pub use outlook::{Expected, Outlook, Reason};
