@@ -20,7 +20,7 @@ pub use dirs::Dirs;
 pub use preflight::{Preflight, preflight};
 pub use presets::{
     Bearer, H264Level, Preset, Server, Source, ingests, layouts, load_ingest, load_layout,
-    load_profile, profiles, server_of,
+    load_market, load_markets, load_profile, markets, profiles, server_of,
 };
 pub use redact::shown_url;
 pub use schema::{history_schema, probe_schema, report_schema, show_schema};

@@ -1,4 +1,11 @@
-//! Floor 2: when to be on air for whom. It knows markets and arithmetic; it reads no file and no clock: the
-//! time is an argument.
+//! Floor 2: the planner. When to be on air for which market, and how many will watch. It reads no clock and no file:
+//! time, markets and history are arguments.
 
+pub mod forecast;
+pub mod history;
+pub mod outlook;
 pub mod schedule;
+
+pub use forecast::{forecast, prior};
+pub use history::{Aired, History};
+pub use outlook::{Expected, Outlook, Reason};

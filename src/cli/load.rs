@@ -9,6 +9,7 @@ use crate::{
         Factory,
         studio::{StudioOptions, factory},
     },
+    market::Market,
     show::{Mode, ShowSpec},
 };
 
@@ -45,6 +46,11 @@ pub(crate) fn ingests() -> Result<Vec<config::Server>, Failure> {
     let load = |preset: config::Preset| config::load_ingest(&preset.name, &dirs);
     let all: Result<Vec<_>, _> = config::ingests(&dirs).into_iter().map(load).collect();
     all.map_err(|e| Failure::usage(e.to_string()))
+}
+
+/// The markets there are.
+pub(crate) fn markets() -> Result<Vec<Market>, Failure> {
+    config::load_markets(&dirs()?).map_err(|e| Failure::usage(e.to_string()))
 }
 
 /// A show file that is about to go on air: its secrets are there too.

@@ -1,7 +1,8 @@
-//! Profiles, layouts and server profiles by name: those embedded in the program, each replaced by a file of the same name
+//! Profiles, layouts, server profiles and markets by name: those embedded in the program, each replaced by a file of the same name
 //! in the user's configuration folder. It does not know shows.
 
 mod ingest;
+mod market;
 
 use std::{
     fs,
@@ -22,6 +23,7 @@ use crate::{
 };
 
 pub use ingest::{Bearer, H264Level, Server, ingests, load_ingest, server_of};
+pub use market::{load_market, load_markets, markets};
 
 /// Where the text of a preset comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
