@@ -1,10 +1,12 @@
 //! Floor 2: the planner. When to be on air for which market, and how many will watch. It reads no clock and no file:
 //! time, markets and history are arguments.
 
+pub mod calendar;
 pub mod forecast;
 pub mod history;
 pub mod outlook;
 pub mod schedule;
+pub mod wish;
 
 pub use forecast::{forecast, prior};
 pub use history::{Aired, History};

@@ -18,8 +18,11 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
+
+use super::{Outlook, Reason};
+use crate::market::{Market, Zone};
 
 pub use grid::week_start;
 
@@ -64,7 +67,7 @@ pub struct Host {
     /// The name.
     pub name: String,
     /// Where the host lives.
-    pub zone: TimeZone,
+    pub zone: Zone,
     /// BCP 47 tags; only the language itself is compared.
     pub languages: Vec<String>,
     /// When the host can, on the host's wall clock.
@@ -100,7 +103,7 @@ pub struct Demand {
     /// Its id.
     pub market: String,
     /// Its zone, for what a day is there.
-    pub zone: TimeZone,
+    pub zone: Zone,
     /// BCP 47 tags; a host must speak one of them.
     pub languages: Vec<String>,
     /// What a viewer there is worth against others, more than 0.
@@ -111,9 +114,48 @@ pub struct Demand {
     pub from: Timestamp,
     /// Hour by hour.
     pub hours: Vec<Hour>,
+    /// What each hour rests on.
+    pub reasons: Vec<Vec<Reason>>,
 }
 
 impl Demand {
+    /// What an outlook expects of a market.
+    pub fn of(market: &Market, outlook: &Outlook, weight: f64, gap_min: u32) -> Self {
+        let hours = outlook.hours.iter().map(|e| Hour {
+            viewers: f64::from(e.viewers),
+            low: f64::from(e.low),
+            high: f64::from(e.high),
+            untried: e.reasons.contains(&Reason::NeverAired),
+        });
+        Self {
+            market: market.id.to_string(),
+            zone: market.zone().clone(),
+            languages: market.languages.value.clone(),
+            weight,
+            gap_min,
+            from: outlook.from,
+            hours: hours.collect(),
+            reasons: outlook.hours.iter().map(|e| e.reasons.clone()).collect(),
+        }
+    }
+
+    /// What the expectations of a span rest on, each once.
+    pub fn reasons_over(&self, start: Timestamp, minutes: u32) -> Vec<Reason> {
+        let first = (start.as_second() - self.from.as_second()).div_euclid(3600);
+        let end = start.as_second() + i64::from(minutes) * 60 - 1;
+        let last = (end - self.from.as_second()).div_euclid(3600);
+        let mut all: Vec<Reason> = Vec::new();
+        for hour in first..=last {
+            let reasons = usize::try_from(hour).ok().and_then(|hour| self.reasons.get(hour));
+            for reason in reasons.into_iter().flatten() {
+                if !all.contains(reason) {
+                    all.push(reason.clone());
+                }
+            }
+        }
+        all
+    }
+
     /// What is expected of the hour that an instant lies in.
     pub fn hour_at(&self, at: Timestamp) -> Option<Hour> {
         let hours = (at.as_second() - self.from.as_second()).div_euclid(3600);
@@ -192,7 +234,7 @@ impl Default for Rules {
 #[derive(Debug, Clone)]
 pub struct Task {
     /// The zone in which weeks begin.
-    pub home: TimeZone,
+    pub home: Zone,
     /// When the first week begins; see [`week_start`].
     pub from: Timestamp,
     /// How many weeks, 1-8.
@@ -235,6 +277,8 @@ pub struct Airing {
     pub high: f64,
     /// Weighted viewer hours that it adds.
     pub worth: f64,
+    /// What the expectation rests on, the weightiest first.
+    pub reasons: Vec<Reason>,
 }
 
 /// A show of the plan.

@@ -166,6 +166,19 @@ impl<'m, 't> Board<'m, 't> {
         self.fits(frame) && markets.iter().all(|m| self.free(*m, frame.step, frame.length))
     }
 
+    /// What a show with these markets would add.
+    pub(super) fn would_add(&self, frame: Frame, markets: &[usize]) -> f64 {
+        let gains = markets.iter().enumerate().map(|(place, &market)| {
+            let share = if place == 0 { 1.0 } else { self.model.follow };
+            self.gain(
+                market,
+                frame.step,
+                self.model.worth(market, frame.step, frame.length) * share,
+            )
+        });
+        gains.sum()
+    }
+
     pub(super) fn put(&mut self, frame: Frame, markets: &[usize]) {
         let model = self.model;
         let l = model.lengths[frame.length];

@@ -2,21 +2,30 @@
 //! starts that the prices leave is found exactly. The window moves over the plan until nothing gets better.
 //! Solved by `microlp`, in pure Rust; bounded by nodes, not by time, so that the same task gives the same plan.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use microlp::{ComparisonOp, OptimizationDirection, Problem, SolveOptions, Variable};
 
 use super::{
+    STEP_MIN,
     board::Board,
     model::{Frame, Model},
     prices::{Priced, Prices},
 };
 
-/// The most columns of a program.
-const MOST_COLUMNS: usize = 140;
-
-/// The most nodes of its tree.
-const MOST_NODES: u64 = 60;
+/// How much the programs may cost.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Work {
+    /// Days that are free in a window, and where the first window begins; one pass over the plan for each.
+    pub passes: &'static [(usize, usize)],
+    /// Columns of a program at most.
+    pub columns: usize,
+    /// Nodes of its tree at most.
+    pub nodes: u64,
+}
 
 /// A show that may be, as a column.
 struct Column {
@@ -29,74 +38,101 @@ struct Column {
 /// Rows of the program: what they are about, and the columns in them.
 type Rows = BTreeMap<(u8, usize, usize), (f64, Vec<(usize, f64)>)>;
 
+/// Where columns come from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'p> {
+    /// Shows that were on the best path of a host under some prices: the likeliest of all.
+    pub pool: &'p [Priced],
+    /// Starts by what they are worth beyond the prices, the best first.
+    pub order: &'p [Priced],
+    /// The prices.
+    pub prices: &'p Prices,
+}
+
 /// Solves window after window; keeps what is better.
 pub(super) fn improve<'m, 't>(
     model: &'m Model<'t>,
-    order: &[Priced],
-    prices: &Prices,
+    source: Source<'_>,
+    work: Work,
     mut board: Board<'m, 't>,
 ) -> Board<'m, 't> {
-    for (days, shift) in [(2, 0), (3, 1), (2, 1)] {
-        let width = days * 48;
-        let mut from = shift * 24;
+    const DAY: usize = 24 * 60 / STEP_MIN as usize;
+    for (days, first) in work.passes {
+        let mut from = first * DAY;
         while from < model.grid.steps {
-            let window = from..(from + width).min(model.grid.steps);
-            if let Some(next) = solve(model, order, prices, &board, window)
+            let to = (from + days * DAY).min(model.grid.steps);
+            if let Some(next) = solve(model, source, work, &board, from..to)
                 && next.better_than(&board)
             {
                 board = next;
             }
-            from += width;
+            from = to;
         }
     }
     board
 }
 
-fn solve<'m, 't>(
-    model: &'m Model<'t>,
-    order: &[Priced],
-    prices: &Prices,
+fn columns<'m, 't>(
+    source: Source<'_>,
+    most: usize,
     board: &Board<'m, 't>,
-    window: std::ops::Range<usize>,
-) -> Option<Board<'m, 't>> {
+    window: &Range<usize>,
+) -> (Board<'m, 't>, Vec<Column>, usize) {
     let mut rest = board.clone();
     let mut columns: Vec<Column> = Vec::new();
-    let mut index = 0;
+    let mut known = BTreeSet::new();
+    let mut add = |frame: Frame, markets: &[usize]| {
+        if known.insert((frame.host, frame.step, frame.length, markets.to_vec())) {
+            columns.push(Column { frame, markets: markets.to_vec(), gain: 0.0, var: None });
+        }
+        columns.len()
+    };
+    let (mut index, mut stood) = (0, 0);
     while index < rest.shows.len() {
         if window.contains(&rest.shows[index].frame.step) {
             let show = rest.remove(index);
-            let (frame, markets) = (show.frame, show.markets);
-            columns.push(Column { frame, markets, gain: 0.0, var: None });
+            stood = add(show.frame, &show.markets);
         } else {
             index += 1;
         }
     }
-    let known = columns.len();
-    let mut free = Vec::new();
-    for candidate in order.iter().filter(|p| window.contains(&p.frame.step)) {
-        if columns.len() >= MOST_COLUMNS {
+    for show in source.pool.iter().filter(|p| window.contains(&p.frame.step)) {
+        if rest.takes(show.frame, &show.markets) && add(show.frame, &show.markets) >= most {
             break;
         }
-        let frame = candidate.frame;
-        if !rest.fits(frame) {
+    }
+    let mut markets = Vec::new();
+    let mut count = 0;
+    for candidate in source.order.iter().filter(|p| window.contains(&p.frame.step)) {
+        if !rest.fits(candidate.frame) {
             continue;
         }
-        for prices in [Some(prices), None] {
-            let gain = rest.markets_for(frame, prices, &mut free);
-            let new = columns.iter().all(|c| c.frame != frame || c.markets != free);
-            if gain > 0.0 && new {
-                columns.push(Column { frame, markets: free.clone(), gain: 0.0, var: None });
+        for prices in [Some(source.prices), None] {
+            if rest.markets_for(candidate.frame, prices, &mut markets) > 0.0 {
+                count = add(candidate.frame, &markets);
             }
         }
+        if count >= most {
+            break;
+        }
     }
-    if columns.len() <= known {
+    (rest, columns, stood)
+}
+
+fn solve<'m, 't>(
+    model: &'m Model<'t>,
+    source: Source<'_>,
+    work: Work,
+    board: &Board<'m, 't>,
+    window: Range<usize>,
+) -> Option<Board<'m, 't>> {
+    let (mut rest, mut columns, stood) = columns(source, work.columns, board, &window);
+    if columns.len() <= stood {
         return None;
     }
     let mut program = Problem::new(OptimizationDirection::Maximize);
     for column in &mut columns {
-        let mut one = rest.clone();
-        one.put(column.frame, &column.markets);
-        column.gain = one.worth - rest.worth;
+        column.gain = rest.would_add(column.frame, &column.markets);
         column.var = Some(program.add_binary_var(column.gain));
     }
     for (limit, members) in rows(model, &rest, &columns).into_values() {
@@ -107,26 +143,11 @@ fn solve<'m, 't>(
         }
     }
     repeats(model, &columns, &mut program);
-    let missing = rest.unexplored();
-    if missing > 0 {
-        let explored: u32 = columns[..known]
-            .iter()
-            .filter(|c| rest.explores(c.frame, &c.markets))
-            .map(|c| model.lengths[c.frame.length].min)
-            .sum();
-        let row: Vec<(Variable, f64)> = columns
-            .iter()
-            .filter(|c| rest.explores(c.frame, &c.markets))
-            .filter_map(|c| Some((c.var?, f64::from(model.lengths[c.frame.length].min))))
-            .collect();
-        if !row.is_empty() {
-            program.add_constraint(row, ComparisonOp::Ge, f64::from(missing.min(explored)));
-        }
-    }
-    let start =
-        columns.iter().enumerate().filter_map(|(i, c)| Some((c.var?, f64::from(i < known))));
+    explore(model, &rest, &columns, stood, &mut program);
+    let start = columns.iter().enumerate();
+    let start = start.filter_map(|(i, c)| Some((c.var?, f64::from(u8::from(i < stood)))));
     let mut options = SolveOptions::default();
-    options.node_limit = Some(MOST_NODES);
+    options.node_limit = Some(work.nodes);
     options.mip_gap = 1e-4;
     options.warm_start = Some(start.collect());
     let solved = program.solve_with(options).ok()?;
@@ -140,6 +161,31 @@ fn solve<'m, 't>(
     }
     rest.attach();
     Some(rest)
+}
+
+/// As many minutes of exploration as are missing, or at least as many as there were.
+fn explore(
+    model: &Model<'_>,
+    rest: &Board<'_, '_>,
+    columns: &[Column],
+    stood: usize,
+    program: &mut Problem,
+) {
+    let missing = rest.unexplored();
+    let exploring = |all: &[Column]| -> Vec<(Option<Variable>, u32)> {
+        all.iter()
+            .filter(|c| rest.explores(c.frame, &c.markets))
+            .map(|c| (c.var, model.lengths[c.frame.length].min))
+            .collect()
+    };
+    let had: u32 = exploring(&columns[..stood]).iter().map(|(_, min)| min).sum();
+    let row: Vec<(Variable, f64)> = exploring(columns)
+        .into_iter()
+        .filter_map(|(var, min)| Some((var?, f64::from(min))))
+        .collect();
+    if missing > 0 && !row.is_empty() {
+        program.add_constraint(row, ComparisonOp::Ge, f64::from(missing.min(had)));
+    }
 }
 
 /// What ties the columns together. Where intervals meet, they meet at the start of one of them, so each start

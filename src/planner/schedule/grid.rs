@@ -5,16 +5,18 @@
 use jiff::{
     SignedDuration, Timestamp,
     civil::{Date, DateTime, Time},
-    tz::TimeZone,
 };
 
 use super::{Host, STEP_MIN};
+use crate::market::{Fold, Gap, Zone};
 
 /// The half hours of a plan.
 #[derive(Debug, Clone)]
 pub(super) struct Grid {
-    /// The first step's start: `from`, or the half hour before it.
+    /// The first step's start: the first half hour that is not before the plan.
     pub origin: Timestamp,
+    /// When the plan ends; the last step ends then, or a little before.
+    pub end: Timestamp,
     /// How many steps.
     pub steps: usize,
     /// The steps at which the weeks begin, and the end.
@@ -24,50 +26,40 @@ pub(super) struct Grid {
 const STEP_S: i64 = STEP_MIN as i64 * 60;
 
 /// The first instant of the Monday of that day's week in a zone.
-pub fn week_start(day: Date, zone: &TimeZone) -> Timestamp {
+pub fn week_start(day: Date, zone: &Zone) -> Timestamp {
     let monday = day
         .checked_sub(SignedDuration::from_hours(
             24 * i64::from(day.weekday().to_monday_zero_offset()),
         ))
         .unwrap_or(day);
-    instant(monday.to_datetime(Time::midnight()), zone, Side::Later)
+    instant(monday.to_datetime(Time::midnight()), zone, Fold::First)
 }
 
-/// Which one, where a wall clock's time exists twice or not at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Earlier,
-    Later,
+/// Whole steps that hold so many seconds.
+fn up(seconds: i64) -> i64 {
+    (seconds + STEP_S - 1).div_euclid(STEP_S)
 }
 
-fn instant(at: DateTime, zone: &TimeZone, side: Side) -> Timestamp {
-    let ambiguous = zone.to_ambiguous_timestamp(at);
-    let found = match side {
-        Side::Earlier => ambiguous.earlier(),
-        Side::Later => ambiguous.later(),
-    };
-    // Only dates at the very ends of time have none.
-    found.unwrap_or(Timestamp::UNIX_EPOCH)
+fn instant(at: DateTime, zone: &Zone, fold: Fold) -> Timestamp {
+    // The edge of a gap and one of two instants always exist.
+    zone.local(at).pick(Gap::Edge, fold).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 impl Grid {
-    pub(super) fn new(from: Timestamp, weeks: u32, home: &TimeZone) -> Self {
-        let origin = from.as_second().div_euclid(STEP_S) * STEP_S;
+    pub(super) fn new(from: Timestamp, weeks: u32, home: &Zone) -> Self {
+        let origin = up(from.as_second()) * STEP_S;
         let origin = Timestamp::from_second(origin).unwrap_or(from);
-        let first = from.to_zoned(home.clone()).date();
-        let mut starts = vec![0];
+        let first = home.clock(from).date();
+        let (mut starts, mut end) = (vec![0], origin);
         for week in 1..=weeks {
             let day = first
                 .checked_add(SignedDuration::from_hours(24 * 7 * i64::from(week)))
                 .unwrap_or(first);
-            let end = instant(day.to_datetime(Time::midnight()), home, Side::Later);
-            starts.push(Self::count(origin, end));
+            end = instant(day.to_datetime(Time::midnight()), home, Fold::First);
+            starts.push(usize::try_from(up(end.as_second() - origin.as_second())).unwrap_or(0));
         }
-        Self { origin, steps: starts.last().copied().unwrap_or(0), weeks: starts }
-    }
-
-    fn count(origin: Timestamp, at: Timestamp) -> usize {
-        usize::try_from((at.as_second() - origin.as_second()).div_euclid(STEP_S)).unwrap_or(0)
+        let steps = (end.as_second() - origin.as_second()).div_euclid(STEP_S);
+        Self { origin, end, steps: usize::try_from(steps).unwrap_or(0), weeks: starts }
     }
 
     /// The start of a step.
@@ -87,11 +79,11 @@ impl Grid {
     }
 
     /// The local day of each step, counted from 0, and how many there are.
-    pub(super) fn days(&self, zone: &TimeZone) -> (Vec<usize>, usize) {
+    pub(super) fn days(&self, zone: &Zone) -> (Vec<usize>, usize) {
         let mut dates: Vec<Date> = Vec::new();
         let of = (0..self.steps)
             .map(|step| {
-                let date = self.at(step).to_zoned(zone.clone()).date();
+                let date = zone.clock(self.at(step)).date();
                 // Local time can go back over midnight, so that a day comes twice.
                 let known = dates.iter().rposition(|d| *d == date);
                 known.unwrap_or_else(|| {
@@ -106,8 +98,8 @@ impl Grid {
     /// Whether the host can for the whole of each step.
     pub(super) fn can(&self, host: &Host) -> Vec<bool> {
         let mut spans: Vec<(i64, i64)> = Vec::new();
-        let first = self.at(0).to_zoned(host.zone.clone()).date();
-        let last = self.at(self.steps).to_zoned(host.zone.clone()).date();
+        let first = host.zone.clock(self.at(0)).date();
+        let last = host.zone.clock(self.at(self.steps)).date();
         let mut day = first.yesterday().unwrap_or(first);
         while day <= last {
             for window in &host.hours {
@@ -138,9 +130,9 @@ impl Grid {
             }
         }
         for away in &host.away {
-            let from = instant(away.first.to_datetime(Time::midnight()), &host.zone, Side::Earlier);
+            let from = instant(away.first.to_datetime(Time::midnight()), &host.zone, Fold::First);
             let after = away.last.tomorrow().unwrap_or(away.last);
-            let to = instant(after.to_datetime(Time::midnight()), &host.zone, Side::Later);
+            let to = instant(after.to_datetime(Time::midnight()), &host.zone, Fold::Second);
             self.block(&mut can, from, to);
         }
         for busy in &host.busy {
@@ -150,7 +142,7 @@ impl Grid {
     }
 
     /// A window of one day in minutes of the grid.
-    fn span(&self, day: Date, from: u16, to: u16, zone: &TimeZone) -> Option<(i64, i64)> {
+    fn span(&self, day: Date, from: u16, to: u16, zone: &Zone) -> Option<(i64, i64)> {
         let civil = |day: Date, minute: u16| {
             let day = if minute >= 1440 { day.tomorrow().unwrap_or(day) } else { day };
             let minute = minute % 1440;
@@ -158,14 +150,11 @@ impl Grid {
         };
         let ends = if to <= from { day.tomorrow().ok()? } else { day };
         let (from, to) = (civil(day, from).ok()?, civil(ends, to).ok()?);
-        let start = instant(from, zone, Side::Later);
-        let mut end = instant(to, zone, Side::Earlier);
+        let start = instant(from, zone, Fold::Second);
+        let mut end = instant(to, zone, Fold::First);
         if end <= start {
             // All of it in the hour that comes twice: the second time. In one that never comes: never.
-            end = instant(to, zone, Side::Later);
-            if start.to_zoned(zone.clone()).datetime() != from {
-                return None;
-            }
+            end = instant(to, zone, Fold::Second);
         }
         let (start, end) = (self.minute(start), self.minute(end));
         (start < end).then_some((start, end))
@@ -174,7 +163,7 @@ impl Grid {
     fn block(&self, can: &mut [bool], from: Timestamp, to: Timestamp) {
         let step = i64::from(STEP_MIN);
         let first = self.minute(from).div_euclid(step).max(0);
-        let last = (to.as_second() - self.origin.as_second() + STEP_S - 1).div_euclid(STEP_S);
+        let last = up(to.as_second() - self.origin.as_second());
         for at in first..last {
             match usize::try_from(at).ok().and_then(|at| can.get_mut(at)) {
                 Some(at) => *at = false,

@@ -164,9 +164,12 @@ impl<'t> Model<'t> {
 
     /// The step a locked show counts to, if it starts within the plan.
     pub(super) fn lock_step(&self, lock: &Lock) -> Option<usize> {
-        let minute = self.grid.minute(lock.start);
-        let step = usize::try_from(minute.div_euclid(i64::from(STEP_MIN))).ok()?;
-        (step < self.grid.steps).then_some(step)
+        if lock.start < self.task.from || lock.start >= self.grid.end {
+            return None;
+        }
+        // One that starts off the grid, at either end, counts to the nearest step.
+        let step = self.grid.minute(lock.start).div_euclid(i64::from(STEP_MIN)).max(0);
+        Some(usize::try_from(step).unwrap_or(0).min(self.grid.steps.checked_sub(1)?))
     }
 
     fn take_locks(&mut self) {
@@ -176,7 +179,9 @@ impl<'t> Model<'t> {
             let to = from + i64::from(lock.minutes);
             for step in from.div_euclid(step_min).max(0)..(to + step_min - 1).div_euclid(step_min) {
                 let at = usize::try_from(step).ok().and_then(|s| self.studios.get_mut(s));
-                at.into_iter().for_each(|room| *room = room.saturating_sub(1));
+                if let Some(room) = at {
+                    *room = room.saturating_sub(1);
+                }
             }
             let step = self.lock_step(lock);
             if let (Some(step), Some(person)) = (step, self.people.get_mut(lock.host)) {
@@ -198,7 +203,8 @@ impl<'t> Model<'t> {
                 for (length, open) in self.lengths.iter().zip(&mut market.open) {
                     for (step, open) in open.iter_mut().enumerate() {
                         let start = step as i64 * step_min;
-                        let apart = start >= to + gap || from >= start + i64::from(length.min) + gap;
+                        let apart =
+                            start >= to + gap || from >= start + i64::from(length.min) + gap;
                         *open &= apart;
                     }
                 }
@@ -231,7 +237,8 @@ impl<'t> Model<'t> {
                     }
                     let start = step as i64 * i64::from(STEP_MIN);
                     let end = start + i64::from(l.min);
-                    let apart = own.iter().all(|(from, to)| start >= to + rest || *from >= end + rest);
+                    let apart =
+                        own.iter().all(|(from, to)| start >= to + rest || *from >= end + rest);
                     let person = &self.people[host];
                     if apart
                         && l.min <= person.day_room[person.day[step]]

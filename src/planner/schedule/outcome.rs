@@ -39,7 +39,7 @@ pub(super) fn plan(
     let bound = bound + prices.without(missing) + locked_worth;
     Plan {
         from: task.from,
-        to: model.grid.at(model.grid.steps),
+        to: model.grid.end,
         slots,
         worth,
         bound: bound.max(worth),
@@ -59,7 +59,8 @@ fn airing(
     let demand = &model.task.demands[market];
     let mean = demand.over(start, minutes);
     let (viewers, low, high) = (mean.viewers, mean.low, mean.high);
-    Airing { market: demand.market.clone(), leads, repeat, viewers, low, high, worth }
+    let reasons = demand.reasons_over(start, minutes);
+    Airing { market: demand.market.clone(), leads, repeat, viewers, low, high, worth, reasons }
 }
 
 /// The locked shows, and where they are in each other's way.
@@ -88,8 +89,11 @@ fn locked(model: &Model<'_>) -> (Vec<Slot>, Vec<String>) {
             let span = (lock.start, lock.minutes);
             airings.push(airing(model, market, span, (place == 0, repeat), worth));
         }
-        let exploration =
-            lock.markets.first().and_then(|m| model.markets.get(*m)).is_some_and(|m| m.untried[step]);
+        let exploration = lock
+            .markets
+            .first()
+            .and_then(|m| model.markets.get(*m))
+            .is_some_and(|m| m.untried[step]);
         let slot = Slot {
             start: lock.start,
             minutes: lock.minutes,

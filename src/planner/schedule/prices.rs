@@ -124,7 +124,8 @@ impl Prices {
         for (person, prices) in model.people.iter().zip(&self.host_week) {
             bound += person.week_room.iter().zip(prices).map(|(m, p)| hour(*m) * p).sum::<f64>();
         }
-        bound += model.studios.iter().zip(&self.studio).map(|(m, p)| f64::from(*m) * p).sum::<f64>();
+        bound +=
+            model.studios.iter().zip(&self.studio).map(|(m, p)| f64::from(*m) * p).sum::<f64>();
         bound += self.gap.iter().chain(&self.day).flatten().sum::<f64>();
         bound -= hour(model.explore.0.saturating_sub(model.explore.1)) * self.explore;
         let mut chosen = Vec::new();
@@ -231,7 +232,9 @@ impl Prices {
                 let end = step + market.reach[*length];
                 let points = step.div_ceil(market.stride)..end.div_ceil(market.stride);
                 for point in points {
-                    over.gap[*index].get_mut(point).into_iter().for_each(|p| *p += 1.0);
+                    if let Some(price) = over.gap[*index].get_mut(point) {
+                        *price += 1.0;
+                    }
                 }
                 let day = market.day[*step];
                 let share = if place == 0 { 1.0 } else { model.follow };
@@ -299,7 +302,8 @@ impl Prices {
     pub(super) fn near(&self, model: &Model<'_>, market: usize, step: usize, length: usize) -> f64 {
         let m = &model.markets[market];
         let points = step.div_ceil(m.stride)..(step + m.reach[length]).div_ceil(m.stride);
-        let gap: f64 = self.gap[market].get(points.start..points.end.min(self.gap[market].len()))
+        let gap: f64 = self.gap[market]
+            .get(points.start..points.end.min(self.gap[market].len()))
             .map_or(0.0, |prices| prices.iter().sum());
         gap
     }

@@ -1,6 +1,8 @@
 //! The search: prices first, which give the bound and say where to look; then a plan by them; then parts of it
 //! taken out and put in anew, by hand and by the integer program.
 
+use std::collections::BTreeMap;
+
 use super::{
     Effort, Plan,
     board::Board,
@@ -12,18 +14,36 @@ use super::{
 
 /// How much of everything an effort is.
 struct Work {
+    /// Moves of the prices.
     moves: usize,
+    /// A plan is made at every so many of them.
     every: usize,
+    /// Moves after which the paths are likely enough to be kept as columns.
+    settled: usize,
+    /// Parts taken out and put in anew.
     rebuilds: usize,
-    programs: bool,
+    programs: exact::Work,
 }
 
-const fn work(effort: Effort) -> Work {
-    match effort {
-        Effort::Quick => Work { moves: 40, every: 8, rebuilds: 60, programs: false },
-        Effort::Full => Work { moves: 400, every: 8, rebuilds: 800, programs: true },
-    }
-}
+const QUICK: Work = Work {
+    moves: 40,
+    every: 8,
+    settled: 15,
+    rebuilds: 20,
+    programs: exact::Work { passes: &[(2, 0), (3, 1)], columns: 200, nodes: 8 },
+};
+
+const FULL: Work = Work {
+    moves: 400,
+    every: 15,
+    settled: 60,
+    rebuilds: 200,
+    programs: exact::Work {
+        passes: &[(2, 0), (3, 1), (5, 0), (7, 0), (7, 3), (14, 0), (2, 1), (5, 3), (7, 0)],
+        columns: 700,
+        nodes: 60,
+    },
+};
 
 /// Numbers without a pattern, always the same.
 struct Dice(u64);
@@ -38,11 +58,7 @@ impl Dice {
 }
 
 /// A plan made from nothing by an order of starts: what is to be explored first.
-fn build<'m, 't>(
-    model: &'m Model<'t>,
-    order: &[Priced],
-    prices: Option<&Prices>,
-) -> Board<'m, 't> {
+fn build<'m, 't>(model: &'m Model<'t>, order: &[Priced], prices: Option<&Prices>) -> Board<'m, 't> {
     let mut board = Board::new(model);
     for candidate in order {
         if board.unexplored() == 0 {
@@ -61,10 +77,11 @@ fn build<'m, 't>(
 }
 
 /// The bound, the prices that gave it, and the best plan found on the way.
-fn price<'m, 't>(model: &'m Model<'t>, work: &Work) -> (f64, Prices, Board<'m, 't>) {
+fn price<'m, 't>(model: &'m Model<'t>, work: &Work) -> (f64, Prices, Vec<Priced>, Board<'m, 't>) {
     let mut prices = Prices::none(model);
     let mut trend = Prices::none(model);
     let mut best_prices = prices.clone();
+    let mut pool = BTreeMap::new();
     let mut board = build(model, &prices.frames(model, 0.0), None);
     let (mut bound, mut length, mut stalled) = (f64::INFINITY, 1.0, 0);
     for turn in 0..work.moves {
@@ -78,9 +95,16 @@ fn price<'m, 't>(model: &'m Model<'t>, work: &Work) -> (f64, Prices, Board<'m, '
             bound = this;
             best_prices = prices.clone();
         }
-        if stalled >= 8 {
-            (length, stalled) = (length * 0.7, 0);
+        if stalled >= 10 {
+            (length, stalled) = (length * 0.8, 0);
             prices = best_prices.clone();
+        }
+        if turn >= work.settled {
+            for show in &paths {
+                let f = show.frame;
+                let key = (f.host, f.step, f.length, show.markets.clone());
+                pool.entry(key).or_insert_with(|| show.clone());
+            }
         }
         if turn % work.every == work.every - 1 {
             let mut order = paths.clone();
@@ -93,7 +117,7 @@ fn price<'m, 't>(model: &'m Model<'t>, work: &Work) -> (f64, Prices, Board<'m, '
         }
         prices.step(model, &paths, &mut trend, length, this - board.worth);
     }
-    (bound, best_prices, board)
+    (bound, best_prices, pool.into_values().collect(), board)
 }
 
 /// Takes parts out and puts them in anew.
@@ -164,12 +188,14 @@ fn rebuild<'m, 't>(
 }
 
 pub(super) fn run(model: &Model<'_>, effort: Effort) -> Plan {
-    let work = work(effort);
-    let (bound, prices, board) = price(model, &work);
+    let work = match effort {
+        Effort::Quick => QUICK,
+        Effort::Full => FULL,
+    };
+    let (bound, prices, pool, board) = price(model, &work);
     let order = prices.frames(model, -(bound - board.worth).max(0.0));
-    let mut board = rebuild(&order, &prices, board, work.rebuilds);
-    if work.programs {
-        board = exact::improve(model, &order, &prices, board);
-    }
+    let board = rebuild(&order, &prices, board, work.rebuilds);
+    let source = exact::Source { pool: &pool, order: &order, prices: &prices };
+    let board = exact::improve(model, source, work.programs, board);
     outcome::plan(model, &board, bound, &prices, effort)
 }

@@ -1,7 +1,8 @@
 //! Tasks to plan: eighteen markets with an evening each, and hosts around the world.
 
-use jiff::{Timestamp, civil::date, tz::TimeZone};
+use jiff::{Timestamp, civil::date};
 
+use crate::market::Zone;
 use crate::planner::schedule::{Demand, Host, Hour, Rules, Task, Window, week_start};
 
 /// Id, zone, languages, and the local hour at which the evening begins.
@@ -26,8 +27,8 @@ pub(crate) const MARKETS: [(&str, &str, &[&str], i8); 18] = [
     ("kr", "Asia/Seoul", &["ko"], 19),
 ];
 
-pub(crate) fn zone(name: &str) -> TimeZone {
-    TimeZone::get(name).unwrap()
+pub(crate) fn zone(name: &str) -> Zone {
+    Zone::named(name).unwrap()
 }
 
 /// A demand with an evening of three hours, a lunch, and little else; Thursdays and Sundays are better.
@@ -38,7 +39,7 @@ pub(crate) fn demand(index: usize, from: Timestamp, weeks: u32) -> Demand {
     let hours = (0..weeks as i64 * 168 + 2)
         .map(|hour| {
             let at = Timestamp::from_second(from.as_second() + hour * 3600).unwrap();
-            let local = at.to_zoned(zone.clone());
+            let local = zone.clock(at);
             let (h, day) = (local.hour(), local.weekday().to_monday_zero_offset());
             let part = match h - prime {
                 0..3 => 1.0 - 0.1 * f64::from((h - prime - 1).abs()),
@@ -50,7 +51,7 @@ pub(crate) fn demand(index: usize, from: Timestamp, weeks: u32) -> Demand {
             let day = [0.9, 0.92, 0.95, 1.1, 1.0, 1.05, 1.15][day as usize];
             let noise = 0.9 + 0.2 * ((hour as usize * 31 + index * 17) % 23) as f64 / 23.0;
             let viewers = size * part * day * noise;
-            let untried = (hour as usize + index) % 5 == 0;
+            let untried = (hour as usize + index).is_multiple_of(5);
             Hour { viewers, low: viewers * 0.6, high: viewers * 1.5, untried }
         })
         .collect();
@@ -62,6 +63,7 @@ pub(crate) fn demand(index: usize, from: Timestamp, weeks: u32) -> Demand {
         gap_min: 12 * 60,
         from,
         hours,
+        reasons: Vec::new(),
     }
 }
 
