@@ -4,6 +4,7 @@
 
 mod diagnostics;
 mod dirs;
+mod plan;
 mod preflight;
 mod presets;
 mod reader;
@@ -17,13 +18,14 @@ use std::{fs::File, io::Read, path::Path};
 
 pub use diagnostics::{Diagnostics, Problem, Spot};
 pub use dirs::Dirs;
+pub use plan::{PLAN_EXAMPLES, load_plan, parse_plan};
 pub use preflight::{Preflight, preflight};
 pub use presets::{
     Bearer, H264Level, Preset, Server, Source, ingests, layouts, load_ingest, load_layout,
     load_market, load_markets, load_profile, markets, profiles, server_of,
 };
 pub use redact::shown_url;
-pub use schema::{history_schema, probe_schema, report_schema, show_schema};
+pub use schema::{history_schema, plan::plan_schema, probe_schema, report_schema, show_schema};
 pub use secrets::{read_secret, secret_warning};
 pub use settings::{STAGE_PORT, Settings, Theme, print_config};
 pub use show::{EXAMPLES, builtin_show, load_output, load_show, parse_show};

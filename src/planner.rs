@@ -2,10 +2,13 @@
 //! time, markets and history are arguments.
 
 pub mod calendar;
+pub mod compare;
+pub mod export;
 pub mod forecast;
 pub mod history;
 pub mod outlook;
 pub mod schedule;
+pub mod segments;
 pub mod wish;
 
 pub use forecast::{forecast, prior};

@@ -17,6 +17,7 @@ mod prices;
 mod search;
 #[cfg(test)]
 mod tests;
+mod why;
 
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,7 @@ use super::{Outlook, Reason};
 use crate::market::{Market, Zone};
 
 pub use grid::week_start;
+pub use why::{Absent, Other, Why, why};
 
 /// Starts lie on a grid of so many minutes.
 pub const STEP_MIN: u32 = 30;
