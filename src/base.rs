@@ -5,6 +5,7 @@ pub mod id;
 pub mod ring;
 pub mod secret;
 pub mod severity;
+pub mod text;
 pub mod units;
 
 pub use clock::{Moment, Now};

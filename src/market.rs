@@ -1,15 +1,17 @@
 //! Floor 1: markets. Where people buy, in which zones and languages, when they watch, what they pay with, and
 //! the days on which more is sold. Facts and time only: no forecast, no file, no clock.
 
+pub mod almanac;
 pub mod day;
 pub mod local;
 pub mod window;
 
 use std::{fmt, str::FromStr};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
+pub use almanac::Almanac;
 pub use day::{Day, DayKind, DayOn};
 pub use local::{Fold, Gap, Local, NotOnce, UnknownZone, Zone};
 pub use window::{Part, Window};
@@ -207,21 +209,12 @@ impl Market {
     /// How much is watched in the hour that begins at `at`, by the windows, the weekday and the season alone: about 1
     /// in prime time. Zones count by their people. Sale days are not in it ([`Market::lift`]).
     pub fn weight(&self, at: Timestamp) -> f32 {
-        let seasons = self.seasons(at);
-        self.zones.iter().map(|zone| zone.share * self.weight_in(&zone.zone, at, &seasons)).sum()
+        Almanac::new(self).hour(at).weight
     }
 
-    /// Names of the seasons that `at` lies in, by the main zone.
-    fn seasons(&self, at: Timestamp) -> Vec<&str> {
-        if self.days.iter().all(|day| day.kind != DayKind::Season) {
-            return Vec::new();
-        }
-        let date = self.zone().clock(at).date();
-        self.days
-            .iter()
-            .filter(|day| day.kind == DayKind::Season && day.holds(date))
-            .map(|day| day.name.as_ref())
-            .collect()
+    /// The same, in the seasons of these names.
+    fn weight_with(&self, at: Timestamp, seasons: &[&str]) -> f32 {
+        self.zones.iter().map(|zone| zone.share * self.weight_in(&zone.zone, at, seasons)).sum()
     }
 
     fn weight_in(&self, zone: &Zone, at: Timestamp, seasons: &[&str]) -> f32 {
@@ -244,10 +237,14 @@ impl Market {
             * self.weekdays.value.get(weekday).copied().unwrap_or(1.0)
     }
 
-    /// The day of the year that multiplies demand at `at` the most, if any: a sale day, a payday or a holiday. The
-    /// date is that of the main zone.
+    /// The day that multiplies demand at `at` the most, if any: a sale day, a payday or a holiday. The date is that of
+    /// the main zone.
     pub fn day(&self, at: Timestamp) -> Option<&Day> {
-        let date = self.zone().clock(at).date();
+        self.day_on(self.zone().clock(at).date())
+    }
+
+    /// The same for a date of the main zone.
+    pub fn day_on(&self, date: Date) -> Option<&Day> {
         let strength = |day: &Day| (day.lift.max(1e-3).ln()).abs();
         self.days
             .iter()

@@ -26,25 +26,37 @@ use hawker::{
     show::{Command, OutputState, OutputStatus, Show},
     stage::{Stage, StageOptions},
 };
-use hawker_process::Place;
+use hawker_process::{Place, Show as Running};
 use held::held;
 
-async fn until(handle: &Handle, what: &str, is: impl Fn(&Show) -> bool) {
+/// Why the show did not come to be so.
+async fn until(handle: &Handle, what: &str, is: impl Fn(&Show) -> bool) -> Result<(), String> {
     let mut show = handle.show.clone();
-    let seen = tokio::time::timeout(Duration::from_secs(20), show.wait_for(|s| is(s))).await;
-    assert!(
-        matches!(seen, Ok(Ok(_))),
-        "waited in vain for {what}: {:?}",
-        handle.show.borrow().outputs
-    );
+    match tokio::time::timeout(Duration::from_secs(20), show.wait_for(|s| is(s))).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(_)) => Err(format!("the engine was gone before {what}")),
+        Err(_) => Err(format!("waited in vain for {what}: {:?}", handle.show.borrow().outputs)),
+    }
 }
 
-async fn cycle(handle: &Handle) {
-    handle.command(Command::GoLive { output: None }, true).await.unwrap();
-    until(handle, "all on air", |s| s.outputs.iter().all(OutputState::is_live)).await;
-    handle.command(Command::StopOutput { output: None }, true).await.unwrap();
+async fn cycle(handle: &Handle) -> Result<(), String> {
+    let go = Command::GoLive { output: None };
+    handle.command(go, true).await.map_err(|e| e.to_string())?;
+    until(handle, "all on air", |s| s.outputs.iter().all(OutputState::is_live)).await?;
+    let stop = Command::StopOutput { output: None };
+    handle.command(stop, true).await.map_err(|e| e.to_string())?;
     let idle = |s: &Show| s.outputs.iter().all(|o| o.status == OutputStatus::Idle);
-    until(handle, "all off the air", idle).await;
+    until(handle, "all off the air", idle).await
+}
+
+/// Goes on the air and off so many times; a failure tells what the engine said and how it ended.
+async fn rounds(count: usize, handle: &Handle, show: &mut Running) {
+    for round in 0..count {
+        if let Err(why) = cycle(handle).await {
+            let status = show.process.wait(Duration::from_secs(5));
+            panic!("round {round}: {why}; {status:?}; told:\n{}", show.told());
+        }
+    }
 }
 
 /// The first `warming` rounds fill caches, pools and the allocator's arenas; then `count` are counted.
@@ -64,14 +76,10 @@ fn cycles(warming: usize, count: usize, most_kib: u64) {
         show.event("show-started", 20);
         let engine = place.engines()[0].unsigned_abs();
         let handle = attach(&place).await;
-        for _ in 0..warming {
-            cycle(&handle).await;
-        }
+        rounds(warming, &handle, &mut show).await;
         settle().await;
         let before = held(engine);
-        for _ in 0..count {
-            cycle(&handle).await;
-        }
+        rounds(count, &handle, &mut show).await;
         settle().await;
         let after = held(engine);
         assert_eq!(stage.figures().publishers, 0, "a session is left at the stage");

@@ -1,28 +1,13 @@
-//! Text for cells: made harmless, cut by display width, and figures that keep their place. What comes from
-//! outside (titles, reasons) may hold anything; nothing but printable graphemes leaves this file.
+//! Text for cells: cut by display width, and figures that keep their place. What comes from outside (titles,
+//! reasons) may hold anything; nothing but printable graphemes leaves this file.
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+pub(super) use crate::base::text::plain as clean;
+
 /// What stands where nothing was measured.
 pub(super) const DASH: &str = "–";
-
-/// Longest grapheme, in characters: beyond it, marks stacked on a letter would climb over the lines above.
-const MARKS: usize = 8;
-
-/// Harmless text: no control characters, no invisible marks that turn the direction of the line around.
-pub(super) fn clean(text: &str) -> String {
-    let turns = |c: char| {
-        matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
-    };
-    let plain: String = text
-        .chars()
-        .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .filter(|c| !c.is_control() && !turns(*c))
-        .collect();
-    plain.graphemes(true).flat_map(|g| g.chars().take(MARKS)).collect()
-}
 
 /// Columns the text takes.
 pub(super) fn width(text: &str) -> u16 {
@@ -130,9 +115,8 @@ mod tests {
 
     #[test]
     fn nothing_harmful_reaches_a_cell() {
-        assert_eq!(clean("a\x1b[31mb\u{9b}c\td\ne\u{202e}f"), "a[31mbc d ef");
-        let zalgo = format!("z{}", "\u{301}".repeat(50));
-        assert_eq!(clean(&zalgo).chars().count(), MARKS);
+        assert_eq!(clip("a\x1b[31mb\u{202e}c", 9), "a[31mbc");
+        assert_eq!(wrap("a\x1b[31mb\u{202e}c", 9), ["a[31mbc"]);
     }
 
     #[test]

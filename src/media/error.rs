@@ -45,6 +45,9 @@ impl MediaError {
     }
 }
 
+/// What is said when hawker itself broke: the panic is in its log.
+pub const DEFECT: &str = "a defect in hawker; its log has the place";
+
 /// An element by its factory's name, or the error that says what to install.
 pub fn element(factory: &str) -> Result<gst::Element, MediaError> {
     gst::ElementFactory::make(factory)

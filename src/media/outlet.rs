@@ -30,6 +30,7 @@ use self::{
 };
 use super::{
     MediaError, aac,
+    error::DEFECT,
     fanout::{Consumer, Fanout, Sound},
     feed::lock,
     rendition::Rendition,
@@ -345,9 +346,8 @@ type Broke = (String, FailureKind);
 impl Run {
     fn run(mut self) {
         let worked = std::panic::AssertUnwindSafe(|| self.work());
-        let end = std::panic::catch_unwind(worked).unwrap_or_else(|_| {
-            Err(("a defect in hawker; its log has the place".into(), FailureKind::Passing))
-        });
+        let end = std::panic::catch_unwind(worked)
+            .unwrap_or_else(|_| Err((DEFECT.into(), FailureKind::Passing)));
         self.fanout.leave(&self.consumer);
         if let Err((reason, kind)) = end {
             self.tell(OutletEvent::Failed(reason, kind));

@@ -25,6 +25,7 @@ use super::{
     clock::MediaClock,
     compose::{Composer, Pictures},
     encoder::{AudioEncoder, Kind},
+    error::DEFECT,
     feed::{Bell, Feed, Shown, lock},
     input::RawFrame,
     mixer::{BLOCK_NS, CHANNELS, Mixer, RATE, Track, frame_at},
@@ -325,7 +326,7 @@ impl Shared {
             let reason = match done {
                 Ok(Ok(())) => continue,
                 Ok(Err(e)) => e.to_string(),
-                Err(_) => "a defect in hawker; its log has the place".to_owned(),
+                Err(_) => DEFECT.to_owned(),
             };
             self.report(Fact::ProgramFailed { reason });
             std::thread::sleep(REBUILD);

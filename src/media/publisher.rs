@@ -2,6 +2,7 @@
 //! webrtcbin, with congestion control and pacing. The signalling (WHIP) happens elsewhere; the offer, the
 //! answer and the candidates pass through here as text.
 
+mod parts;
 mod route;
 
 use std::{
@@ -31,6 +32,7 @@ use crate::{
     stats::OutputFigures,
 };
 
+use parts::Parts;
 pub use route::Route;
 
 /// The extension that numbers packets across streams, so that the receiver can report on each
@@ -61,6 +63,7 @@ pub enum SessionEvent {
 pub struct Publisher {
     pipeline: gst::Pipeline,
     webrtc: gst::Element,
+    parts: Parts,
     consumer: Arc<Consumer>,
     rendition: Arc<Rendition>,
     congestion: Congestion,
@@ -188,7 +191,7 @@ impl Publisher {
         if let Some(rtp) = webrtc.downcast_ref::<gst::Bin>().and_then(|b| b.by_name("rtpbin")) {
             rtp.set_property("rtcp-sync-send-time", false);
         }
-        prepare_parts(&webrtc);
+        let parts = Parts::of(&webrtc);
         let video_pay = match profile.codec {
             VideoCodec::H264 => {
                 let pay = element("rtph264pay")?;
@@ -276,6 +279,7 @@ impl Publisher {
         let publisher = Self {
             pipeline,
             webrtc,
+            parts,
             consumer,
             rendition: Arc::clone(rendition),
             congestion,
@@ -410,6 +414,7 @@ impl Drop for Publisher {
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();
         }
+        self.parts.close_ears();
         let _ = self.pipeline.set_state(gst::State::Null);
     }
 }
@@ -449,45 +454,6 @@ fn read_stats(reply: &gst::StructureRef, ssrcs: (u32, u32), now_ns: u64, sample:
         rtt_ms: rtt.or(sample.rtt_ms),
         loss,
     };
-}
-
-/// Sets what webrtcbin does not set on the parts that it makes.
-fn prepare_parts(webrtc: &gst::Element) {
-    let Some(bin) = webrtc.downcast_ref::<gst::Bin>() else { return };
-    bin.connect_deep_element_added(|_, _, element| {
-        let Some(factory) = element.factory() else { return };
-        match factory.name().as_str() {
-            // Sound is said again in packets of the same number, which SRTP has to allow: they are the same to the
-            // bit but for the number of their sending, which is not encrypted. webrtcbin's only cipher (AES-CM)
-            // bears that.
-            "srtpenc" => element.set_property("allow-repeat-tx", true),
-            "rtpfunnel" => {
-                if let Some(meeting) = element.static_pad("src") {
-                    say_segments_once(&meeting);
-                }
-            }
-            _ => {}
-        }
-    });
-}
-
-/// Where picture and sound meet, their segment is told again with each change from one to the other, 80 times a
-/// second, all the way to the socket. It is always the same.
-fn say_segments_once(meeting: &gst::Pad) {
-    let said = Mutex::new(None);
-    meeting.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-        let Some(gst::EventView::Segment(event)) = info.event().map(|event| event.view()) else {
-            return gst::PadProbeReturn::Ok;
-        };
-        let segment = event.segment().to_owned();
-        let mut said = lock(&said);
-        if said.as_ref() == Some(&segment) {
-            // Dropped, it would be told again before every packet.
-            return gst::PadProbeReturn::Handled;
-        }
-        *said = Some(segment);
-        gst::PadProbeReturn::Ok
-    });
 }
 
 /// A receiver's PLI or FIR arrives at our source as an event going upstream; the shared encoder hears of it.

@@ -5,6 +5,8 @@ use std::{net::SocketAddr, time::Duration, time::Instant};
 
 use str0m::{Candidate, Rtc, RtcConfig, change::SdpOffer};
 
+use crate::base::text::short;
+
 /// Which way media go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -79,7 +81,7 @@ fn level(offer: &str, profile: u32) -> Option<u32> {
 
 /// Takes an offer and answers it. `candidates` are the addresses the stage can be reached at.
 pub fn accept(role: Role, offer: &str, candidates: &[SocketAddr]) -> Result<Accepted, BadSdp> {
-    let broken = |error: &dyn std::fmt::Display| BadSdp::Broken(short(&error.to_string()));
+    let broken = |error: &dyn std::fmt::Display| BadSdp::Broken(short(&error.to_string(), 200));
     if !offers(role, offer) {
         return Err(if offer.trim_start().starts_with("v=") {
             BadSdp::NothingInCommon
@@ -190,11 +192,6 @@ fn attribute<'a>(sdp: &'a str, name: &str) -> Option<&'a str> {
         .filter_map(|line| line.strip_prefix(name))
         .find_map(|rest| rest.strip_prefix(':'))
         .map(str::trim)
-}
-
-/// An error's text, short enough to be shown.
-fn short(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 #[cfg(test)]

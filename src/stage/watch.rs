@@ -33,7 +33,10 @@ use super::{
     session,
     sfu::{is_passing, landing},
 };
-use crate::stats::{WatchFigures, report::MonitorReport};
+use crate::{
+    base::text,
+    stats::{WatchFigures, report::MonitorReport},
+};
 
 /// How to watch.
 #[derive(Debug, Clone)]
@@ -226,9 +229,7 @@ impl Watch {
     /// Takes the server's answer and begins to watch.
     pub fn answer(&mut self, sdp: &str) -> Result<(), WatchError> {
         let Offered { pending, mut work } = self.offered.take().ok_or(WatchError::Answered)?;
-        let refuse = |error: String| {
-            WatchError::Answer(error.chars().filter(|c| !c.is_control()).take(200).collect())
-        };
+        let refuse = |error: String| WatchError::Answer(text::short(&error, 200));
         let answer = SdpAnswer::from_sdp_string(sdp).map_err(|e| refuse(e.to_string()))?;
         work.rtc.sdp_api().accept_answer(pending, answer).map_err(|e| refuse(e.to_string()))?;
         let local = work.local.ip();

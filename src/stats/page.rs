@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use self::plot::{Line, Panel, Shape};
 use super::history::{History, Incident, OutputSummary, Seen, Step, Summary};
-use crate::base::Severity;
+use crate::base::{Severity, text::plain};
 
 /// How many incidents are told one by one.
 const INCIDENTS: usize = 200;
@@ -24,20 +24,13 @@ pub(super) struct Text<'a>(pub &'a str);
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
+        for c in plain(self.0).chars() {
             match c {
                 '&' => f.write_str("&amp;")?,
                 '<' => f.write_str("&lt;")?,
                 '>' => f.write_str("&gt;")?,
                 '"' => f.write_str("&quot;")?,
                 '\'' => f.write_str("&#39;")?,
-                '\n' | '\r' | '\t' => f.write_char(' ')?,
-                '\u{200e}'
-                | '\u{200f}'
-                | '\u{061c}'
-                | '\u{202a}'..='\u{202e}'
-                | '\u{2066}'..='\u{2069}' => {}
-                c if c.is_control() => {}
                 c => f.write_char(c)?,
             }
         }

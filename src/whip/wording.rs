@@ -10,7 +10,7 @@ use super::{
     kin::{place, shown},
     session::{BodyEnd, Response, Transport},
 };
-use crate::base::Secret;
+use crate::base::{Secret, text::plain};
 
 /// The other end's own words, at most this many characters.
 const MAX_WORDS: usize = 200;
@@ -25,15 +25,9 @@ pub(super) fn failure(sentence: impl Into<String>, kind: Kind) -> Failure {
 pub(super) fn clean(text: &str, token: Option<&Secret>) -> String {
     let mut line = String::new();
     // Long enough to find a token that straddles the cut.
-    for c in text.chars().take(8 * MAX_WORDS) {
-        let hidden = matches!(c,
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{61c}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-        if c.is_whitespace() || c.is_control() {
-            if !line.ends_with(' ') && !line.is_empty() {
-                line.push(' ');
-            }
-        } else if !hidden {
+    let head: String = text.chars().take(8 * MAX_WORDS).collect();
+    for c in plain(&head).chars() {
+        if c != ' ' || !(line.is_empty() || line.ends_with(' ')) {
             line.push(c);
         }
     }

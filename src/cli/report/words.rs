@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 use unicode_width::UnicodeWidthStr;
 
+pub(super) use crate::base::text::plain;
 use crate::stats::{
     History,
     history::{Incident, OutputSummary, Seen, Summary},
@@ -14,11 +15,6 @@ const WIDTH: usize = 80;
 const INCIDENTS: usize = 20;
 /// How many steps of an incident are told: the first ones and the last.
 const STEPS: usize = 4;
-
-/// Text from a show file or a server, for a terminal.
-pub(super) fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
-}
 
 /// Hours, minutes, seconds.
 pub(super) fn length(ms: u64) -> String {

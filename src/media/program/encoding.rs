@@ -19,6 +19,7 @@ use crate::{
     media::{
         MediaError,
         encoder::{Kind, VideoEncoder, Wanted, choose_but},
+        error::DEFECT,
         rendition::Rendition,
     },
     show::Fact,
@@ -192,7 +193,7 @@ impl Shared {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(_) => {
-                    self.failed(&encoding, "a defect in hawker; its log has the place".to_owned());
+                    self.failed(&encoding, DEFECT.to_owned());
                     encoding = Encoding::broken(rendition);
                 }
             }

@@ -1,9 +1,10 @@
-//! A show's seconds as CSV (the fields of RFC 4180, lines that end as Unix wants it), one row for each output, monitor and program of each second. A figure
-//! that was not measured is an empty field.
+//! A show's seconds as CSV (the fields of RFC 4180, lines that end as Unix wants it), one row for each output,
+//! monitor and program of each second. A figure that was not measured is an empty field.
 
 use std::fmt::Write;
 
 use super::History;
+use crate::base::text;
 
 const HEAD: &str = "at_s,time,kind,name,market,sent_kbps,target_kbps,available_kbps,rtt_ms,loss,silent_ms,\
 output_dropped,viewers,latency_p50_ms,latency_p95_ms,fps,received_kbps,stalls,stalled_ms,gap_ms,av_skew_ms,\
@@ -22,7 +23,7 @@ fn plain(n: Option<u32>) -> String {
 
 /// A text as one field. What a spreadsheet would take for a formula is said to be text.
 fn field(text: &str) -> String {
-    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    let text = text::plain(text);
     let text = if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text };
     if text.contains(['"', ',']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
