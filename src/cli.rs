@@ -14,6 +14,7 @@ mod face;
 mod load;
 mod logging;
 mod pick;
+mod plan;
 mod print;
 mod probe;
 mod report;
@@ -78,6 +79,8 @@ enum What {
     Check(check::Check),
     /// List cameras, microphones and screens
     Devices(devices::Devices),
+    /// Say when to be on air for which market: the best schedule of a plan file
+    Plan(plan::Plan),
     /// Say how far ingests are, and which is best
     Probe(probe::Probe),
     /// Tell what became of a show: against its targets, by output and market, with its incidents
@@ -111,6 +114,7 @@ pub fn main() -> ExitCode {
         Some(What::End(args)) => send::end(&args),
         Some(What::Check(args)) => check::check(&args),
         Some(What::Devices(args)) => devices::devices(&args),
+        Some(What::Plan(args)) => plan::plan(args),
         Some(What::Probe(args)) => probe::probe(&args),
         Some(What::Report(args)) => report::report(&args),
         Some(What::Doctor(args)) => doctor::doctor(&args),

@@ -21,6 +21,10 @@ pub(crate) struct Print {
 enum Thing {
     /// The JSON Schema of a show file, for editors that complete it
     ShowSchema,
+    /// The JSON Schema of a plan file
+    PlanSchema,
+    /// A plan file to copy from
+    PlanExample,
     /// The JSON Schema of a report
     ReportSchema,
     /// The JSON Schema of what `hawker report --json` prints
@@ -42,6 +46,8 @@ enum Thing {
 pub(crate) fn print(args: &Print) -> Result<u8, Failure> {
     let text = match args.what {
         Thing::ShowSchema => format!("{:#}", config::show_schema()),
+        Thing::PlanSchema => format!("{:#}", config::plan_schema()),
+        Thing::PlanExample => config::PLAN_EXAMPLES[0].1.to_owned(),
         Thing::ReportSchema => format!("{:#}", config::report_schema()),
         Thing::HistorySchema => format!("{:#}", config::history_schema()),
         Thing::ProbeSchema => format!("{:#}", config::probe_schema()),

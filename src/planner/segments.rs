@@ -71,7 +71,7 @@ pub fn segments(slot: &Slot, known: &[(Market, Outlook)]) -> Vec<Segment> {
         .first()
         .and_then(|a| known.iter().map(|(market, _)| market).find(|m| m.id.as_str() == a.market));
     let (least, most) = lead.map_or(USUAL_S, |m| m.segment_s.value);
-    let middle = ((least + most) / 2).max(60);
+    let middle = u32::midpoint(least, most).max(60);
     // As many as fit without one being longer than asked for; a show shorter than one is one.
     let count = ((total + middle / 2) / middle).max(total.div_ceil(most.max(60))).max(1);
     let edge = |n: u32| (u64::from(total) * u64::from(n) / u64::from(count)) as u32 / 15 * 15;

@@ -110,6 +110,7 @@ impl Wish {
     }
 
     /// Only these markets; the rest of the wish stays.
+    #[must_use]
     pub fn narrowed(mut self, to: &[MarketId]) -> Self {
         self.markets.retain(|m| to.contains(&m.id));
         for lock in &mut self.locks {

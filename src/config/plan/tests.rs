@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::config::schema::plan_schema;
+use crate::config::schema::plan::plan_schema;
 
 fn read(text: &str) -> Result<Wish, Diagnostics> {
     parse_plan(text, "plan.toml", Path::new("/nowhere"), &Dirs::below(Path::new("/dev/null")))
