@@ -42,9 +42,9 @@ fn readers(ics: &Path, written: Option<&Path>) -> Vec<Value> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/calendar/readers.py");
     let mut command = Command::new(target.join("calendars/bin/python"));
     command.arg(script).arg(ics).args(written);
-    let output = command.output().unwrap_or_else(|e| {
-        panic!("the readers are not installed: {e}. Run script/setup --dev")
-    });
+    let output = command
+        .output()
+        .unwrap_or_else(|e| panic!("the readers are not installed: {e}. Run script/setup --dev"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let lines = String::from_utf8(output.stdout).unwrap();
     lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -54,7 +54,9 @@ fn readers(ics: &Path, written: Option<&Path>) -> Vec<Value> {
 fn an_exported_calendar_opens_right_in_two_readers() {
     let place = Place::new();
     let example = String::from_utf8(place.hawker(&["print", "plan-example"]).stdout).unwrap();
-    let plan = example.replace("Shenzhen to", "深圳; \\\"spring\\\", to").replace("weeks = 1", "weeks = 2");
+    let plan = example
+        .replace("Shenzhen to", "深圳; \\\"spring\\\", to")
+        .replace("weeks = 1", "weeks = 2");
     std::fs::write(place.path("plan.toml"), plan).unwrap();
     let kept = place.json(&["plan", "accept", "--quick", "--json", "--week", "2027-W10"]);
     place.hawker(&["plan", "export", "--ics", "plan.ics"]);
@@ -75,8 +77,12 @@ fn an_exported_calendar_opens_right_in_two_readers() {
         let end: jiff::Timestamp = event["end"].as_str().unwrap().parse().unwrap();
         let start: jiff::Timestamp = start.parse().unwrap();
         assert_eq!(end.duration_since(start).as_mins(), slot["minutes"].as_i64().unwrap());
-        let markets: Vec<&str> =
-            slot["airings"].as_array().unwrap().iter().map(|a| a["market"].as_str().unwrap()).collect();
+        let markets: Vec<&str> = slot["airings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|a| a["market"].as_str().unwrap())
+            .collect();
         let categories: Vec<&str> =
             event["categories"].as_array().unwrap().iter().map(|c| c.as_str().unwrap()).collect();
         assert_eq!(categories, markets);

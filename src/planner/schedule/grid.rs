@@ -7,7 +7,7 @@ use jiff::{
     civil::{Date, DateTime, Time},
 };
 
-use super::{Host, STEP_MIN};
+use super::{Host, Lock, STEP_MIN};
 use crate::market::{Fold, Gap, Zone};
 
 /// The half hours of a plan.
@@ -93,6 +93,13 @@ impl Grid {
             })
             .collect();
         (of, dates.len())
+    }
+
+    /// The local day of a locked show that counts to `step`: midnight may lie within the step.
+    pub(super) fn day_of(&self, lock: &Lock, step: usize, zone: &Zone, days: &[usize]) -> usize {
+        let same = zone.clock(self.at(step)).date() == zone.clock(lock.start).date();
+        let step = if same { step } else { (step + 1).min(days.len() - 1) };
+        days[step]
     }
 
     /// Whether the host can for the whole of each step.

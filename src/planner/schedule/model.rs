@@ -185,7 +185,8 @@ impl<'t> Model<'t> {
             }
             let step = self.lock_step(lock);
             if let (Some(step), Some(person)) = (step, self.people.get_mut(lock.host)) {
-                let day = &mut person.day_room[person.day[step]];
+                let zone = &self.task.hosts[lock.host].zone;
+                let day = &mut person.day_room[self.grid.day_of(lock, step, zone, &person.day)];
                 *day = day.saturating_sub(lock.minutes);
                 let week = &mut person.week_room[self.week[step]];
                 *week = week.saturating_sub(lock.minutes);
@@ -197,7 +198,8 @@ impl<'t> Model<'t> {
             for &index in &lock.markets {
                 let Some(market) = self.markets.get_mut(index) else { continue };
                 if let Some(step) = step {
-                    market.taken[market.day[step]] = true;
+                    let zone = &self.task.demands[index].zone;
+                    market.taken[self.grid.day_of(lock, step, zone, &market.day)] = true;
                 }
                 let gap = i64::from(self.task.demands[index].gap_min);
                 for (length, open) in self.lengths.iter().zip(&mut market.open) {

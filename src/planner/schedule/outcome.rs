@@ -79,7 +79,7 @@ fn locked(model: &Model<'_>) -> (Vec<Slot>, Vec<String>) {
             else {
                 continue;
             };
-            let day = m.day[step];
+            let day = model.grid.day_of(lock, step, &demand.zone, &m.day);
             let repeat = std::mem::replace(&mut best[market][day], true);
             let share = if place == 0 { 1.0 } else { model.follow };
             let share = if repeat { share * model.repeat } else { share };

@@ -89,7 +89,11 @@ pub fn why(task: &Task, plan: &Plan, index: usize) -> Option<Why> {
     let mut given_up: Vec<Other> = Vec::new();
     let mut kept = Vec::new();
     for other in &others {
-        let same = frame.is_some_and(|f| f.host == other.1.host && f.step == other.1.step);
+        // Itself a little earlier or later is no other show.
+        let same = frame.is_some_and(|f| {
+            let (a, b) = (model.lengths[f.length].steps, model.lengths[other.1.length].steps);
+            f.host == other.1.host && f.step < other.1.step + b && other.1.step < f.step + a
+        });
         let leads = (other.1.host, other.2.first().copied());
         // What fits beside it anyway is not given up.
         let gain =
