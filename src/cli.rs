@@ -14,6 +14,7 @@ mod face;
 mod load;
 mod logging;
 mod pick;
+mod plan;
 mod print;
 mod probe;
 mod report;
@@ -82,6 +83,8 @@ enum What {
     Probe(probe::Probe),
     /// Tell what became of a show: against its targets, by output and market, with its incidents
     Report(report::Report),
+    /// Say when to be on air for which market, and how many viewers to expect
+    Plan(plan::Plan),
     /// Say what this machine lacks for a show, and which package brings it
     Doctor(doctor::Doctor),
     /// Print a schema, the configuration, the keys, the commands or the servers that hawker knows
@@ -113,6 +116,7 @@ pub fn main() -> ExitCode {
         Some(What::Devices(args)) => devices::devices(&args),
         Some(What::Probe(args)) => probe::probe(&args),
         Some(What::Report(args)) => report::report(&args),
+        Some(What::Plan(args)) => plan::plan(&args),
         Some(What::Doctor(args)) => doctor::doctor(&args),
         Some(What::Print(args)) => print::print(&args),
         Some(What::Engine(args)) => engine::detached(args),

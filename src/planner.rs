@@ -9,6 +9,7 @@ mod sample;
 pub mod backtest;
 pub mod forecast;
 pub mod history;
+pub mod import;
 pub mod model;
 pub mod outlook;
 
