@@ -79,7 +79,7 @@ enum What {
     Check(check::Check),
     /// List cameras, microphones and screens
     Devices(devices::Devices),
-    /// Say when to be on air for which market: the best schedule of a plan file
+    /// Say when to be on air for which market, and how many viewers to expect
     Plan(plan::Plan),
     /// Say how far ingests are, and which is best
     Probe(probe::Probe),
@@ -114,9 +114,9 @@ pub fn main() -> ExitCode {
         Some(What::End(args)) => send::end(&args),
         Some(What::Check(args)) => check::check(&args),
         Some(What::Devices(args)) => devices::devices(&args),
-        Some(What::Plan(args)) => plan::plan(args),
         Some(What::Probe(args)) => probe::probe(&args),
         Some(What::Report(args)) => report::report(&args),
+        Some(What::Plan(args)) => plan::plan(&args),
         Some(What::Doctor(args)) => doctor::doctor(&args),
         Some(What::Print(args)) => print::print(&args),
         Some(What::Engine(args)) => engine::detached(args),

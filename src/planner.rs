@@ -12,6 +12,7 @@ pub mod compare;
 pub mod export;
 pub mod forecast;
 pub mod history;
+pub mod import;
 pub mod model;
 pub mod outlook;
 pub mod schedule;

@@ -48,6 +48,11 @@ pub(crate) fn ingests() -> Result<Vec<config::Server>, Failure> {
     all.map_err(|e| Failure::usage(e.to_string()))
 }
 
+/// A market by its name.
+pub(crate) fn market(name: &str) -> Result<Market, Failure> {
+    config::load_market(name, &dirs()?).map_err(|e| Failure::usage(e.to_string()))
+}
+
 /// The markets there are.
 pub(crate) fn markets() -> Result<Vec<Market>, Failure> {
     config::load_markets(&dirs()?).map_err(|e| Failure::usage(e.to_string()))

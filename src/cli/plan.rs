@@ -2,7 +2,11 @@
 //! it says; it decides nothing itself.
 
 mod accepted;
+mod backtest;
 mod export;
+mod forecast;
+mod history;
+mod import;
 mod source;
 mod table;
 mod told;
@@ -16,9 +20,9 @@ use clap::Subcommand;
 use jiff::Timestamp;
 
 use self::source::Source;
-use super::{Failure, out, tell};
+use super::{Failure, load, out, tell};
 use crate::{
-    market::MarketId,
+    market::{Market, MarketId},
     planner::{
         compare::compare,
         schedule::{Effort, Plan as Made, solve, why},
@@ -85,16 +89,40 @@ enum What {
     },
     /// Give the accepted plan to other programs
     Export(export::Export),
+    /// Say how many viewers to expect in each market, hour by hour, and why
+    Forecast(forecast::Forecast),
+    /// Say how the forecast would have done in your own shows so far, beside simpler ones
+    Backtest(backtest::Backtest),
+    /// Take in viewers from a platform's table (CSV or JSON): shows what it understood first
+    Import(import::Import),
 }
 
-pub(crate) fn plan(args: Plan) -> Result<u8, Failure> {
-    match args.what {
+pub(crate) fn plan(args: &Plan) -> Result<u8, Failure> {
+    match &args.what {
         None => make(&args.make),
-        Some(What::Accept(args)) => accept(&args),
-        Some(What::Show { json }) => show(json),
-        Some(What::Why { slot, json }) => explain(slot, json),
-        Some(What::Export(args)) => export::export(&args),
+        Some(What::Accept(args)) => accept(args),
+        Some(What::Show { json }) => show(*json),
+        Some(What::Why { slot, json }) => explain(*slot, *json),
+        Some(What::Export(args)) => export::export(args),
+        Some(What::Forecast(args)) => forecast::forecast(args),
+        Some(What::Backtest(args)) => backtest::backtest(args),
+        Some(What::Import(args)) => import::import(args),
     }
+}
+
+/// The markets that are named, in that order; all when none is.
+fn chosen(names: &[String]) -> Result<Vec<Market>, Failure> {
+    if names.is_empty() {
+        return load::markets();
+    }
+    let mut chosen: Vec<Market> = Vec::new();
+    for name in names.iter().map(|n| n.trim()).filter(|n| !n.is_empty()) {
+        let market = load::market(name)?;
+        if chosen.iter().all(|m| m.id != market.id) {
+            chosen.push(market);
+        }
+    }
+    Ok(chosen)
 }
 
 fn effort(args: &Make) -> Effort {

@@ -14,7 +14,7 @@ use super::{
 const NO_LEVEL: f64 = 2.0;
 const OTHERS_LEVEL: f64 = 1.0;
 /// The noise of an hour when nothing is known: a standard deviation, and how many hours it weighs.
-const NOISE: f64 = 0.35;
+const NOISE: f64 = 0.3;
 const NOISE_WEIGHS: f64 = 10.0;
 /// How many days weigh as much as what a file says of a sale day, and how uncertain that is.
 const DAY: f64 = 1.5;
@@ -47,9 +47,9 @@ pub struct Fitted {
 pub struct Guess {
     /// The middle.
     pub log: f64,
-    /// Its standard deviation, with the noise of the hour.
-    pub spread: f64,
-    /// The part of the variance that airing this hour would settle.
+    /// The variance that airing does not settle: the noise of the hour, and what the level may do.
+    pub noise: f64,
+    /// The variance that airing this hour, or this day, would settle.
     pub doubt: f64,
     /// The part of the trend since the last week that was known.
     pub trend: f64,
@@ -102,8 +102,8 @@ impl Fit {
         };
         Guess {
             log: look.base + look.lift + level + fitted.profile.at(look.cell) + day,
-            spread: (fitted.noise + doubt_of_level + doubt + doubt_of_day).sqrt(),
-            doubt,
+            noise: fitted.noise + doubt_of_level,
+            doubt: doubt + doubt_of_day,
             trend: level - fitted.level.ahead(0).0,
         }
     }

@@ -61,6 +61,37 @@ impl History {
             .or_insert(Aired { minutes: new.minutes.min(60.0), ..new });
     }
 
+    /// Joins what others watched at the same time, on another platform: their viewers come on top.
+    pub fn beside(&mut self, other: &Self) {
+        for (market, hours) in &other.markets {
+            let own = self.markets.entry(market.clone()).or_default();
+            for (at, new) in hours {
+                own.entry(*at)
+                    .and_modify(|known| {
+                        let minutes = known.minutes.max(new.minutes);
+                        known.viewers =
+                            (known.viewers * known.minutes + new.viewers * new.minutes) / minutes;
+                        known.minutes = minutes;
+                        known.orders = match (known.orders, new.orders) {
+                            (Some(a), Some(b)) => Some(a + b),
+                            (a, b) => a.or(b),
+                        };
+                    })
+                    .or_insert(*new);
+            }
+        }
+    }
+
+    /// Takes from another history the hours that are not known here.
+    pub fn fill(&mut self, other: &Self) {
+        for (market, hours) in &other.markets {
+            let own = self.markets.entry(market.clone()).or_default();
+            for (at, new) in hours {
+                own.entry(*at).or_insert(*new);
+            }
+        }
+    }
+
     /// The hours of a market, in order.
     pub fn hours(&self, market: &MarketId) -> impl DoubleEndedIterator<Item = &Aired> + Clone {
         self.markets.get(market).into_iter().flat_map(BTreeMap::values)
@@ -97,6 +128,24 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn platforms_add_up_and_what_is_known_is_not_counted_twice() {
+        let th: MarketId = "TH".parse().unwrap();
+        let one = |at: &str, viewers, minutes| {
+            let mut history = History::new();
+            let at = at.parse().unwrap();
+            history.add(&th, Aired { at, viewers, minutes, orders: None });
+            history
+        };
+        let mut all = one("2027-01-01T05:00:00Z", 100.0, 60.0);
+        all.beside(&one("2027-01-01T05:00:00Z", 50.0, 30.0));
+        assert_eq!(all.hours(&th).next().unwrap().viewers, 125.0);
+        all.fill(&one("2027-01-01T05:00:00Z", 7.0, 60.0));
+        all.fill(&one("2027-01-01T06:00:00Z", 7.0, 60.0));
+        let viewers: Vec<f32> = all.hours(&th).map(|a| a.viewers).collect();
+        assert_eq!(viewers, [125.0, 7.0]);
+    }
 
     #[test]
     fn minutes_of_one_hour_are_joined() {

@@ -78,7 +78,7 @@ pub struct Model<'m> {
     samples: Samples<'m>,
     fit: Fit,
     choices: Vec<Choice>,
-    /// What the model's spread is multiplied by, market by market.
+    /// What the model's noise is multiplied by, market by market.
     scale: Vec<f64>,
     /// The spread of the last week's misses, market by market.
     naive_spread: Vec<f64>,
@@ -157,7 +157,8 @@ impl<'m> Model<'m> {
         let guess = self.fit.guess(n, hour, &look);
         let choice = &self.choices[n];
         let mut reasons = Vec::new();
-        let (mut middle, mut spread) = (guess.log, guess.spread * self.scale[n]);
+        let scaled = self.scale[n].powi(2) * guess.noise;
+        let (mut middle, mut spread) = (guess.log, (scaled + guess.doubt).sqrt());
         let last = (choice.method == Method::LastWeek)
             .then(|| last_week(series, hour, self.fit.until))
             .flatten();
@@ -283,8 +284,8 @@ fn rate_of_orders(history: &History, market: &MarketId) -> Option<f32> {
 /// How model and last week did in one market, week after week, when they knew only what was before.
 #[derive(Debug, Clone, Default)]
 struct Trial {
-    /// Misses of the model in standard deviations, without sign.
-    misses: Vec<f64>,
+    /// What the model's noise would have to be multiplied by for its band to reach just to what came.
+    needed: Vec<f64>,
     /// Misses of the last week, logarithms without sign.
     naive_misses: Vec<f64>,
     compared: usize,
@@ -315,7 +316,8 @@ impl Trials {
                 let trial = &mut markets[n];
                 for sample in series.between(origin, origin + WEEK as i64) {
                     let guess = fit.guess(n, sample.hour, &sample.look);
-                    trial.misses.push(((sample.log - guess.log) / guess.spread).abs());
+                    let miss = ((sample.log - guess.log) / TENTH).powi(2);
+                    trial.needed.push(((miss - guess.doubt).max(0.0) / guess.noise).sqrt());
                     if let Some(naive) = last_week(series, sample.hour, origin) {
                         trial.naive_misses.push((sample.log - log_of(naive)).abs());
                         trial.compared += 1;
@@ -328,11 +330,11 @@ impl Trials {
         Self { markets }
     }
 
-    /// What each market's spread is multiplied by so that its band holds four of five.
+    /// What each market's noise is multiplied by so that its band holds four of five.
     fn scale(&self) -> Vec<f64> {
-        let all: Vec<f64> = self.markets.iter().flat_map(|t| t.misses.iter().copied()).collect();
+        let all: Vec<f64> = self.markets.iter().flat_map(|t| t.needed.iter().copied()).collect();
         let world = drawn(&all, 0.0);
-        self.markets.iter().map(|t| drawn(&t.misses, world).exp().clamp(0.4, 4.0)).collect()
+        self.markets.iter().map(|t| drawn(&t.needed, world).exp().clamp(0.2, 4.0)).collect()
     }
 
     fn naive_spread(&self) -> Vec<f64> {
@@ -341,11 +343,10 @@ impl Trials {
     }
 }
 
-/// The logarithm of what a spread is multiplied by, drawn towards what is known without these misses.
-fn drawn(misses: &[f64], known: f64) -> f64 {
-    let n = misses.len() as f64;
-    four_of_five(misses)
-        .map_or(known, |q| (n * (q / TENTH).max(1e-3).ln() + BAND * known) / (n + BAND))
+/// The logarithm of what a spread is multiplied by, drawn towards what is known without these hours.
+fn drawn(needed: &[f64], known: f64) -> f64 {
+    let n = needed.len() as f64;
+    four_of_five(needed).map_or(known, |q| (n * q.max(1e-3).ln() + BAND * known) / (n + BAND))
 }
 
 /// What four of five are below.

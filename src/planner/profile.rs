@@ -3,8 +3,8 @@
 //! markets to the group to the market, and from the hour of the day to the hour of the week.
 
 /// How many hours weigh as much as what is known without them, tier by tier.
-const SMOOTH: f64 = 1.5;
-const HOUR: f64 = 2.0;
+const SMOOTH: f64 = 2.0;
+const HOUR: f64 = 3.0;
 const WEEKDAY: f64 = 8.0;
 const CELL: f64 = 4.0;
 
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn one_hour_says_little_and_many_say_all() {
         let at = |times| Profile::of(&told(20, 1.0, times), &UNKNOWN).at(20);
-        assert!((0.3..0.7).contains(&at(1)), "{}", at(1));
+        assert!((0.4..0.7).contains(&at(1)), "{}", at(1));
         assert!((0.97..1.03).contains(&at(60)), "{}", at(60));
         let doubt = |times| Profile::of(&told(20, 1.0, times), &UNKNOWN).doubt(20);
         assert!(doubt(0) > 0.1 && doubt(60) < 0.01);

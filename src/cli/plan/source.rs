@@ -105,9 +105,12 @@ fn wish(file: Option<&Path>) -> Result<Wish, Failure> {
     Ok(wish)
 }
 
-/// What is known of the own shows.
+/// What is known of the own shows. A plan can be made without.
 fn history() -> History {
-    History::new()
+    super::history::kept().unwrap_or_else(|failure| {
+        tell(&format!("the own shows are left out of it: {}", failure.text));
+        History::new()
+    })
 }
 
 impl Source {
