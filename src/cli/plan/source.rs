@@ -220,3 +220,22 @@ impl Source {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weeks_and_changes_are_read() {
+        assert_eq!(week("2027-W10"), Ok(jiff::civil::date(2027, 3, 8)));
+        assert_eq!(week("2026-w53"), Ok(jiff::civil::date(2026, 12, 28)));
+        for wrong in ["10", "2027-W54", "2027-10", "W10", ""] {
+            assert!(week(wrong).unwrap_err().contains("2027-W10"), "{wrong}");
+        }
+        assert!(matches!(change("budget=30h").unwrap().what, Different::Budget(1800)));
+        assert!(matches!(change("studios=2").unwrap().what, Different::Studios(2)));
+        for wrong in ["budget", "budget=many", "studios=0", "with=x"] {
+            assert!(change(wrong).unwrap_err().contains("without=NAME"), "{wrong}");
+        }
+    }
+}
