@@ -3,6 +3,7 @@
 
 mod accepted;
 mod backtest;
+mod days;
 mod export;
 mod forecast;
 mod history;
@@ -89,6 +90,8 @@ enum What {
     },
     /// Give the accepted plan to other programs
     Export(export::Export),
+    /// List the days on which more or less is sold, of all markets
+    Days(days::Days),
     /// Say how many viewers to expect in each market, hour by hour, and why
     Forecast(forecast::Forecast),
     /// Say how the forecast would have done in your own shows so far, beside simpler ones
@@ -104,6 +107,7 @@ pub(crate) fn plan(args: &Plan) -> Result<u8, Failure> {
         Some(What::Show { json }) => show(*json),
         Some(What::Why { slot, json }) => explain(*slot, *json),
         Some(What::Export(args)) => export::export(args),
+        Some(What::Days(args)) => days::days(args),
         Some(What::Forecast(args)) => forecast::forecast(args),
         Some(What::Backtest(args)) => backtest::backtest(args),
         Some(What::Import(args)) => import::import(args),

@@ -75,7 +75,8 @@ fn viewers(airing: &Airing) -> String {
     format!("{:.0}{guess} ({:.0}-{:.0})", airing.viewers, airing.low, airing.high)
 }
 
-fn guessed(airing: &Airing) -> bool {
+/// Whether an expectation rests on nothing of one's own.
+pub(super) fn guessed(airing: &Airing) -> bool {
     !airing.reasons.iter().any(|r| matches!(r, Reason::OwnHistory | Reason::LastWeek))
 }
 

@@ -1,6 +1,6 @@
 //! Why a show is there, and what another plan would change, in words.
 
-use super::table::folded;
+use super::table::{folded, guessed};
 use crate::{
     market::Zone,
     planner::{
@@ -34,7 +34,7 @@ pub(super) fn why(why: &Why, plan: &Accepted, columns: usize) -> String {
     if *locked {
         lines.push(folded("", "It is locked: the plan file has it so.", columns));
     }
-    if *exploration {
+    if *exploration && !airings.iter().all(guessed) {
         lines.push(folded(
             "",
             "Its leading market was never aired at this hour: it is found out what it is worth.",

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::config::schema::plan::plan_schema;
 
@@ -116,4 +118,17 @@ fn a_calendar_is_read_from_the_folder_of_the_plan() {
     std::fs::write(folder.path().join("team.ics"), "hello").unwrap();
     let problems = load_plan(&folder.path().join("plan.toml"), &dirs).unwrap_err().to_string();
     assert!(problems.contains("this is no iCalendar"), "{problems}");
+}
+
+proptest! {
+    #[test]
+    fn any_change_to_a_plan_is_read_or_explained(at in 0_usize..2600, cut in 0_usize..12, put in "[\\PC]{0,6}|\"|\\[\\[lock\\]\\]\n|-1|99999999999|\u{1b}") {
+        let text = PLAN_EXAMPLES[0].1;
+        let edge = |mut i: usize| { i = i.min(text.len()); while !text.is_char_boundary(i) { i += 1; } i };
+        let text = format!("{}{put}{}", &text[..edge(at)], &text[edge(at + cut)..]);
+        if let Err(problems) = read(&text) {
+            let shown = problems.to_string();
+            prop_assert!(!problems.is_empty() && !shown.contains(|c: char| c.is_control() && c != '\n'));
+        }
+    }
 }
