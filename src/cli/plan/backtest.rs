@@ -83,9 +83,7 @@ last week  how often the last week was taken, because it had done better
             }
             Some(ratio) if ratio <= 1.0 => "The forecast is hardly better than the last week.",
             Some(_) => "The last week does better than the forecast: take it with care.",
-            None => {
-                "No hour was aired a week after another: there is nothing to compare the forecast with."
-            }
+            None => "No hour was aired in two weeks running: there is nothing to compare it with.",
         };
         text.push('\n');
         text.push_str(verdict);
