@@ -11,7 +11,7 @@ use super::accepted;
 use crate::{
     cli::{Failure, out, tell},
     engine::report::write_whole,
-    planner::export::{csv, ics, markdown, timers},
+    planner::export::{Timer, csv, ics, markdown, timers},
 };
 
 #[derive(Debug, clap::Args)]
@@ -72,9 +72,51 @@ pub(super) fn export(args: &Export) -> Result<u8, Failure> {
         save(&folder.join(format!("{}.service", timer.name)), &timer.service)?;
     }
     tell(&format!(
-        "{} timers are in {}. Then: systemctl --user daemon-reload && systemctl --user enable --now hawker-*.timer",
+        "{} timers are in {folder}. Then: cd {folder} && systemctl --user daemon-reload && \
+         systemctl --user enable --now hawker-*.timer",
         all.len(),
-        folder.display()
+        folder = folder.display()
     ));
+    let old = earlier(folder, &all);
+    if !old.is_empty() {
+        tell(&format!(
+            "timers of an earlier plan are still there and would go on air: {}. Disable them \
+             (systemctl --user disable --now NAME), then delete them",
+            old.join(", ")
+        ));
+    }
     Ok(0)
+}
+
+/// Timers in the folder that an earlier plan left.
+fn earlier(folder: &Path, now: &[Timer]) -> Vec<String> {
+    let names = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    let ours = |name: &String| {
+        let unit = name.strip_suffix(".timer").unwrap_or_default();
+        let date = unit.strip_prefix("hawker-").and_then(|rest| rest.get(..8));
+        date.is_some_and(|d| d.bytes().all(|b| b.is_ascii_digit()))
+            && now.iter().all(|timer| timer.name != unit)
+    };
+    let mut old: Vec<String> = names.filter(ours).collect();
+    old.sort();
+    old
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timers_of_an_earlier_plan_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["hawker-20270310T120000Z-lin", "hawker-20270311T120000Z-lin", "other"] {
+            fs::write(folder.path().join(format!("{name}.timer")), "").unwrap();
+            fs::write(folder.path().join(format!("{name}.service")), "").unwrap();
+        }
+        let name = "hawker-20270311T120000Z-lin".to_owned();
+        let now = [Timer { name, timer: String::new(), service: String::new() }];
+        assert_eq!(earlier(folder.path(), &now), ["hawker-20270310T120000Z-lin.timer"]);
+        assert!(earlier(Path::new("/nowhere"), &now).is_empty());
+    }
 }
