@@ -14,6 +14,7 @@ mod face;
 mod load;
 mod logging;
 mod pick;
+mod plan;
 mod print;
 mod probe;
 mod report;
@@ -79,6 +80,8 @@ enum What {
     Check(check::Check),
     /// List cameras, microphones and screens
     Devices(devices::Devices),
+    /// Say when to be on air for which market, and how many viewers to expect
+    Plan(plan::Plan),
     /// Say how far ingests are, and which is best
     Probe(probe::Probe),
     /// Tell what became of a show: against its targets, by output and market, with its incidents
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
         Some(What::Probe(args)) => probe::probe(&args),
         Some(What::Report(args)) => report::report(&args),
         Some(What::Watch(args)) => watch::watch(&args),
+        Some(What::Plan(args)) => plan::plan(&args),
         Some(What::Doctor(args)) => doctor::doctor(&args),
         Some(What::Print(args)) => print::print(&args),
         Some(What::Engine(args)) => engine::detached(args),

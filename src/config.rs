@@ -4,6 +4,7 @@
 
 mod diagnostics;
 mod dirs;
+mod plan;
 mod preflight;
 mod presets;
 mod reader;
@@ -17,13 +18,15 @@ use std::{fs::File, io::Read, path::Path};
 
 pub use diagnostics::{Diagnostics, Problem, Spot};
 pub use dirs::Dirs;
+pub use plan::{PLAN_EXAMPLES, load_plan, parse_plan};
 pub use preflight::{Preflight, preflight};
 pub use presets::{
     ALARMS, Bearer, H264Level, Link, Preset, Server, Source, ingests, layouts, links, load_alarms,
-    load_ingest, load_layout, load_link, load_profile, profiles, server_of,
+    load_ingest, load_layout, load_link, load_market, load_markets, load_profile, markets,
+    profiles, server_of,
 };
 pub use redact::shown_url;
-pub use schema::{history_schema, probe_schema, report_schema, show_schema};
+pub use schema::{history_schema, plan::plan_schema, probe_schema, report_schema, show_schema};
 pub use secrets::{read_secret, secret_warning};
 pub use settings::{STAGE_PORT, Settings, Theme, print_config};
 pub use show::{EXAMPLES, builtin_show, load_output, load_show, parse_show};

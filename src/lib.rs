@@ -21,8 +21,11 @@ pub mod config;
 pub mod show;
 // 2: pure domain
 pub mod flow;
+pub mod planner;
 pub mod scene;
 pub mod stats;
 pub mod whip;
+// 1: where people buy, and when
+pub mod market;
 // 0: words everything is said in
 pub mod base;

@@ -1,10 +1,11 @@
 //! Floor 4: what is kept of shows, in one SQLite database in the state directory: shows, their events, their
-//! seconds. It decides nothing, and a show goes on without it.
+//! seconds, and viewers that came from elsewhere. It decides nothing, and a show goes on without it.
 //!
 //! A show is written by one thread behind a bounded queue ([`Keeper`]) and read by anybody at any time
 //! ([`Shows`]): the database is in WAL mode, so readers and writers do not wait for each other.
 
 mod housekeeping;
+mod imported;
 mod keeper;
 mod read;
 mod schema;
@@ -19,6 +20,7 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 pub use housekeeping::Limits;
+pub use imported::{Changed, Imported, Watched, import};
 pub use keeper::{Closing, Keeper, News, Opening, Output};
 pub use read::{Minute, Outlet, ShowRow, Shows};
 

@@ -9,6 +9,7 @@ use crate::{
         Factory,
         studio::{StudioOptions, factory},
     },
+    market::Market,
     show::{Mode, ShowSpec},
 };
 
@@ -56,6 +57,16 @@ pub(crate) fn link(name: &str) -> Result<config::Link, Failure> {
 /// The links there are.
 pub(crate) fn links() -> Result<Vec<config::Link>, Failure> {
     config::links(&dirs()?).iter().map(|preset| link(&preset.name)).collect()
+}
+
+/// A market by its name.
+pub(crate) fn market(name: &str) -> Result<Market, Failure> {
+    config::load_market(name, &dirs()?).map_err(|e| Failure::usage(e.to_string()))
+}
+
+/// The markets there are.
+pub(crate) fn markets() -> Result<Vec<Market>, Failure> {
+    config::load_markets(&dirs()?).map_err(|e| Failure::usage(e.to_string()))
 }
 
 /// A show file that is about to go on air: its secrets are there too.

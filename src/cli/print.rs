@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use super::{Failure, load, out};
 use crate::{
     config::{self, Bearer, Link, Server},
+    market::{DayKind, Market},
     show::{Risk, registry::ROWS},
 };
 
@@ -20,6 +21,10 @@ pub(crate) struct Print {
 enum Thing {
     /// The JSON Schema of a show file, for editors that complete it
     ShowSchema,
+    /// The JSON Schema of a plan file
+    PlanSchema,
+    /// A plan file to copy from
+    PlanExample,
     /// The JSON Schema of a report
     ReportSchema,
     /// The JSON Schema of what `hawker report --json` prints
@@ -36,6 +41,8 @@ enum Thing {
     Links,
     /// The rules of alarms that hawker brings, to be copied to alarms.toml and changed
     Alarms,
+    /// The markets that hawker knows, with the mark of each fact's source
+    Markets,
     /// Every command, its arguments and its risk
     Commands,
 }
@@ -43,6 +50,8 @@ enum Thing {
 pub(crate) fn print(args: &Print) -> Result<u8, Failure> {
     let text = match args.what {
         Thing::ShowSchema => format!("{:#}", config::show_schema()),
+        Thing::PlanSchema => format!("{:#}", config::plan_schema()),
+        Thing::PlanExample => config::PLAN_EXAMPLES[0].1.to_owned(),
         Thing::ReportSchema => format!("{:#}", config::report_schema()),
         Thing::HistorySchema => format!("{:#}", config::history_schema()),
         Thing::ProbeSchema => format!("{:#}", config::probe_schema()),
@@ -51,6 +60,7 @@ pub(crate) fn print(args: &Print) -> Result<u8, Failure> {
         Thing::Ingests => ingests(&load::ingests()?),
         Thing::Links => links(&load::links()?),
         Thing::Alarms => config::ALARMS.to_owned(),
+        Thing::Markets => markets(&load::markets()?),
         Thing::Commands => commands(),
     };
     out(&text);
@@ -65,6 +75,72 @@ fn keys() -> String {
         if let Some(chord) = row.chord {
             let _ = writeln!(text, "{chord:<8}{:<16}{}", row.name, row.doc);
         }
+    }
+    text
+}
+
+fn markets(all: &[Market]) -> String {
+    let mut text = String::from(
+        "Marks: S sourced, W weakly sourced, R recollection, A an assumption of ours.\n",
+    );
+    for market in all {
+        let Market { id, title, currency, languages, taste, watch_s, segment_s, .. } = market;
+        let zones: Vec<String> = market
+            .zones
+            .iter()
+            .map(|z| match market.zones.len() {
+                1 => z.zone.to_string(),
+                _ => format!("{} {:.0} %", z.zone, z.share * 100.0),
+            })
+            .collect();
+        let _ = writeln!(text, "\n{id:<6}{title}: {}", zones.join(", "));
+        let _ = writeln!(
+            text,
+            "      {} {}; {} with {} decimals; {} {}",
+            languages.value.join(", "),
+            languages.mark,
+            currency.code,
+            currency.decimals,
+            taste.value.profile(),
+            taste.mark
+        );
+        let windows: Vec<String> = market
+            .windows
+            .iter()
+            .map(|w| {
+                let during = w.during.as_ref().map_or(String::new(), |s| format!(" in {s}"));
+                format!("{} {} x{} {}{during}", w.part.name(), w.span(), w.weight, w.mark)
+            })
+            .collect();
+        let _ = writeln!(text, "      watched: {}", windows.join("; "));
+        let payments: Vec<String> = market
+            .payments
+            .iter()
+            .map(|p| {
+                let share = p.share.map_or(String::new(), |s| format!(" {s} %"));
+                format!(
+                    "{}{share}{} {}",
+                    p.name,
+                    if p.late { " (settles late)" } else { "" },
+                    p.mark
+                )
+            })
+            .collect();
+        let _ = writeln!(text, "      paid: {}", payments.join("; "));
+        let days: Vec<String> = market
+            .days
+            .iter()
+            .map(|d| match d.kind {
+                DayKind::Season => format!("{} ({}) {}", d.name, d.on, d.mark),
+                _ => format!("{} ({}) x{} {}", d.name, d.on, d.lift, d.mark),
+            })
+            .collect();
+        let _ = writeln!(text, "      days: {}", days.join("; "));
+        let _ = writeln!(
+            text,
+            "      a view lasts {} s {}, a segment {}-{} s {}",
+            watch_s.value, watch_s.mark, segment_s.value.0, segment_s.value.1, segment_s.mark
+        );
     }
     text
 }
@@ -148,6 +224,23 @@ mod tests {
         let load = |name| config::load_ingest(name, &dirs).unwrap();
         let text = ingests(&[load("ivs"), load("srs"), load("live777")]);
         for part in ["*.whip.live-video.net", "8500 kbit/s", "no trickle", "by name only"] {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
+    }
+
+    #[test]
+    fn every_market_is_printed_with_its_marks() {
+        let dirs = config::Dirs::below(std::path::Path::new("/dev/null"));
+        let text = markets(&config::load_markets(&dirs).unwrap());
+        for part in [
+            "ID    Indonesia: Asia/Jakarta 81 %, Asia/Makassar 16 %, Asia/Jayapura 3 %",
+            "prime 19:00-21:00 x1 W",
+            "special 03:30-05:00 x0.6 W in Ramadan",
+            "Pix 41 % S",
+            "boleto (settles late) S",
+            "Black Friday (1 day after the fourth Thursday of November) x1.9 A",
+            "JPY with 0 decimals",
+        ] {
             assert!(text.contains(part), "{part}\n{text}");
         }
     }

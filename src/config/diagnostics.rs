@@ -304,7 +304,11 @@ pub(super) fn nearest<'w>(word: &str, names: impl IntoIterator<Item = &'w str>) 
     names
         .into_iter()
         .map(|name| {
-            (strsim::damerau_levenshtein(name, &word), name.len().abs_diff(word.len()), name)
+            (
+                strsim::damerau_levenshtein(&name.to_lowercase(), &word),
+                name.len().abs_diff(word.len()),
+                name,
+            )
         })
         .filter(|(distance, ..)| *distance <= slack)
         .min()

@@ -10,7 +10,7 @@ use super::Failure;
 /// hawker's folders on this machine. They need not exist yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dirs {
-    /// What the user writes: `config.toml`, `profiles/`, `layouts/`, `ingests/`.
+    /// What the user writes: `config.toml`, `profiles/`, `layouts/`, `ingests/`, `markets/`.
     pub config: PathBuf,
     /// What hawker keeps: log, journal, sockets.
     pub state: PathBuf,

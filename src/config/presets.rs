@@ -1,9 +1,10 @@
-//! Profiles, layouts, links and server profiles by name: those embedded in the program, each replaced by a file of the same name
-//! in the user's configuration folder. It does not know shows.
+//! Profiles, layouts, links, markets and server profiles by name: those embedded in the program, each replaced by a
+//! file of the same name in the user's configuration folder. It does not know shows.
 
 mod alarms;
 mod ingest;
 mod link;
+mod market;
 
 use std::{
     fs,
@@ -26,6 +27,7 @@ use crate::{
 pub use alarms::{ALARMS, load_alarms};
 pub use ingest::{Bearer, H264Level, Server, ingests, load_ingest, server_of};
 pub use link::{Link, links, load_link};
+pub use market::{load_market, load_markets, markets};
 
 /// Where the text of a preset comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

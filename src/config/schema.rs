@@ -1,6 +1,8 @@
 //! The form of a show file, for editors that complete it, and of the reports. It describes and does not
 //! read: `config::show` reads, and a test holds the two to the same keys.
 
+pub mod plan;
+
 use schemars::{JsonSchema, schema_for};
 use serde::Deserialize;
 

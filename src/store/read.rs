@@ -15,7 +15,7 @@ use crate::stats::{
 /// The shows that were kept.
 #[derive(Debug)]
 pub struct Shows {
-    db: Connection,
+    pub(super) db: Connection,
     path: std::path::PathBuf,
 }
 
@@ -88,7 +88,7 @@ impl Shows {
         Ok(Self { db: open(path)?, path: path.to_owned() })
     }
 
-    fn or<T>(&self, found: rusqlite::Result<T>) -> Result<T, StoreError> {
+    pub(super) fn or<T>(&self, found: rusqlite::Result<T>) -> Result<T, StoreError> {
         found.map_err(|e| StoreError::of(&self.path, &e))
     }
 

@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// One step after another. Times are milliseconds: `started` and `ended` since 1970, `at` of events since the
-/// show began; `at` of seconds in seconds since the show began.
+/// show began; `at` of seconds in seconds since the show began; `at` of what was imported in milliseconds since 1970.
 const STEPS: &[&str] = &["
 CREATE TABLE show (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -77,6 +77,16 @@ CREATE TABLE monitor_second (
   p50_tenths INTEGER, p95_tenths INTEGER, fps_tenths INTEGER NOT NULL, kbps INTEGER NOT NULL,
   stalls INTEGER NOT NULL, stalled_ms INTEGER NOT NULL, gap_ms INTEGER NOT NULL, skew_tenths INTEGER,
   PRIMARY KEY (show, at, source)
+) WITHOUT ROWID;
+", "
+CREATE TABLE imported (
+  source TEXT NOT NULL,
+  market TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  minutes REAL NOT NULL,
+  viewers REAL NOT NULL,
+  orders REAL,
+  PRIMARY KEY (source, market, at)
 ) WITHOUT ROWID;
 "];
 

@@ -255,7 +255,7 @@ fn read_server(name: &str, fields: &Fields<'_>, findings: &mut Findings<'_>) -> 
     })
 }
 
-fn texts(
+pub(super) fn texts(
     fields: &Fields<'_>,
     key: &str,
     findings: &mut Findings<'_>,

@@ -1,0 +1,165 @@
+//! What the planner takes, against its bars: the forecast of 18 markets for 8 weeks (200 ms), the import of a messy
+//! table of 100,000 rows (1 s), and the schedule of 18 markets, 5 hosts, 2 studios and 2 weeks (5 s and within a hundredth
+//! of the best; 200 ms if quick). `cargo bench --bench planner`; it prints one line each, and fails on a bar that is missed.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints and may fail")]
+
+#[path = "../tests/forecast/synthetic.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod synthetic;
+
+use std::{
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
+
+use hawker::{
+    config::{self, Dirs},
+    market::{Market, local::plus_hours},
+    planner::{
+        Model,
+        import::{Ask, read},
+        schedule::{Effort, solve},
+    },
+};
+use jiff::Timestamp;
+
+const TURNS: usize = 5;
+
+fn main() {
+    let dirs = Dirs::below(std::path::Path::new("/nowhere/at/all"));
+    let markets = config::load_markets(&dirs).unwrap();
+    let all: Vec<&Market> = markets.iter().collect();
+    let begin: Timestamp = "2026-01-05T00:00:00Z".parse().unwrap();
+    let shape = synthetic::Shape { weeks: 52, shows: 6, ..synthetic::STABLE };
+    let (history, _) = synthetic::history(&all, begin, shape, 1);
+    let from = plus_hours(begin, 52 * 168);
+    let forecast = median(|| {
+        let model = Model::fit(&all, &history);
+        let hours: usize = all
+            .iter()
+            .filter_map(|m| model.outlook(&m.id, from, 8 * 168))
+            .map(|outlook| outlook.hours.len())
+            .sum();
+        assert_eq!(hours, 18 * 8 * 168);
+    });
+    report("forecast of 18 markets, 8 weeks", history.len(), "aired hours", forecast, 200);
+    let model = Model::fit(&all, &history);
+    schedule(&markets, &model, &dirs, from.to_zoned(jiff::tz::TimeZone::UTC).date());
+
+    let table = messy(100_000);
+    let ask = Ask { markets: &markets, ..Ask::default() };
+    let import = median(|| {
+        let import = read(table.as_bytes(), &ask).unwrap();
+        let told = import.rows.len() + import.bad.len() + import.duplicates;
+        assert_eq!(told, 100_000);
+        assert!(!import.bad.is_empty() && import.duplicates > 0);
+    });
+    report("reading a messy table", 100_000, "rows", import, 1000);
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("shows.db");
+    let rows: Vec<_> = read(table.as_bytes(), &ask)
+        .unwrap()
+        .rows
+        .into_iter()
+        .map(|row| hawker::store::Imported {
+            market: row.market.to_string(),
+            at: row.at,
+            minutes: row.minutes,
+            viewers: row.viewers,
+            orders: row.orders,
+            source: "import".into(),
+        })
+        .collect();
+    let begun = Instant::now();
+    let changed = hawker::store::import(&path, &rows).unwrap();
+    let kept = begun.elapsed();
+    report("reading and keeping it", changed.new, "rows", import + kept, 1000);
+}
+
+/// Five hosts around the world, who speak all the languages of the 18 markets but a few.
+const HOSTS: [(&str, &str, &str, &str); 5] = [
+    ("lin", "Asia/Shanghai", "\"en\", \"zh\", \"ja\"", "daily 08:00-24:00"),
+    ("maya", "Asia/Bangkok", "\"th\", \"en\", \"vi\", \"id\"", "daily 09:00-02:00"),
+    ("ana", "Europe/Madrid", "\"es\", \"pt\", \"en\"", "daily 12:00-04:00"),
+    ("omar", "Asia/Dubai", "\"ar\", \"en\", \"fr\"", "daily 14:00-01:00"),
+    ("kim", "Asia/Seoul", "\"ko\", \"ja\", \"en\", \"de\"", "mon-fri 10:00-23:00"),
+];
+
+/// The schedule, quickly and fully.
+fn schedule(markets: &[Market], model: &Model<'_>, dirs: &Dirs, day: jiff::civil::Date) {
+    let mut text = String::from(
+        "title = \"x\"\nhome-zone = \"Asia/Shanghai\"\nweeks = 2\nstudios = 2\nbudget-hours = 60\n\
+         most-markets = 4\nexplore-permille = 100\n",
+    );
+    for market in markets {
+        let _ = writeln!(text, "[[market]]\nid = \"{}\"", market.id);
+    }
+    for (name, zone, languages, hours) in HOSTS {
+        let _ = writeln!(
+            text,
+            "[[host]]\nid = \"{name}\"\nzone = \"{zone}\"\nlanguages = [{languages}]\nhours = [\"{hours}\"]"
+        );
+    }
+    let wish = config::parse_plan(&text, "plan", std::path::Path::new(""), dirs).unwrap();
+    let (from, hours) = wish.span(day);
+    let known: Vec<_> =
+        markets.iter().map(|m| (m.clone(), model.outlook(&m.id, from, hours).unwrap())).collect();
+    let task = wish.task(from, &known);
+    for (effort, bar) in [(Effort::Quick, 200), (Effort::Full, 5000)] {
+        let begun = Instant::now();
+        let plan = solve(&task, effort);
+        let took = begun.elapsed();
+        let gap = plan.gap() * 100.0;
+        let what = format!("schedule, {effort:?}, within {gap:.2} %");
+        report(&what, plan.slots.len(), "shows", took, bar);
+        assert!(effort == Effort::Quick || gap <= 1.0, "{gap:.2} % from the best at most");
+    }
+}
+
+/// A table with a mark, semicolons, local decimals, mixed zones, duplicates and rows that make no sense.
+fn messy(rows: usize) -> String {
+    let names = ["TH", "Thailand", "ID", "泰国", "DE", "us-e", "BR"];
+    let zones = ["", "UTC", "+07:00", "Asia/Bangkok", "GMT+8", "America/New_York"];
+    let begin: Timestamp = "2015-01-01T00:00:00Z".parse().unwrap();
+    let mut text =
+        String::from("\u{feff}Date;Start Time;Time zone;Country;Avg. viewers;Orders;Remark\n");
+    for n in 0..rows {
+        // Every fiftieth says what the one before it says.
+        let n = if n % 50 == 49 { n - 1 } else { n };
+        let at = plus_hours(begin, n as i64).to_zoned(jiff::tz::TimeZone::UTC);
+        let (day, time) = (at.strftime("%d.%m.%Y"), at.strftime("%H:%M"));
+        let viewers = match n % 97 {
+            0 => "many".to_owned(),
+            k if k % 2 == 0 => format!("1.{:03},{}", n % 1000, k % 10),
+            k => format!("{},{k:02}", n % 1000),
+        };
+        let zone = zones[n / 7 % zones.len()];
+        let _ = writeln!(
+            text,
+            "{day};{time};{zone};{};{viewers};{};\"a; b\"",
+            names[n % names.len()],
+            n % 40
+        );
+    }
+    text
+}
+
+/// The time in the middle of some turns.
+fn median(mut work: impl FnMut()) -> Duration {
+    let mut times: Vec<Duration> = (0..TURNS)
+        .map(|_| {
+            let begun = Instant::now();
+            work();
+            begun.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    times[TURNS / 2]
+}
+
+fn report(what: &str, n: usize, of: &str, took: Duration, bar_ms: u128) {
+    let ms = took.as_secs_f64() * 1000.0;
+    println!("{what:<34} {n:>7} {of:<12} {ms:>7.1} ms  (bar {bar_ms} ms)");
+    assert!(took.as_millis() <= bar_ms, "{what}: {ms:.0} ms, but at most {bar_ms} ms are meant");
+}

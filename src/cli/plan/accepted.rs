@@ -1,0 +1,62 @@
+//! The accepted plan: a file in the state directory.
+
+use std::{
+    fs,
+    io::{ErrorKind, Read},
+    path::PathBuf,
+};
+
+use crate::{
+    cli::{Failure, load as places},
+    engine::report::write_whole,
+    planner::export::{Accepted, VERSION},
+};
+
+/// The greatest plan that is read, in bytes.
+const MOST: u64 = 16 << 20;
+
+fn path() -> Result<PathBuf, Failure> {
+    Ok(places::state_dir()?.join("plan.json"))
+}
+
+/// Keeps a plan; the one before it is gone.
+pub(super) fn keep(plan: &Accepted) -> Result<PathBuf, Failure> {
+    let path = path()?;
+    let failed = |e: std::io::Error| {
+        Failure::usage(format!("the plan cannot be kept in {}: {e}", path.display()))
+    };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let text = serde_json::to_vec_pretty(plan).map_err(|e| failed(e.into()))?;
+    write_whole(&path, &text).map_err(failed)?;
+    Ok(path)
+}
+
+/// The accepted plan.
+pub(super) fn load() -> Result<Accepted, Failure> {
+    let path = path()?;
+    let shown = path.display();
+    let mut text = String::new();
+    let read = fs::File::open(&path).and_then(|file| file.take(MOST).read_to_string(&mut text));
+    read.map_err(|e| {
+        Failure::usage(match e.kind() {
+            ErrorKind::NotFound => {
+                "no plan was accepted yet: `hawker plan` makes one, `hawker plan accept` keeps it"
+                    .into()
+            }
+            _ => format!("the accepted plan in {shown} cannot be read: {e}"),
+        })
+    })?;
+    let plan: Accepted = serde_json::from_str(&text).map_err(|e| {
+        Failure::usage(format!(
+            "the accepted plan in {shown} is damaged ({e}): accept one again with `hawker plan accept`"
+        ))
+    })?;
+    if plan.version != VERSION {
+        return Err(Failure::usage(format!(
+            "the accepted plan in {shown} was kept by another version of hawker: accept one again"
+        )));
+    }
+    Ok(plan)
+}

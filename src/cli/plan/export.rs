@@ -1,0 +1,122 @@
+//! `hawker plan export`: the accepted plan as files for other programs.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+
+use super::accepted;
+use crate::{
+    cli::{Failure, out, tell},
+    engine::report::write_whole,
+    planner::export::{Timer, csv, ics, markdown, timers},
+};
+
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("form").required(true))]
+pub(crate) struct Export {
+    /// As a calendar (iCalendar) into FILE, `-` for standard output
+    #[arg(long, value_name = "FILE", group = "form")]
+    ics: Option<PathBuf>,
+    /// As CSV into FILE, `-` for standard output
+    #[arg(long, value_name = "FILE", group = "form")]
+    csv: Option<PathBuf>,
+    /// As Markdown into FILE, `-` for standard output
+    #[arg(long, value_name = "FILE", group = "form")]
+    markdown: Option<PathBuf>,
+    /// As timers and services of systemd into DIR (~/.config/systemd/user)
+    #[arg(long, value_name = "DIR", group = "form", requires = "show")]
+    systemd: Option<PathBuf>,
+    /// The show file that the timers run
+    #[arg(long, value_name = "SHOW", requires = "systemd")]
+    show: Option<PathBuf>,
+}
+
+fn save(path: &Path, text: &str) -> Result<(), Failure> {
+    if path == Path::new("-") {
+        out(text);
+        return Ok(());
+    }
+    write_whole(path, text.as_bytes()).map_err(|e| {
+        Failure::usage(format!(
+            "this cannot be written to {}: {e}; name a file in a folder that is there",
+            path.display()
+        ))
+    })
+}
+
+pub(super) fn export(args: &Export) -> Result<u8, Failure> {
+    let plan = accepted::load()?;
+    let now = Timestamp::now();
+    if let Some(path) = &args.ics {
+        save(path, &ics(&plan, now))?;
+    }
+    if let Some(path) = &args.csv {
+        save(path, &csv(&plan))?;
+    }
+    if let Some(path) = &args.markdown {
+        save(path, &markdown(&plan))?;
+    }
+    let (Some(folder), Some(show)) = (&args.systemd, &args.show) else { return Ok(0) };
+    let program = std::env::current_exe()
+        .map_err(|e| Failure::usage(format!("hawker's own path is not known: {e}")))?;
+    let show = std::path::absolute(show).unwrap_or_else(|_| show.clone());
+    let all = timers(&plan, &program.display().to_string(), &show.display().to_string(), now);
+    fs::create_dir_all(folder).map_err(|e| {
+        Failure::usage(format!("the folder {} cannot be made: {e}", folder.display()))
+    })?;
+    for timer in &all {
+        save(&folder.join(format!("{}.timer", timer.name)), &timer.timer)?;
+        save(&folder.join(format!("{}.service", timer.name)), &timer.service)?;
+    }
+    tell(&format!(
+        "{} timers are in {folder}. Then: cd {folder} && systemctl --user daemon-reload && \
+         systemctl --user enable --now hawker-*.timer",
+        all.len(),
+        folder = folder.display()
+    ));
+    let old = earlier(folder, &all);
+    if !old.is_empty() {
+        tell(&format!(
+            "timers of an earlier plan are still there and would go on air: {}. Disable them \
+             (systemctl --user disable --now NAME), then delete them",
+            old.join(", ")
+        ));
+    }
+    Ok(0)
+}
+
+/// Timers in the folder that an earlier plan left.
+fn earlier(folder: &Path, now: &[Timer]) -> Vec<String> {
+    let names = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    let ours = |name: &String| {
+        let unit = name.strip_suffix(".timer").unwrap_or_default();
+        let date = unit.strip_prefix("hawker-").and_then(|rest| rest.get(..8));
+        date.is_some_and(|d| d.bytes().all(|b| b.is_ascii_digit()))
+            && now.iter().all(|timer| timer.name != unit)
+    };
+    let mut old: Vec<String> = names.filter(ours).collect();
+    old.sort();
+    old
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timers_of_an_earlier_plan_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["hawker-20270310T120000Z-lin", "hawker-20270311T120000Z-lin", "other"] {
+            fs::write(folder.path().join(format!("{name}.timer")), "").unwrap();
+            fs::write(folder.path().join(format!("{name}.service")), "").unwrap();
+        }
+        let name = "hawker-20270311T120000Z-lin".to_owned();
+        let now = [Timer { name, timer: String::new(), service: String::new() }];
+        assert_eq!(earlier(folder.path(), &now), ["hawker-20270310T120000Z-lin.timer"]);
+        assert!(earlier(Path::new("/nowhere"), &now).is_empty());
+    }
+}

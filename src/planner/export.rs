@@ -1,0 +1,189 @@
+//! A plan for other programs: a calendar, a table for a spreadsheet, Markdown, and systemd timers. Names in it were
+//! written by people, so each form escapes what would mean something to its reader.
+
+mod timers;
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    calendar::{self, Event},
+    schedule::{Airing, Plan, Slot},
+    segments::Segment,
+};
+use crate::market::Zone;
+
+pub use timers::{Timer, timers};
+
+/// A plan that was accepted, with what is needed to show it without the files it came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Accepted {
+    /// The version of this form: 1.
+    pub version: u32,
+    /// What the plan is called.
+    pub title: String,
+    /// Where the team is.
+    pub home: Zone,
+    /// The zones of its markets, by their ids.
+    pub zones: BTreeMap<String, Zone>,
+    /// When it was accepted.
+    pub at: Timestamp,
+    /// The plan file, from the root; the example without it.
+    pub file: Option<String>,
+    /// The plan.
+    pub plan: Plan,
+    /// The parts of each show, in the order of its slots.
+    pub segments: Vec<Vec<Segment>>,
+}
+
+/// The version that is written and read.
+pub const VERSION: u32 = 1;
+
+impl Accepted {
+    /// The clock in a market at an instant; in UTC when the market is not known.
+    pub fn clock(&self, market: &str, at: Timestamp) -> jiff::civil::DateTime {
+        self.zones.get(market).map_or_else(|| Zone::utc().clock(at), |zone| zone.clock(at))
+    }
+
+    /// A show's name: the same for the same start and host. `20270310T120000Z-lin`.
+    pub fn name(slot: &Slot) -> String {
+        let host: String =
+            slot.host.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        format!("{}-{host}", slot.start.strftime("%Y%m%dT%H%M%SZ"))
+    }
+}
+
+/// What is expected, in words: `85 viewers (28-255), own shows`.
+fn expected(airing: &Airing) -> String {
+    let reasons: Vec<String> = airing.reasons.iter().map(ToString::to_string).collect();
+    format!(
+        "{:.0} viewers ({:.0}-{:.0}), {}",
+        airing.viewers,
+        airing.low,
+        airing.high,
+        reasons.join(", ")
+    )
+}
+
+/// The plan as iCalendar, as of `made`.
+pub fn ics(plan: &Accepted, made: Timestamp) -> String {
+    let events: Vec<Event> = plan
+        .plan
+        .slots
+        .iter()
+        .map(|slot| {
+            let names: Vec<&str> = slot.airings.iter().map(|a| a.market.as_str()).collect();
+            let lines: Vec<String> = slot
+                .airings
+                .iter()
+                .map(|a| {
+                    let clock = plan.clock(&a.market, slot.start).strftime("%a %H:%M");
+                    format!("{} {clock}: {}", a.market, expected(a))
+                })
+                .collect();
+            Event {
+                uid: format!("{}@hawker", Accepted::name(slot)),
+                start: slot.start,
+                end: slot.end(),
+                title: format!("Live: {} ({})", names.join(", "), slot.host),
+                text: lines.join("\n"),
+                categories: names.iter().map(|n| (*n).to_owned()).collect(),
+            }
+        })
+        .collect();
+    calendar::write(&plan.title, made, &events)
+}
+
+/// A cell that no spreadsheet takes for a formula.
+fn cell(text: &str) -> String {
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let formula = text.trim_start().starts_with(['=', '+', '-', '@']);
+    let text = if formula { format!("'{text}") } else { text };
+    if text.contains([',', '"', ';']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+/// The plan as CSV, a line for each market of each show.
+pub fn csv(plan: &Accepted) -> String {
+    let mut out = String::from(
+        "start-utc,home,minutes,host,market,local,leads,repeat,viewers,low,high,worth,locked,exploration,reasons\r\n",
+    );
+    for slot in &plan.plan.slots {
+        for a in &slot.airings {
+            let home = plan.home.clock(slot.start).strftime("%Y-%m-%d %H:%M");
+            let local = plan.clock(&a.market, slot.start).strftime("%Y-%m-%d %H:%M");
+            let reasons: Vec<String> = a.reasons.iter().map(ToString::to_string).collect();
+            let _ = write!(
+                out,
+                "{},{home},{},{},{},{local},{},{},{:.0},{:.0},{:.0},{:.1},{},{},{}\r\n",
+                slot.start,
+                slot.minutes,
+                cell(&slot.host),
+                cell(&a.market),
+                a.leads,
+                a.repeat,
+                a.viewers,
+                a.low,
+                a.high,
+                a.worth,
+                slot.locked,
+                slot.exploration,
+                cell(&reasons.join("; "))
+            );
+        }
+    }
+    out
+}
+
+/// Text in a Markdown table.
+fn plain(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '|' | '*' | '_' | '`' | '[' | ']' | '<' | '>' | '\\' | '#' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The plan as Markdown.
+pub fn markdown(plan: &Accepted) -> String {
+    let mut out = format!("# {}\n\n", plain(&plan.title));
+    let _ = writeln!(out, "Times of {}.\n", plan.home);
+    out.push_str("| day | time | min | host | markets | expected |\n|---|---|---|---|---|---|\n");
+    for slot in &plan.plan.slots {
+        let clock = plan.home.clock(slot.start);
+        let markets: Vec<String> = slot
+            .airings
+            .iter()
+            .map(|a| {
+                let local = plan.clock(&a.market, slot.start).strftime("%a %H:%M");
+                format!("{} {local}", plain(&a.market))
+            })
+            .collect();
+        let viewers: Vec<String> =
+            slot.airings.iter().map(|a| format!("{:.0}", a.viewers)).collect();
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {}{} | {} | {} |",
+            clock.strftime("%a %d %b"),
+            clock.strftime("%H:%M"),
+            slot.minutes,
+            plain(&slot.host),
+            if slot.locked { " (locked)" } else { "" },
+            markets.join(", "),
+            viewers.join(", ")
+        );
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

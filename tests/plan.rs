@@ -1,0 +1,125 @@
+//! `hawker plan` as a user has it: a table is shown, then kept, then learnt from; nothing is half-imported.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says it by failing")]
+
+use std::{
+    fmt::Write as _,
+    path::Path,
+    process::{Command, Output},
+};
+
+fn plan(home: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_hawker"))
+        .arg("plan")
+        .args(args)
+        .env("HAWKER_CONFIG_DIR", home.join("config"))
+        .env("HAWKER_STATE_DIR", home.join("state"))
+        .env("HAWKER_CACHE_DIR", home.join("cache"))
+        .env("TZ", "UTC")
+        .output()
+        .unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Twelve weeks of shows on Mondays and Thursdays at 20:00 in Bangkok.
+fn table() -> String {
+    let mut text = String::from("start time,market,avg viewers,orders\n");
+    let first = jiff::civil::date(2026, 8, 3);
+    for week in 0..12 {
+        for (day, hour, viewers) in [(0, 20, 100), (0, 21, 80), (3, 20, 120), (3, 21, 90)] {
+            let date = first.checked_add(jiff::Span::new().days(week * 7 + day)).unwrap();
+            let _ = writeln!(
+                text,
+                "{date} {hour}:00,TH,{},{}",
+                viewers + (week * 37 + day * 11 + hour) % 23,
+                week
+            );
+        }
+    }
+    text
+}
+
+#[test]
+fn a_table_is_shown_then_kept_and_twice_changes_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("shopee.csv");
+    std::fs::write(&file, table()).unwrap();
+    let file = file.to_str().unwrap();
+    let shown = plan(home.path(), &["import", file]);
+    assert!(shown.status.success(), "{}", err(&shown));
+    for part in ["48 rows read", "start time", "date and time", "TH         48 rows", "add --yes"] {
+        assert!(out(&shown).contains(part), "{part}\n{}", out(&shown));
+    }
+    // Nothing was kept by looking.
+    let early = plan(home.path(), &["backtest"]);
+    assert!(out(&early).contains("Too little is known"), "{}", out(&early));
+    let kept = plan(home.path(), &["import", file, "--yes"]);
+    assert!(out(&kept).contains("48 new, 0 corrected, 0 as they were"), "{}", out(&kept));
+    let again = plan(home.path(), &["import", file, "--yes"]);
+    assert!(out(&again).contains("0 new, 0 corrected, 48 as they were"), "{}", out(&again));
+
+    let forecast = plan(home.path(), &["forecast", "--market", "th,DE"]);
+    let text = out(&forecast);
+    assert!(text.contains("TH  Thailand (Asia/Bangkok), from 48 aired hours"), "{text}");
+    assert!(
+        text.contains("DE  Germany (Europe/Berlin), from the market's windows alone"),
+        "{text}"
+    );
+    assert!(text.contains("164 of 168 hours of the week were never aired"), "{text}");
+    let json = plan(home.path(), &["forecast", "--market", "TH", "--json", "--weeks", "8"]);
+    let told: serde_json::Value = serde_json::from_str(&out(&json)).unwrap();
+    assert_eq!(told[0]["hours"].as_array().unwrap().len(), 8 * 168);
+    assert_eq!(told[0]["aired_hours"], 48);
+
+    let scores = plan(home.path(), &["backtest", "--weeks", "6"]);
+    assert!(out(&scores).contains("\nTH "), "{}", out(&scores));
+    let from_file = plan(home.path(), &["backtest", file, "--weeks", "6", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&out(&from_file)).unwrap();
+    assert_eq!(told[0]["hours"], 24);
+}
+
+#[test]
+fn rows_that_cannot_be_read_keep_everything_out_until_they_are_left_out() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("x.csv");
+    std::fs::write(&file, table() + "2026-13-01 20:00,TH,5,1\n2026-10-01 20:00,TH,\u{1b}[31mx,1\n")
+        .unwrap();
+    let file = file.to_str().unwrap();
+    let refused = plan(home.path(), &["import", file, "--yes"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(err(&refused).contains("--skip-bad"), "{}", err(&refused));
+    let text = out(&refused);
+    assert!(text.contains("line 50: \"2026-13-01 20:00\": no such day"), "{text}");
+    assert!(text.contains("line 51: ") && !text.contains('\u{1b}'), "{text}");
+    let kept = plan(home.path(), &["import", file, "--yes", "--skip-bad"]);
+    assert!(out(&kept).contains("48 new"), "{}", out(&kept));
+}
+
+#[test]
+fn what_is_missing_is_asked_for() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("x.csv");
+    std::fs::write(&file, "start,viewers\n2026-10-01 20:00,5\n").unwrap();
+    let file = file.to_str().unwrap();
+    for (args, part) in [
+        (vec!["import", file], "--market TH"),
+        (vec!["import", "/no/such/file"], "check the path"),
+        (vec!["import", file, "--market", "THA"], "did you mean \"TH\""),
+        (vec!["import", file, "--market", "TH", "--zone", "Asia/Bangcock"], "no zone"),
+        (vec!["forecast", "--market", "XX"], "no market is called \"XX\""),
+    ] {
+        let refused = plan(home.path(), &args);
+        assert_eq!(refused.status.code(), Some(2), "{args:?}");
+        assert!(err(&refused).contains(part), "{part}\n{}", err(&refused));
+    }
+    let fine =
+        plan(home.path(), &["import", file, "--market", "TH", "--zone", "Asia/Tokyo", "--yes"]);
+    assert!(out(&fine).contains("1 new"), "{}", err(&fine));
+}
