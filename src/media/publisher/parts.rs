@@ -50,10 +50,10 @@ impl Parts {
     /// being taken starts parts in webrtcbin's own thread: one that is started while it is stopped stays behind, and
     /// with it three sockets.
     pub(super) fn finish_work(webrtc: &gst::Element) {
-        let (tell, done) = mpsc::channel();
+        let (tell, done) = mpsc::sync_channel(1);
         let promise = gst::Promise::with_change_func(move |_| {
             // Who does not wait any longer needs no answer.
-            let _ = tell.send(());
+            let _ = tell.try_send(());
         });
         // It is asked for things in order; what this one answers is of no interest.
         webrtc.emit_by_name::<()>("get-stats", &[&None::<gst::Pad>, &promise]);
@@ -81,12 +81,12 @@ impl Parts {
 
 /// Holds back what comes to this pad from now on; told when what was on its way is through.
 fn close(door: &gst::Pad) -> mpsc::Receiver<()> {
-    let (tell, closed) = mpsc::channel();
+    let (tell, closed) = mpsc::sync_channel(1);
     // Called at once when nothing is on its way, and else by what comes next. Idle alone would let that pass.
     let when = gst::PadProbeType::IDLE | gst::PadProbeType::BLOCK_DOWNSTREAM;
     door.add_probe(when, move |_, _| {
         // Who does not wait any longer needs no answer.
-        let _ = tell.send(());
+        let _ = tell.try_send(());
         gst::PadProbeReturn::Ok
     });
     closed
