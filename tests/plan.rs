@@ -31,7 +31,7 @@ fn err(output: &Output) -> String {
 /// Twelve weeks of shows on Mondays and Thursdays at 20:00 in Bangkok.
 fn table() -> String {
     let mut text = String::from("start time,market,avg viewers,orders\n");
-    let first = jiff::civil::date(2026, 8, 3);
+    let first = jiff::civil::date(2025, 8, 4);
     for week in 0..12 {
         for (day, hour, viewers) in [(0, 20, 100), (0, 21, 80), (3, 20, 120), (3, 21, 90)] {
             let date = first.checked_add(jiff::Span::new().days(week * 7 + day)).unwrap();
@@ -89,14 +89,14 @@ fn a_table_is_shown_then_kept_and_twice_changes_nothing() {
 fn rows_that_cannot_be_read_keep_everything_out_until_they_are_left_out() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("x.csv");
-    std::fs::write(&file, table() + "2026-13-01 20:00,TH,5,1\n2026-10-01 20:00,TH,\u{1b}[31mx,1\n")
+    std::fs::write(&file, table() + "2025-13-01 20:00,TH,5,1\n2025-10-02 20:00,TH,\u{1b}[31mx,1\n")
         .unwrap();
     let file = file.to_str().unwrap();
     let refused = plan(home.path(), &["import", file, "--yes"]);
     assert_eq!(refused.status.code(), Some(2));
     assert!(err(&refused).contains("--skip-bad"), "{}", err(&refused));
     let text = out(&refused);
-    assert!(text.contains("line 50: \"2026-13-01 20:00\": no such day"), "{text}");
+    assert!(text.contains("line 50: \"2025-13-01 20:00\": no such day"), "{text}");
     assert!(text.contains("line 51: ") && !text.contains('\u{1b}'), "{text}");
     let kept = plan(home.path(), &["import", file, "--yes", "--skip-bad"]);
     assert!(out(&kept).contains("48 new"), "{}", out(&kept));
@@ -106,7 +106,7 @@ fn rows_that_cannot_be_read_keep_everything_out_until_they_are_left_out() {
 fn what_is_missing_is_asked_for() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("x.csv");
-    std::fs::write(&file, "start,viewers\n2026-10-01 20:00,5\n").unwrap();
+    std::fs::write(&file, "start,viewers\n2025-10-02 20:00,5\n").unwrap();
     let file = file.to_str().unwrap();
     for (args, part) in [
         (vec!["import", file], "--market TH"),

@@ -27,6 +27,8 @@ pub struct Ask<'m> {
     pub zone: Option<Zone>,
     /// Which of day and month comes first in dates like 03/04/2027.
     pub dates: Option<DateOrder>,
+    /// The present: a row from after it is a slip. `None`: any time is believed.
+    pub now: Option<Timestamp>,
 }
 
 /// How a table was read.

@@ -39,10 +39,11 @@ struct Told {
 
 pub(crate) fn forecast(args: &Forecast) -> Result<u8, Failure> {
     let markets = super::chosen(&args.market)?;
-    let history = super::history::kept()?;
+    let now = Timestamp::now();
+    // A clock that was wrong may have kept shows of the future.
+    let history = super::history::kept()?.before(now);
     let all: Vec<&Market> = markets.iter().collect();
     let model = Model::fit(&all, &history);
-    let now = Timestamp::now();
     let hours = args.weeks as usize * WEEK;
     let outlooks = markets.iter().filter_map(|m| model.outlook(&m.id, now, hours));
     if args.json {

@@ -120,7 +120,7 @@ fn read(
         )));
     }
     let bytes = std::fs::read(file).map_err(failed)?;
-    let markets = load::markets()?;
+    let (markets, now) = (load::markets()?, jiff::Timestamp::now());
     let market: Option<MarketId> =
         market.map(|name| load::market(name).map(|m| m.id)).transpose()?;
     let zone =
@@ -129,7 +129,7 @@ fn read(
         Dates::Dmy => DateOrder::DayFirst,
         Dates::Mdy => DateOrder::MonthFirst,
     });
-    table::read(&bytes, &Ask { markets: &markets, market, zone, dates })
+    table::read(&bytes, &Ask { markets: &markets, market, zone, dates, now: Some(now) })
         .map_err(|e| Failure::usage(format!("{origin}: {e}")))
 }
 

@@ -529,6 +529,9 @@ mod tests {
             assert!((shares - 1.0).abs() < 1e-5, "{id}");
             let (least, most) = market.segment_s.value;
             assert!(300 <= least && most <= 480, "{id}: 5 to 8 minutes");
+            for link in &market.links {
+                assert!(crate::config::load_link(link, &dirs).is_ok(), "{id}: {link}");
+            }
             // Tables of dates reach to the end of 2028.
             for day in &market.days {
                 if let DayOn::Dates(dates) = &day.on {

@@ -22,6 +22,8 @@ const HEAD: usize = 12;
 const SAMPLE: usize = 5000;
 /// The length of a row that says none, in minutes.
 const HOUR: f32 = 60.0;
+/// No show was before: 2000-01-01.
+const FIRST: jiff::Timestamp = jiff::Timestamp::constant(946_684_800, 0);
 /// The most viewers that are believed.
 const MOST: f64 = 1e8;
 
@@ -237,6 +239,12 @@ impl Reader<'_> {
             said,
             home,
         )?;
+        if self.ask.now.is_some_and(|now| at > now) {
+            return Err(format!("{at} lies in the future"));
+        }
+        if at < FIRST {
+            return Err(format!("{at} lies before all shows"));
+        }
         let viewers = self
             .number(cell(self.places.viewers), "viewers")?
             .ok_or("it says nothing of viewers")?;

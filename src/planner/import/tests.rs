@@ -178,6 +178,23 @@ fn what_can_be_read_in_two_ways_is_asked_for() {
 }
 
 #[test]
+fn rows_of_no_time_of_ours_are_slips() {
+    let markets = markets();
+    let ask = Ask {
+        markets: &markets,
+        market: "TH".parse().ok(),
+        now: "2027-03-05T00:00:00Z".parse().ok(),
+        ..Ask::default()
+    };
+    let text = b"start,viewers\n2027-03-04 20:00,1\n2072-03-04 20:00,1\n1999-01-01 20:00,1\n0000000001,1\n";
+    let import = read(text, &ask).unwrap();
+    let bad: Vec<String> = import.bad.iter().map(|b| format!("{}: {}", b.line, b.why)).collect();
+    assert_eq!((import.rows.len(), bad.len()), (1, 3), "{bad:?}");
+    assert_eq!(bad[0], "3: 2072-03-04T13:00:00Z lies in the future");
+    assert!(bad[1].contains("lies before all shows") && bad[2].contains("lies before"), "{bad:?}");
+}
+
+#[test]
 fn a_long_row_is_told_hour_by_hour() {
     let row = Row {
         line: 1,
