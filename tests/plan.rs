@@ -123,3 +123,32 @@ fn what_is_missing_is_asked_for() {
         plan(home.path(), &["import", file, "--market", "TH", "--zone", "Asia/Tokyo", "--yes"]);
     assert!(out(&fine).contains("1 new"), "{}", err(&fine));
 }
+
+#[test]
+fn timers_are_written_for_a_show_that_can_run() {
+    let home = tempfile::tempdir().unwrap();
+    let at = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    let example = Command::new(env!("CARGO_BIN_EXE_hawker"))
+        .args(["print", "plan-example"])
+        .env("HAWKER_CONFIG_DIR", home.path().join("config"))
+        .output()
+        .unwrap();
+    std::fs::write(at("plan.toml"), example.stdout).unwrap();
+    let accepted = plan(home.path(), &["accept", "--quick", &at("plan.toml")]);
+    assert!(accepted.status.success(), "{}", err(&accepted));
+    let (units, show) = (at("units"), at("show.toml"));
+    let export = ["export", "--systemd", &units, "--show", &show];
+    let refused = plan(home.path(), &export);
+    assert_eq!(refused.status.code(), Some(2), "{}", err(&refused));
+    assert!(err(&refused).contains("show.toml") && !Path::new(&units).exists());
+    let text = "title = \"tea\"\n[[input]]\nid = \"ball\"\nkind = \"test\"\n\
+                [[scene]]\nid = \"one\"\nlayers = [\"ball\"]\n";
+    std::fs::write(&show, text).unwrap();
+    let written = plan(home.path(), &export);
+    assert!(written.status.success(), "{}", err(&written));
+    let timers = std::fs::read_dir(&units)
+        .unwrap()
+        .flatten()
+        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "timer"));
+    assert!(timers.count() > 2);
+}

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::accepted;
 use crate::{
-    cli::{Failure, out, tell},
+    cli::{Failure, load, out, tell},
     engine::report::write_whole,
     planner::export::{Timer, csv, ics, markdown, timers},
 };
@@ -62,6 +62,8 @@ pub(super) fn export(args: &Export) -> Result<u8, Failure> {
     let (Some(folder), Some(show)) = (&args.systemd, &args.show) else { return Ok(0) };
     let program = std::env::current_exe()
         .map_err(|e| Failure::usage(format!("hawker's own path is not known: {e}")))?;
+    // What is wrong with it is said now, not at the hour of the show.
+    load::show(Some(show))?;
     let show = std::path::absolute(show).unwrap_or_else(|_| show.clone());
     let all = timers(&plan, &program.display().to_string(), &show.display().to_string(), now);
     fs::create_dir_all(folder).map_err(|e| {
