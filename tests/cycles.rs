@@ -119,6 +119,15 @@ async fn settle() {
     tokio::time::sleep(Duration::from_secs(2)).await;
 }
 
+/// Ends what spins, however a test ends.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn going_live_and_ending_leaves_nothing_behind() {
     cycles(20, 12, 8 * 1024);
@@ -148,6 +157,7 @@ fn an_ingest_that_is_not_there_leaves_nothing_behind() {
     let before = held(engine);
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let end = Over(&over);
         for _ in 0..3 {
             scope.spawn(|| {
                 while !over.load(Ordering::Relaxed) {
@@ -156,7 +166,7 @@ fn an_ingest_that_is_not_there_leaves_nothing_behind() {
             });
         }
         after_failures(12);
-        over.store(true, Ordering::Relaxed);
+        drop(end);
     });
     let began = Instant::now();
     while held(engine).descriptors > before.descriptors && began.elapsed() < Duration::from_secs(3)

@@ -125,6 +125,48 @@ fn what_is_missing_is_asked_for() {
 }
 
 #[test]
+fn a_backtest_tells_what_it_did_not_read_and_needs_no_market_of_a_table_of_one() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("x.csv");
+    let bare = table().replace(",market,", ",").replace(",TH,", ",");
+    std::fs::write(&file, bare + "2025-13-01 20:00,5,1\n").unwrap();
+    let file = file.to_str().unwrap();
+    let refused = plan(home.path(), &["backtest", file]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(err(&refused).contains("--market TH"), "{}", err(&refused));
+    let read = plan(home.path(), &["backtest", file, "--market", "th", "--weeks", "6", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&out(&read)).unwrap();
+    assert_eq!(told[0]["hours"], 24, "{}", err(&read));
+    assert!(err(&read).contains("1 of 49 rows were not read"), "{}", err(&read));
+    assert!(err(&read).contains("line 50: \"2025-13-01 20:00\""), "{}", err(&read));
+    std::fs::write(file, "start,viewers\n03/04/2025 20:00,5\n").unwrap();
+    let open = ["backtest", file, "--market", "TH"];
+    let refused = plan(home.path(), &open);
+    assert!(err(&refused).contains("--dates dmy"), "{}", err(&refused));
+    let read = plan(home.path(), &[&open[..], &["--dates", "dmy"]].concat());
+    assert!(out(&read).contains(": 1 aired hours"), "{}{}", out(&read), err(&read));
+}
+
+#[test]
+fn a_backtest_leaves_out_what_was_kept_of_the_future() {
+    let home = tempfile::tempdir().unwrap();
+    let state = home.path().join("state");
+    std::fs::create_dir_all(&state).unwrap();
+    let row = |at: &str| hawker::store::Imported {
+        market: "TH".into(),
+        at: at.parse().unwrap(),
+        minutes: 60.0,
+        viewers: 9.0,
+        orders: None,
+        source: "x".into(),
+    };
+    let rows = [row("2025-08-04T13:00:00Z"), row("2096-08-06T13:00:00Z")];
+    hawker::store::import(&state.join(hawker::store::FILE), &rows).unwrap();
+    let told = plan(home.path(), &["backtest"]);
+    assert!(out(&told).contains(": 1 aired hours"), "{}{}", out(&told), err(&told));
+}
+
+#[test]
 fn timers_are_written_for_a_show_that_can_run() {
     let home = tempfile::tempdir().unwrap();
     let at = |name: &str| home.path().join(name).to_str().unwrap().to_owned();

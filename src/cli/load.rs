@@ -10,7 +10,7 @@ use crate::{
         studio::{StudioOptions, factory},
     },
     market::Market,
-    show::{Mode, ShowSpec},
+    show::{Mode, ShowSpec, WebhookTo},
 };
 
 fn dirs() -> Result<Dirs, Failure> {
@@ -84,6 +84,19 @@ pub(crate) fn show_with_secrets(path: Option<&Path>, mode: Mode) -> Result<ShowS
                 .map_err(|e| Failure::usage(format!("monitor '{}', token: {e}", monitor.id)))?;
             if let Some(warning) = config::secret_warning(reference) {
                 tell(&format!("hawker: monitor '{}', token: {warning}", monitor.id));
+            }
+        }
+        // Nobody stays off the air for it, but it should not be learned at the first alarm.
+        for alarm in &spec.alarms {
+            let Some(webhook) = &alarm.webhook else { continue };
+            let address = match &webhook.to {
+                WebhookTo::Secret(place) => Some(place),
+                WebhookTo::Address(_) => None,
+            };
+            for reference in address.into_iter().chain(&webhook.token) {
+                if let Err(e) = config::read_secret(reference) {
+                    tell(&format!("hawker: alarm '{}', webhook: {e}", alarm.rule.id));
+                }
             }
         }
         for output in &spec.outputs {

@@ -52,6 +52,9 @@ pub(super) const LOCK_KEYS: [&str; 4] = ["start", "minutes", "host", "markets"];
 /// Minutes between two shows for a market when the file does not say.
 const GAP_MIN: u32 = 12 * 60;
 
+/// The most shows of a plan that are decided already.
+const MOST_LOCKS: usize = 500;
+
 /// Reads a plan file. Relative paths in it start at its folder.
 ///
 /// # Errors
@@ -253,7 +256,12 @@ fn read_locks(
     findings: &mut Findings<'_>,
 ) -> Vec<LockWish> {
     let mut locks = Vec::new();
-    for table in fields.tables(findings, "lock").into_iter().take(500) {
+    let tables = fields.tables(findings, "lock");
+    if tables.len() > MOST_LOCKS {
+        let what = format!("there are {} locks", tables.len());
+        findings.add_whole(what, format!("a plan has {MOST_LOCKS} at most: remove past ones"));
+    }
+    for table in tables.into_iter().take(MOST_LOCKS) {
         table.only(findings, &LOCK_KEYS, |_| None);
         for (key, todo) in [
             ("start", "write start = \"2027-03-10 20:00\", on the clock of home-zone"),
@@ -270,7 +278,17 @@ fn read_locks(
                 return None;
             };
             let instant = home.instant(clock, Gap::Refuse, Fold::Refuse);
-            instant.map_err(|why| findings.add(&span, why.to_string(), "take another time")).ok()
+            if let Err(why) = &instant {
+                let (how, way) = if why.twice {
+                    ("happens twice", "back")
+                } else {
+                    ("does not exist", "forward")
+                };
+                let clock = why.clock.strftime("%Y-%m-%d %H:%M");
+                let what = format!("{clock} {how} in {}, where the clocks are put {way}", why.zone);
+                findings.add(&span, what, "take a time before or after that hour");
+            }
+            instant.ok()
         });
         let minutes = table.whole(findings, "minutes", 15..=480, " minutes");
         let host = table.text(findings, "host").and_then(|(name, span)| {
@@ -282,8 +300,16 @@ fn read_locks(
             hosts.contains(&name).then(|| name.to_owned())
         });
         let Some((items, span)) = table.items(findings, "markets") else { continue };
-        let ids: Vec<MarketId> =
-            items.iter().filter_map(|item| lock_market(item, markets, findings)).collect();
+        let mut ids: Vec<MarketId> = Vec::new();
+        for item in items {
+            let Some(id) = lock_market(item, markets, findings) else { continue };
+            if ids.contains(&id) {
+                let what = format!("the show has the market {id} already");
+                findings.add(&item.span(), what, "write each market once");
+                continue;
+            }
+            ids.push(id);
+        }
         if items.is_empty() {
             findings.add(&span, "the show has no market", "write the leading one first");
         }

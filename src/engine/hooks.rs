@@ -1,7 +1,12 @@
 //! Tells others of an alarm, as the rules say: runs a command of the user's own, posts to a web address. Bounded in
 //! time and number; no shell, so nothing that is told can be taken for a command. What fails is a fact.
 
-use std::{collections::BTreeMap, process::Stdio, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    process::Stdio,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use tokio::{
     process::Command,
@@ -16,6 +21,7 @@ use crate::{
     config::read_secret,
     link::webhook::Messenger,
     show::{AlarmSpec, Alert, Fact, Webhook, WebhookTo},
+    whip::is_loopback,
 };
 
 /// How long a command may run.
@@ -57,6 +63,8 @@ enum Hook {
 pub struct Hooks {
     of: BTreeMap<AlarmId, Vec<Hook>>,
     facts: mpsc::Sender<Fact>,
+    /// Made when it is first needed: it reads the machine's authorities, which takes its time.
+    messenger: Arc<OnceLock<Messenger>>,
     turns: Arc<Semaphore>,
     places: Arc<Semaphore>,
 }
@@ -71,6 +79,7 @@ impl Hooks {
         Self {
             of: alarms.iter().map(|a| (a.rule.id.clone(), hooks(a))).collect(),
             facts,
+            messenger: Arc::default(),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
             places: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
         }
@@ -89,12 +98,13 @@ impl Hooks {
         for hook in all {
             let (hook, alert, alarm) = (hook.clone(), Arc::clone(&alert), alarm.clone());
             let (facts, turns) = (self.facts.clone(), Arc::clone(&self.turns));
+            let messenger = Arc::clone(&self.messenger);
             let place = Arc::clone(&self.places).try_acquire_owned();
             tokio::spawn(async move {
                 let done = match place {
                     Err(_) => Err(format!("{WAITING} others wait to be told already")),
                     Ok(_place) => match turns.acquire().await {
-                        Ok(_turn) => hook.tell(&alert).await,
+                        Ok(_turn) => hook.tell(&alert, messenger).await,
                         // It is never closed.
                         Err(closed) => Err(closed.to_string()),
                     },
@@ -109,10 +119,10 @@ impl Hooks {
 }
 
 impl Hook {
-    async fn tell(&self, alert: &Alert) -> Result<(), String> {
+    async fn tell(&self, alert: &Alert, messenger: Arc<OnceLock<Messenger>>) -> Result<(), String> {
         match self {
             Self::Run(words) => run(words, alert).await,
-            Self::Post(webhook) => post(webhook, alert).await,
+            Self::Post(webhook) => post(webhook, alert, messenger).await,
         }
     }
 }
@@ -167,7 +177,11 @@ async fn run(words: &[String], alert: &Alert) -> Result<(), String> {
     }
 }
 
-async fn post(webhook: &Webhook, alert: &Alert) -> Result<(), String> {
+async fn post(
+    webhook: &Webhook,
+    alert: &Alert,
+    messenger: Arc<OnceLock<Messenger>>,
+) -> Result<(), String> {
     let webhook = webhook.clone();
     // Secrets are read when they are used: files may be on a slow disk.
     let read = tokio::task::spawn_blocking(move || {
@@ -176,12 +190,19 @@ async fn post(webhook: &Webhook, alert: &Alert) -> Result<(), String> {
             WebhookTo::Secret(place) => {
                 let secret = read_secret(place).map_err(|e| e.to_string())?;
                 let url = Url::parse(secret.expose()).ok();
-                url.filter(|url| matches!(url.scheme(), "http" | "https"))
-                    .ok_or_else(|| format!("{place} holds no web address"))?
+                url.filter(is_private).ok_or_else(|| {
+                    format!("{place} holds no https:// address without a user or password")
+                })?
             }
         };
         let token = webhook.token.as_ref().map(read_secret).transpose();
-        Ok::<_, String>((url, token.map_err(|e| e.to_string())?, Messenger::new()))
+        let made = if let Some(messenger) = messenger.get() {
+            messenger.clone()
+        } else {
+            let made = Messenger::new().map_err(|e| e.to_string())?;
+            messenger.get_or_init(|| made).clone()
+        };
+        Ok::<_, String>((url, token.map_err(|e| e.to_string())?, made))
     });
     let (url, token, messenger) = read.await.map_err(|e| e.to_string())??;
     let mut body = serde_json::Map::new();
@@ -191,7 +212,13 @@ async fn post(webhook: &Webhook, alert: &Alert) -> Result<(), String> {
         body.insert(name.to_ascii_lowercase(), value.into());
     }
     let json = serde_json::Value::Object(body).to_string();
-    messenger.map_err(|e| e.to_string())?.post(url, token, json).await
+    messenger.post(url, token, json).await
+}
+
+/// As an address that is written in the file must be: nobody on the way reads along.
+fn is_private(url: &Url) -> bool {
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url));
+    safe && url.username().is_empty() && url.password().is_none()
 }
 
 #[cfg(test)]

@@ -117,6 +117,9 @@ impl Judges {
         for spec in &show.spec.monitors {
             let Some(seen) = meters.monitors.get(&spec.id) else { continue };
             let output = spec.output.as_ref().and_then(|id| show.output(id));
+            if output.is_none() && !is_on_air(show) {
+                continue;
+            }
             let sender = output.map(|output| sender(show, output, meters, at));
             // As they had it at the last look.
             let others: Vec<Grade> = show
@@ -211,6 +214,12 @@ fn targets(show: &Show, output: &OutputState) -> Targets {
 
 const fn of_profile(profile: &Profile) -> Targets {
     Targets { latency_ms: profile.latency_target_ms, stall_permille: profile.stall_target_permille }
+}
+
+/// Whether anything is to be seen of the show: an output is on air, or should be.
+fn is_on_air(show: &Show) -> bool {
+    let off = |o: &OutputState| matches!(o.status, OutputStatus::Idle | OutputStatus::Stopping);
+    show.phase == Phase::Running && !show.outputs.iter().all(off)
 }
 
 fn sender(show: &Show, output: &OutputState, meters: &Meters, at: Moment) -> Sender {

@@ -281,12 +281,15 @@ impl Engine {
         let entry = self.journal.is_some().then(|| Entry { now, input: input.clone() });
         let woken = input == Input::Wake;
         let begins = matches!(input, Input::Start(_));
+        let alarms = self.show.alarms.clone();
         let outcome = self.show.handle(now, input);
         if let Some(refusal) = outcome.refusal {
             // Nothing changed: there is nothing to journal.
             return Some(refusal);
         }
-        let idle = outcome.events.is_empty() && outcome.effects.is_empty();
+        // An alarm may be folded, and a storm may end, without a word.
+        let idle =
+            outcome.events.is_empty() && outcome.effects.is_empty() && self.show.alarms == alarms;
         if let (Some(journal), Some(entry)) = (&mut self.journal, entry)
             && !(woken && idle)
         {

@@ -17,6 +17,8 @@ pub use write::{Event, write};
 
 /// The most busy times that are taken from one calendar.
 const MOST_TIMES: usize = 20_000;
+/// The most times of one event that are looked at: some of them only lie beside the span.
+const MOST_DAYS: usize = MOST_TIMES + 64;
 
 /// A time as a calendar writes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,24 +105,32 @@ impl Calendar {
         self.events.len()
     }
 
-    /// The busy times that touch the span, by their start.
+    /// The busy times that touch the span, by their start. There may be more of them than are taken:
+    /// [`Calendar::left_out`] says so.
     pub fn busy(&self, from: Timestamp, to: Timestamp) -> Vec<Busy> {
-        let mut all: Vec<Busy> = Vec::new();
-        for event in &self.events {
-            let room = MOST_TIMES.saturating_sub(all.len());
-            match &event.rule {
-                None => all.extend(event.at(0)),
-                Some(rule) => {
-                    let days = rule.days(event, from, to, room);
-                    all.extend(days.into_iter().filter_map(|day| event.at(day)));
-                }
-            }
-            if all.len() >= MOST_TIMES {
-                break;
-            }
-        }
-        all.retain(|busy| busy.from < to && from < busy.to);
+        let mut all: Vec<Busy> = self.touching(from, to).take(MOST_TIMES).collect();
         all.sort_by_key(|busy| (busy.from, busy.to));
         all
+    }
+
+    /// A note when more busy times touch the span than are taken.
+    pub fn left_out(&self, from: Timestamp, to: Timestamp) -> Option<String> {
+        self.touching(from, to).nth(MOST_TIMES).map(|_| {
+            format!(
+                "it has more than {MOST_TIMES} busy times in these weeks: the rest is left out, \
+                 and shows may be planned there; remove events that are there twice"
+            )
+        })
+    }
+
+    fn touching(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = Busy> {
+        let times = self.events.iter().flat_map(move |event| {
+            let days = match &event.rule {
+                None => vec![0],
+                Some(rule) => rule.days(event, from, to, MOST_DAYS),
+            };
+            days.into_iter().filter_map(move |day| event.at(day))
+        });
+        times.filter(move |busy| busy.from < to && from < busy.to)
     }
 }

@@ -50,8 +50,9 @@ impl Accepted {
 
     /// A show's name: the same for the same start and host. `20270310T120000Z-lin`.
     pub fn name(slot: &Slot) -> String {
-        let host: String =
-            slot.host.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        // All that a host's id may have, so that two hosts never share a name.
+        let kept = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let host: String = slot.host.chars().filter(kept).collect();
         format!("{}-{host}", slot.start.strftime("%Y%m%dT%H%M%SZ"))
     }
 }

@@ -101,6 +101,24 @@ pub enum Refused {
         "this JSON is no table ({0}): it should be a list of objects, or one object on each line"
     )]
     NotTable(String),
+    /// It is larger than what is taken in at once.
+    #[error(
+        "it has more than {most} {what}: export a shorter time or fewer columns, and import one table after the other"
+    )]
+    TooMany {
+        /// So many are taken in.
+        most: usize,
+        /// Of what.
+        what: &'static str,
+    },
+    /// A line has more cells than any table of viewers.
+    #[error("line {line} has more than {most} columns: export it again with fewer of them")]
+    TooWide {
+        /// The line, from 1.
+        line: u64,
+        /// So many are taken in.
+        most: usize,
+    },
     /// No line names a time and viewers.
     #[error(
         "no column is known as {missing}; the columns are {found}. Name one of them viewers, orders, market, date, \

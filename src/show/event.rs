@@ -296,7 +296,7 @@ impl Happening {
                 format!("the alarm '{alarm}' is acknowledged")
             }
             Self::HookFailed { alarm, reason } => {
-                format!("nobody was told of the alarm '{alarm}': {reason}")
+                format!("not everybody was told of the alarm '{alarm}': {reason}")
             }
             Self::StoreFailed { reason } => reason.clone(),
             Self::StoreBack { missing: None } => {

@@ -2,6 +2,8 @@
 
 use std::{fmt::Write as _, path::PathBuf};
 
+use jiff::Timestamp;
+
 use crate::{
     cli::{Failure, out},
     market::Market,
@@ -15,6 +17,9 @@ pub(crate) struct Backtest {
     /// These markets only
     #[arg(long, value_name = "MARKETS", value_delimiter = ',')]
     market: Vec<String>,
+    /// Which comes first in dates of the table like 03/04/2027
+    #[arg(long, requires = "file")]
+    dates: Option<super::import::Dates>,
     /// How many of the last weeks are forecast, each from what was before it
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=104))]
     weeks: u32,
@@ -24,11 +29,19 @@ pub(crate) struct Backtest {
 }
 
 pub(crate) fn backtest(args: &Backtest) -> Result<u8, Failure> {
-    let history = match &args.file {
-        Some(file) => super::import::history(file)?,
-        None => super::history::kept()?,
-    };
     let markets = super::chosen(&args.market)?;
+    let history = match &args.file {
+        Some(file) => {
+            // Of one market, a table need not say which it is.
+            let alone = match markets.as_slice() {
+                [one] if !args.market.is_empty() => Some(one.id.as_str()),
+                _ => None,
+            };
+            super::import::history(file, alone, args.dates)?
+        }
+        // A clock that was wrong may have kept shows of the future.
+        None => super::history::kept()?.before(Timestamp::now()),
+    };
     let markets: Vec<&Market> = markets.iter().collect();
     let scores = planner::backtest(&markets, &history, args.weeks as usize);
     if args.json {

@@ -46,10 +46,11 @@ pub(super) fn days(args: &Days) -> Result<u8, Failure> {
 fn special(markets: &[Market], now: Timestamp, weeks: u32) -> Vec<Special> {
     let mut all: BTreeMap<(Date, String, u32), Vec<String>> = BTreeMap::new();
     for market in markets {
+        let today = market.zone().clock(now).date();
+        // Dates, not every 24 hours: a day on which the clocks are put forward is shorter.
         for day in 0..i64::from(weeks) * 7 {
-            let at = now.checked_add(SignedDuration::from_hours(24 * day)).unwrap_or(now);
-            let Some(special) = market.day(at) else { continue };
-            let date = market.zone().clock(at).date();
+            let Ok(date) = today.checked_add(SignedDuration::from_hours(24 * day)) else { break };
+            let Some(special) = market.day_on(date) else { continue };
             // As a whole number of thousandths, so that it can be a key.
             let lift = (special.lift * 1000.0).round() as u32;
             let who = all.entry((date, special.name.to_string(), lift)).or_default();
@@ -92,7 +93,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::{Dirs, load_market};
+    use crate::{
+        config::{Dirs, load_market},
+        market::DayOn,
+    };
 
     #[test]
     fn a_day_is_told_once_with_its_markets() {
@@ -107,5 +111,20 @@ mod tests {
         assert!(text.contains("Thu 11 Nov 2027  11.11 x2.2"), "{text}");
         assert!(text.contains("Black Friday"), "{text}");
         assert_eq!(told(&[], 60), "Plain days only.");
+    }
+
+    #[test]
+    fn a_day_of_23_hours_is_not_lost_late_in_the_evening() {
+        let dirs = Dirs::below(Path::new("/dev/null"));
+        let mut market = load_market("GB", &dirs).unwrap();
+        for day in &mut market.days {
+            day.on = DayOn::Yearly { month: 3, day: 28 };
+            day.lasts = 1;
+        }
+        // Half past eleven in London; the clocks are put forward on the next day.
+        let now = "2027-03-27T23:30:00Z".parse().unwrap();
+        let all = special(&[market], now, 1);
+        let dates: Vec<Date> = all.iter().map(|s| s.date).collect();
+        assert_eq!(dates, [jiff::civil::date(2027, 3, 28)]);
     }
 }

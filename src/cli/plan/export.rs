@@ -73,21 +73,33 @@ pub(super) fn export(args: &Export) -> Result<u8, Failure> {
         save(&folder.join(format!("{}.timer", timer.name)), &timer.timer)?;
         save(&folder.join(format!("{}.service", timer.name)), &timer.service)?;
     }
-    tell(&format!(
-        "{} timers are in {folder}. Then: cd {folder} && systemctl --user daemon-reload && \
-         systemctl --user enable --now hawker-*.timer",
-        all.len(),
-        folder = folder.display()
-    ));
-    let old = earlier(folder, &all);
-    if !old.is_empty() {
-        tell(&format!(
+    for line in written(folder, all.len(), &earlier(folder, &all)) {
+        tell(&line);
+    }
+    Ok(0)
+}
+
+/// What is told when the timers are written. The command takes every timer of the folder, so it is not told as long as
+/// there are old ones.
+fn written(folder: &Path, count: usize, old: &[String]) -> Vec<String> {
+    let folder = folder.display();
+    if old.is_empty() {
+        return vec![format!(
+            "{count} timers are in {folder}. Then: cd {folder} && systemctl --user daemon-reload \
+             && systemctl --user enable --now hawker-*.timer"
+        )];
+    }
+    vec![
+        format!(
             "timers of an earlier plan are still there and would go on air: {}. Disable them \
              (systemctl --user disable --now NAME), then delete them",
             old.join(", ")
-        ));
-    }
-    Ok(0)
+        ),
+        format!(
+            "{count} timers are in {folder}. Remove the old ones first, then export again: that \
+             tells the command which switches these on"
+        ),
+    ]
 }
 
 /// Timers in the folder that an earlier plan left.
@@ -120,5 +132,17 @@ mod tests {
         let now = [Timer { name, timer: String::new(), service: String::new() }];
         assert_eq!(earlier(folder.path(), &now), ["hawker-20270310T120000Z-lin.timer"]);
         assert!(earlier(Path::new("/nowhere"), &now).is_empty());
+    }
+
+    #[test]
+    fn the_command_is_told_only_where_it_switches_nothing_old_on() {
+        let told = written(Path::new("/units"), 2, &[]);
+        assert_eq!(told.len(), 1);
+        assert!(told[0].starts_with("2 timers are in /units. Then: cd /units && systemctl"));
+        assert!(told[0].ends_with("enable --now hawker-*.timer"), "{told:?}");
+        let told = written(Path::new("/units"), 2, &["hawker-20270310T120000Z-lin.timer".into()]);
+        assert!(told[0].contains("hawker-20270310T120000Z-lin.timer. Disable"), "{told:?}");
+        assert!(told[1].contains("Remove the old ones first"), "{told:?}");
+        assert!(told.iter().all(|line| !line.contains("enable")), "{told:?}");
     }
 }

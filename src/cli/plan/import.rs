@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use crate::{
     base::text::short,
-    cli::{Failure, load, out},
+    cli::{Failure, load, out, tell},
     market::{MarketId, Zone},
     planner::import::{self as table, Ask, DateOrder, Mapping, Row},
     store::{self, Imported},
@@ -42,7 +42,7 @@ pub(crate) struct Import {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Dates {
+pub(super) enum Dates {
     /// The day
     Dmy,
     /// The month
@@ -94,10 +94,26 @@ pub(crate) fn import(args: &Import) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Reads a table for another subcommand: all its rows, as a history.
-pub(super) fn history(file: &std::path::Path) -> Result<crate::planner::History, Failure> {
+/// Reads a table for another subcommand: all its rows, as a history. What cannot be read is told. `market` is that of
+/// rows that name none.
+pub(super) fn history(
+    file: &std::path::Path,
+    market: Option<&str>,
+    dates: Option<Dates>,
+) -> Result<crate::planner::History, Failure> {
+    let read = read(file, market, None, dates)?;
+    if let Some(bad) = read.bad.first() {
+        tell(&format!(
+            "{}: {} of {} rows were not read and do not count, the first in line {}: {}",
+            file.display(),
+            read.bad.len(),
+            read.bad.len() + read.duplicates + read.rows.len(),
+            bad.line,
+            bad.why
+        ));
+    }
     let mut history = crate::planner::History::new();
-    for row in read(file, None, None, None)?.rows {
+    for row in read.rows {
         row.add_to(&mut history);
     }
     Ok(history)

@@ -8,7 +8,7 @@ use super::Make;
 use crate::{
     cli::{Failure, load, tell},
     config::{self, Dirs, PLAN_EXAMPLES},
-    market::{Market, MarketId},
+    market::{Market, MarketId, local::plus_hours},
     planner::{
         History, Model, Outlook,
         export::{Accepted, VERSION},
@@ -105,12 +105,32 @@ fn wish(file: Option<&Path>) -> Result<Wish, Failure> {
     Ok(wish)
 }
 
+/// What the calendars have in the plan's weeks beyond what is taken from one.
+fn left_out(wish: &Wish, day: Date) -> Vec<String> {
+    let (from, hours) = wish.span(day);
+    // As far as `Wish::task` looks, or a little farther.
+    let to = plus_hours(from, i64::try_from(hours).unwrap_or(0) + 24);
+    let notes = wish.calendars.iter().filter_map(|(host, calendar)| {
+        let whose = host.as_deref().unwrap_or("the team");
+        Some(format!("calendar of {whose}: {}", calendar.left_out(from, to)?))
+    });
+    notes.collect()
+}
+
+fn tell_left_out(wish: &Wish, day: Date) {
+    for note in left_out(wish, day) {
+        tell(&note);
+    }
+}
+
 /// What is known of the own shows. A plan can be made without.
 fn history() -> History {
-    super::history::kept().unwrap_or_else(|failure| {
+    let kept = super::history::kept().unwrap_or_else(|failure| {
         tell(&format!("the own shows are left out of it: {}", failure.text));
         History::new()
-    })
+    });
+    // A clock that was wrong may have kept shows of the future.
+    kept.before(Timestamp::now())
 }
 
 impl Source {
@@ -131,7 +151,9 @@ impl Source {
         }
         let today = wish.home.clock(Timestamp::now()).date();
         let next = today.checked_add(jiff::SignedDuration::from_hours(7 * 24)).unwrap_or(today);
-        Self::new(wish, file, args.week.unwrap_or(next))
+        let day = args.week.unwrap_or(next);
+        tell_left_out(&wish, day);
+        Self::new(wish, file, day)
     }
 
     /// As the accepted plan was made.
@@ -142,6 +164,7 @@ impl Source {
         wish.weeks = u32::try_from((days + 3) / 7).unwrap_or(1).clamp(1, 8);
         let markets: Vec<MarketId> = kept.zones.keys().filter_map(|id| id.parse().ok()).collect();
         let day = kept.home.clock(kept.plan.from).date();
+        tell_left_out(&wish, day);
         Self::new(wish.narrowed(&markets), file, day)
     }
 
@@ -195,6 +218,7 @@ impl Source {
                 let mut other = self::wish(Some(path))?;
                 other.weeks = self.wish.weeks;
                 let day = other.home.clock(self.from).date();
+                tell_left_out(&other, day);
                 return Self::new(other, Some(path.clone()), day);
             }
         }
@@ -224,6 +248,23 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::planner::calendar;
+
+    #[test]
+    fn a_calendar_with_too_much_is_told_with_its_owner() {
+        let dirs = Dirs::below(Path::new("/dev/null"));
+        let mut wish =
+            config::parse_plan(PLAN_EXAMPLES[0].1, "plan.toml", Path::new(""), &dirs).unwrap();
+        let times = "DTSTART:20270101T080000Z\nDURATION:PT1M\nRRULE:FREQ=DAILY\n";
+        let events = format!("BEGIN:VEVENT\n{times}END:VEVENT\n").repeat(4000);
+        let text = format!("BEGIN:VCALENDAR\n{events}");
+        wish.calendars.push((Some("lin".into()), calendar::read(&text, &wish.home)));
+        let told = left_out(&wish, jiff::civil::date(2027, 3, 10));
+        assert_eq!(told.len(), 1);
+        assert!(told[0].starts_with("calendar of lin: it has more than 20000"), "{told:?}");
+        // Before it begins nobody is busy.
+        assert!(left_out(&wish, jiff::civil::date(2026, 3, 10)).is_empty());
+    }
 
     #[test]
     fn weeks_and_changes_are_read() {

@@ -103,6 +103,26 @@ fn a_time_that_does_not_exist_is_refused() {
         + "[[lock]]\nstart = \"2027-03-14 02:30\"\nminutes = 60\nhost = \"lin\"\nmarkets = [\"GB\"]\n";
     let problems = read(&text).unwrap_err().to_string();
     assert!(problems.contains("2027-03-14 02:30 does not exist"), "{problems}");
+    let twice = text.replace("2027-03-14 02:30", "2027-11-07 01:30");
+    let problems = read(&twice).unwrap_err().to_string();
+    assert!(problems.contains("2027-11-07 01:30 happens twice"), "{problems}");
+    // A lock has no offset that could be written.
+    assert!(problems.contains("before or after that hour") && !problems.contains("offset"));
+}
+
+#[test]
+fn a_lock_names_a_market_once_and_none_is_dropped_in_silence() {
+    let lock = "[[lock]]\nstart = \"2027-03-10 20:00\"\nminutes = 60\nhost = \"lin\"\n";
+    let text = format!("{}\n{lock}markets = [\"GB\", \"TH\", \"GB\"]\n", PLAN_EXAMPLES[0].1);
+    let problems = read(&text).unwrap_err().to_string();
+    assert!(problems.contains("the show has the market GB already"), "{problems}");
+    let locks = |count: usize| {
+        let locks = format!("{lock}markets = [\"GB\"]\n").repeat(count);
+        read(&format!("{}\n{locks}", PLAN_EXAMPLES[0].1))
+    };
+    assert_eq!(locks(500).unwrap().locks.len(), 500);
+    let problems = locks(501).unwrap_err().to_string();
+    assert!(problems.contains("there are 501 locks"), "{problems}");
 }
 
 #[test]

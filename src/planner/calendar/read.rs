@@ -2,7 +2,7 @@
 //! events are read. Cancelled and transparent events take no time.
 
 use jiff::{
-    SignedDuration, Timestamp,
+    Span, SpanRelativeTo, Timestamp,
     civil::{Date, DateTime, Time},
 };
 
@@ -18,6 +18,9 @@ pub const MOST_BYTES: u64 = 4 << 20;
 const MOST_EVENTS: usize = 10_000;
 const MOST_NOTES: usize = 50;
 const MOST_EXCEPTIONS: usize = 2_000;
+/// The longest duration that is read, in seconds: ten years.
+const LONGEST_S: i64 = 3660 * DAY_S;
+const DAY_S: i64 = 24 * 3600;
 
 /// A property: `DTSTART;TZID=Asia/Bangkok:20270310T200000`.
 struct Property<'t> {
@@ -158,10 +161,10 @@ fn taken(lines: &[String], zone: &Zone, calendar: &mut Calendar) {
         (Some((end, _)), _) => {
             Length::Seconds(end.instant().duration_since(start.instant()).as_secs())
         }
-        (None, Some(p)) => match p.value.parse::<SignedDuration>() {
-            Ok(length) if day => Length::Days((length.as_hours() / 24).max(1)),
-            Ok(length) => Length::Seconds(length.as_secs()),
-            Err(_) => {
+        (None, Some(p)) => match duration(p.value) {
+            Some(seconds) if day => Length::Days((seconds / DAY_S).max(1)),
+            Some(seconds) => Length::Seconds(seconds),
+            None => {
                 note(calendar, format!("{title}: the duration {:?} is not read", short(p.value)));
                 return;
             }
@@ -170,7 +173,9 @@ fn taken(lines: &[String], zone: &Zone, calendar: &mut Calendar) {
         (None, None) => return,
     };
     let mut not = Vec::new();
+    let mut too_many = false;
     for property in properties.iter().filter(|p| p.name == "EXDATE") {
+        too_many |= property.value.split(',').nth(MOST_EXCEPTIONS).is_some();
         for text in property.value.split(',').take(MOST_EXCEPTIONS) {
             if let Some((exception, whole)) = when(property, text) {
                 // Some write the day alone for an event with a time.
@@ -188,6 +193,9 @@ fn taken(lines: &[String], zone: &Zone, calendar: &mut Calendar) {
             }
         }
     }
+    if too_many {
+        notes.push(format!("{title}: only the first {MOST_EXCEPTIONS} of its EXDATE are read"));
+    }
     if find("RDATE").is_some() || find("RECURRENCE-ID").is_some() {
         notes.push(format!(
             "{title} has dates of its own (RDATE, RECURRENCE-ID): only its start is taken"
@@ -195,7 +203,12 @@ fn taken(lines: &[String], zone: &Zone, calendar: &mut Calendar) {
     }
     let mut rule = None;
     if let Some(property) = find("RRULE") {
-        match Rule::read(property.value, &start, |text| time(text, zone).map(|(w, _)| w)) {
+        // Its end is told on the clock of its start.
+        let own = match &start {
+            When::Clock(_, zone) => zone.clone(),
+            When::Instant(_) => Zone::utc(),
+        };
+        match Rule::read(property.value, &start, |text| time(text, &own)) {
             Ok(read) => rule = Some(read),
             Err(what) => notes.push(format!(
                 "{title} comes again by a rule that is not understood ({what}): only its first time is taken"
@@ -206,6 +219,14 @@ fn taken(lines: &[String], zone: &Zone, calendar: &mut Calendar) {
         note(calendar, text);
     }
     calendar.events.push(Taken { start, length, rule, not });
+}
+
+/// `PT1H30M`, `P1D`, `P1W`, in seconds: a day has 24 hours, a week seven days. Months and years have no length, and
+/// nothing lasts less than no time.
+fn duration(text: &str) -> Option<i64> {
+    let span: Span = text.parse().ok()?;
+    let seconds = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?.as_secs();
+    (!span.is_negative() && seconds <= LONGEST_S).then_some(seconds)
 }
 
 /// `20270310`, `20270310T200000` or `20270310T120000Z`; whether it is a day without a time.

@@ -1,7 +1,7 @@
 //! What comes again: every so many days or weeks, on given weekdays, so many times or until a day. Anything else of
 //! RFC 5545 is refused by name. The days are found by counting, not by walking, however long ago it began.
 
-use jiff::{Timestamp, civil::Weekday};
+use jiff::{SignedDuration, Timestamp, civil::Weekday};
 
 use super::{Length, Taken, When};
 
@@ -12,6 +12,7 @@ pub(super) struct Rule {
     weekly: bool,
     interval: i64,
     count: Option<i64>,
+    /// The last instant at which it may start.
     until: Option<Timestamp>,
     /// Weekdays from Monday; only by weeks. None means that of the start.
     on: [bool; 7],
@@ -24,14 +25,14 @@ fn weekday(word: &str) -> Option<usize> {
 }
 
 impl Rule {
-    /// Reads a rule.
+    /// Reads a rule. `when` reads a time in the zone of the start, and whether it is a day without a time.
     ///
     /// # Errors
     /// What of it is not understood.
     pub(super) fn read(
         text: &str,
         start: &When,
-        when: impl Fn(&str) -> Option<When>,
+        when: impl Fn(&str) -> Option<(When, bool)>,
     ) -> Result<Self, String> {
         let mut rule = Self {
             weekly: false,
@@ -51,10 +52,15 @@ impl Rule {
                 "INTERVAL" => rule.interval = number().ok_or_else(refused)?,
                 "COUNT" => rule.count = Some(number().ok_or_else(refused)?),
                 "UNTIL" => {
-                    let until = when(value).ok_or_else(refused)?;
-                    // A day without a time is meant whole.
-                    let whole = if value.len() == 8 { until.moved(1) } else { Some(until) };
-                    rule.until = whole.map(|w| w.instant());
+                    let (until, day) = when(value).ok_or_else(refused)?;
+                    // A day without a time is meant whole, up to its last second.
+                    let last = if day {
+                        let next = until.moved(1).ok_or_else(refused)?.instant();
+                        next.checked_sub(SignedDuration::from_secs(1)).unwrap_or(next)
+                    } else {
+                        until.instant()
+                    };
+                    rule.until = Some(last);
                 }
                 "BYDAY" => {
                     for day in value.split(',') {

@@ -99,6 +99,43 @@ fn what_comes_again_keeps_to_the_wall_clock() {
 }
 
 #[test]
+fn the_last_day_of_a_rule_is_whole_and_ends_on_the_clock_of_its_start() {
+    // Berlin is an hour ahead of UTC.
+    assert_eq!(
+        busy("DTSTART;VALUE=DATE:20270308\nRRULE:FREQ=DAILY;UNTIL=20270309"),
+        ["07 23:00-08 23:00", "08 23:00-09 23:00"]
+    );
+    assert_eq!(
+        busy("DTSTART:20270308T230000\nDURATION:PT1H\nRRULE:FREQ=DAILY;UNTIL=20270309"),
+        ["08 22:00-08 23:00", "09 22:00-09 23:00"]
+    );
+    // The evening of 9 March in New York is the morning of the 10th in Berlin.
+    let evening =
+        "DTSTART;TZID=America/New_York:20270308T200000\nDURATION:PT1H\nRRULE:FREQ=DAILY;UNTIL=";
+    let expected = ["09 01:00-09 02:00", "10 01:00-10 02:00"];
+    assert_eq!(busy(&format!("{evening}20270309")), expected);
+    assert_eq!(busy(&format!("{evening}20270309T200000")), expected);
+    assert_eq!(busy(&format!("{evening}20270309T195959")), expected[..1]);
+    assert_eq!(busy(&format!("{evening}20270310T010000Z")), expected);
+}
+
+#[test]
+fn durations_have_days_and_weeks() {
+    let timed = |length: &str| busy(&format!("DTSTART:20270310T200000Z\nDURATION:{length}"));
+    assert_eq!(timed("P1D"), ["10 20:00-11 20:00"]);
+    assert_eq!(timed("P1W"), ["10 20:00-17 20:00"]);
+    assert_eq!(timed("P1DT2H"), ["10 20:00-11 22:00"]);
+    let whole = |length: &str| busy(&format!("DTSTART;VALUE=DATE:20270310\nDURATION:{length}"));
+    assert_eq!(whole("P2D"), ["09 23:00-11 23:00"]);
+    assert_eq!(whole("P1W"), ["09 23:00-16 23:00"]);
+    for wrong in ["-P1D", "-PT1H", "P1M", "P1Y", "P9999W", "P99999999999999999999D", "long"] {
+        assert_eq!(timed(wrong), [""; 0], "{wrong}");
+        let said = notes(&format!("DTSTART:20270310T200000Z\nDURATION:{wrong}"));
+        assert!(said.contains("the duration"), "{wrong}: {said}");
+    }
+}
+
+#[test]
 fn what_is_not_understood_is_said() {
     let monthly = "DTSTART:20270310T080000Z\nDURATION:PT1H\nRRULE:FREQ=MONTHLY;BYMONTHDAY=10";
     assert_eq!(busy(monthly), ["10 08:00-10 09:00"]);
@@ -107,6 +144,9 @@ fn what_is_not_understood_is_said() {
     assert_eq!(busy(elsewhere), ["10 07:00-10 08:00"]);
     assert!(notes(elsewhere).contains("taken as Europe/Berlin"), "{}", notes(elsewhere));
     assert!(notes("DTSTART:yesterday").contains("no start"));
+    let except = vec!["20270301T080000Z"; 2001].join(",");
+    let except = format!("DTSTART:20270310T080000Z\nDURATION:PT1H\nEXDATE:{except}");
+    assert!(notes(&except).contains("only the first 2000 of its EXDATE are read"));
     assert!(read("hello", &zone("UTC")).notes[0].contains("no iCalendar"));
     let cut = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20270310T200000Z\n";
     assert!(read(cut, &zone("UTC")).notes[0].contains("cut off"));
@@ -121,8 +161,13 @@ fn a_rule_from_long_ago_costs_nothing() {
     let calendar = read(&text, &zone("UTC"));
     assert_eq!(calendar.events(), 10_000);
     assert!(calendar.notes.iter().any(|n| n.contains("only the first")));
-    let busy = calendar.busy(at("2027-03-01T00:00:00Z"), at("2027-03-15T00:00:00Z"));
-    assert!(busy.len() <= MOST_TIMES && busy.len() > 10_000);
+    let (from, to) = (at("2027-03-01T00:00:00Z"), at("2027-03-15T00:00:00Z"));
+    assert_eq!(calendar.busy(from, to).len(), MOST_TIMES);
+    assert!(calendar.left_out(from, to).unwrap().contains("more than 20000 busy times"));
+    // What lies beside the span takes no room.
+    let to = at("2027-03-02T00:00:00Z");
+    assert_eq!(calendar.busy(from, to).len(), 10_000);
+    assert_eq!(calendar.left_out(from, to), None);
 }
 
 #[test]

@@ -92,6 +92,17 @@ fn a_show_has_the_same_uid_whenever_it_is_written() {
 }
 
 #[test]
+fn hosts_at_the_same_time_have_names_of_their_own() {
+    let mut plan = accepted();
+    plan.plan.slots.truncate(1);
+    plan.plan.slots.push(plan.plan.slots[0].clone());
+    plan.plan.slots[0].host = "a_b".into();
+    plan.plan.slots[1].host = "ab".into();
+    let names: Vec<String> = plan.plan.slots.iter().map(Accepted::name).collect();
+    assert_eq!(names, ["20270310T120000Z-a_b", "20270310T120000Z-ab"]);
+}
+
+#[test]
 fn timers_elapse_at_home_and_in_utc_where_that_is_unclear() {
     let all = timers(
         &accepted(),

@@ -98,7 +98,8 @@ pub fn read(table: &Table, ask: &Ask<'_>) -> Result<Import, Refused> {
         ask,
         places: &places,
         style,
-        dates,
+        // What was asked for holds for all dates, also where none is a question.
+        dates: ask.dates.or(dates),
         unit: places.minutes.and_then(|n| names.get(n)).map_or(Unit(1.0), columns::unit),
         place: zone.as_ref().map(|(_, place)| place.clone()),
         zones: Zones::default(),
@@ -285,8 +286,9 @@ impl Reader<'_> {
             // Excel writes the day 0 before a time and midnight behind a date.
             let day = date.split_once(' ').map_or(date, |(day, _)| day);
             let day = time::date(day, self.dates).map_err(|why| told(date, why))?;
-            let (clock, minutes) = time::time(time).map_err(|why| told(time, why))?;
-            time::When { instant: None, clock: Some(day.to_datetime(clock)), place: None, minutes }
+            let (clock, place, minutes) =
+                time::hours(time, &mut self.zones).map_err(|why| told(time, why))?;
+            time::When { instant: None, clock: Some(day.to_datetime(clock)), place, minutes }
         };
         if let Some(instant) = when.instant {
             return Ok((instant, when.minutes));

@@ -12,6 +12,30 @@ const SEPARATORS: [(u8, &str); 4] =
 /// How much of a text is looked at to find out what parts its cells.
 const SAMPLE: usize = 16 * 1024;
 
+/// The most columns.
+const COLUMNS: usize = 200;
+
+/// How much is taken in; the memory that a table needs is bounded by it.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    rows: usize,
+    cells: usize,
+}
+
+const MOST: Most = Most { rows: 1_000_000, cells: 20_000_000 };
+
+impl Most {
+    fn allows(self, rows: usize, cells: usize) -> Result<(), Refused> {
+        if rows > self.rows {
+            return Err(Refused::TooMany { most: self.rows, what: "rows" });
+        }
+        if cells > self.cells {
+            return Err(Refused::TooMany { most: self.cells, what: "cells" });
+        }
+        Ok(())
+    }
+}
+
 /// Cells in lines.
 #[derive(Debug, Clone)]
 pub struct Table {
@@ -48,7 +72,7 @@ impl Table {
         let table = match text.trim_start().as_bytes().first() {
             Some(b'[') => json(text)?,
             Some(b'{') => objects(text)?,
-            _ => separated(text),
+            _ => separated(text, MOST)?,
         };
         if table.lines.is_empty() { Err(Refused::Empty) } else { Ok(table) }
     }
@@ -91,7 +115,7 @@ fn reader(text: &str, separator: u8) -> csv::Reader<&[u8]> {
         .from_reader(text.as_bytes())
 }
 
-fn separated(text: &str) -> Table {
+fn separated(text: &str, most: Most) -> Result<Table, Refused> {
     // Excel writes what parts the cells into a first line of its own.
     let named = text
         .strip_prefix("sep=")
@@ -99,6 +123,7 @@ fn separated(text: &str) -> Table {
         .and_then(|b| SEPARATORS.iter().find(|(s, _)| *s == b).copied());
     let (by, name) = named.unwrap_or_else(|| separator(text));
     let mut lines = Vec::new();
+    let mut cells = 0;
     for (n, record) in reader(text, by).records().enumerate() {
         // It was text before: what is left to fail is nothing.
         let Ok(record) = record else { continue };
@@ -106,9 +131,14 @@ fn separated(text: &str) -> Table {
         if (named.is_some() && line == 1) || record.iter().all(|cell| cell.trim().is_empty()) {
             continue;
         }
+        if record.len() > COLUMNS {
+            return Err(Refused::TooWide { line, most: COLUMNS });
+        }
+        cells += record.len();
+        most.allows(lines.len() + 1, cells)?;
         lines.push((line, record));
     }
-    Table { form: format!("CSV with {name}"), semicolons: by == b';', lines }
+    Ok(Table { form: format!("CSV with {name}"), semicolons: by == b';', lines })
 }
 
 fn json(text: &str) -> Result<Table, Refused> {
@@ -122,15 +152,19 @@ fn json(text: &str) -> Result<Table, Refused> {
 
 /// One object with a list in it, or one object on each line.
 fn objects(text: &str) -> Result<Table, Refused> {
-    if let Ok(Value::Object(object)) = serde_json::from_str::<Value>(text) {
-        let list = object.iter().find_map(|(_, value)| match value {
-            Value::Array(items) if items.iter().any(Value::is_object) => Some(items.clone()),
+    if let Ok(Value::Object(mut object)) = serde_json::from_str::<Value>(text) {
+        let list = object.values_mut().find_map(|value| match value {
+            Value::Array(items) if items.iter().any(Value::is_object) => {
+                Some(std::mem::take(items))
+            }
             _ => None,
         });
         return from_items(list.unwrap_or_else(|| vec![Value::Object(object)]), "JSON");
     }
     let items = serde_json::Deserializer::from_str(text)
         .into_iter::<Value>()
+        // One more than is allowed is refused below.
+        .take(MOST.rows + 1)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|e| Refused::NotTable(said(&e)))?;
     from_items(items, "JSON Lines")
@@ -153,10 +187,12 @@ fn from_items(items: Vec<Value>, form: &str) -> Result<Table, Refused> {
                 heads.push(key.clone());
             }
         }
-        if heads.len() > 200 {
-            return Err(Refused::NotTable("it has more than 200 keys".into()));
+        if heads.len() > COLUMNS {
+            return Err(Refused::NotTable(format!("it has more than {COLUMNS} keys")));
         }
     }
+    // Each row has a cell for each key, also where the item does not name it.
+    MOST.allows(items.len(), items.len().saturating_mul(heads.len()))?;
     let mut lines = vec![(0, StringRecord::from(heads.clone()))];
     for (n, item) in items.iter().enumerate() {
         let mut cells = vec![String::new(); heads.len()];
@@ -172,4 +208,35 @@ fn from_items(items: Vec<Value>, form: &str) -> Result<Table, Refused> {
         lines.push((n as u64 + 1, StringRecord::from(cells)));
     }
     Ok(Table { form: form.to_owned(), semicolons: false, lines })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_rows_or_cells_than_fit_are_refused() {
+        let most = Most { rows: 3, cells: 8 };
+        let refused = |text: &str| separated(text, most).unwrap_err().to_string();
+        assert_eq!(separated("a,b\n1,2\n\n3,4\n", most).unwrap().lines.len(), 3);
+        assert!(refused("a,b\n1,2\n3,4\n5,6\n").contains("more than 3 rows"));
+        assert!(refused("a,b\n1,2,3,4\n5,6,7\n").contains("more than 8 cells"));
+        assert!(MOST.allows(1_000_000, 20_000_000).is_ok());
+        assert!(MOST.allows(1_000_001, 1).is_err());
+        // Small items, and a cell for each key in each of them.
+        let keys: Vec<String> = (0..199).map(|n| format!("\"k{n}\":1")).collect();
+        let text = format!("[{{{}}}{}]", keys.join(","), ",{}".repeat(101_000));
+        let why = Table::of(&text).unwrap_err().to_string();
+        assert!(why.contains("more than 20000000 cells"), "{why}");
+    }
+
+    #[test]
+    fn more_columns_than_a_table_has_are_refused_in_csv_as_in_json() {
+        let wide = |columns: usize| format!("at,viewers\n{}\n", vec!["start"; columns].join(","));
+        assert!(Table::of(&wide(200)).is_ok());
+        let why = Table::of(&wide(201)).unwrap_err().to_string();
+        assert!(why.contains("line 2") && why.contains("200 columns"), "{why}");
+        let keys: Vec<String> = (0..201).map(|n| format!("\"k{n}\":1")).collect();
+        assert!(Table::of(&format!("[{{{}}}]", keys.join(","))).is_err());
+    }
 }

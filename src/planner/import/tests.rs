@@ -178,6 +178,35 @@ fn what_can_be_read_in_two_ways_is_asked_for() {
 }
 
 #[test]
+fn a_date_that_is_not_in_the_order_that_was_asked_for_is_no_day() {
+    let markets = markets();
+    let ask = Ask {
+        markets: &markets,
+        market: "TH".parse().ok(),
+        dates: Some(DateOrder::DayFirst),
+        ..Ask::default()
+    };
+    for (first, rows) in [("03/04/2026 20:00,1\n", 1), ("", 0)] {
+        let text = format!("start,viewers\n{first}03/14/2026 20:00,2\n");
+        let import = read(text.as_bytes(), &ask).unwrap();
+        assert_eq!((import.rows.len(), import.bad.len()), (rows, 1));
+        assert!(import.bad[0].why.contains("no such day"), "{:?}", import.bad);
+    }
+}
+
+#[test]
+fn an_offset_behind_zero_in_a_column_of_times_is_no_long_show() {
+    let text = b"date,time,viewers\n2026-10-05,20:00:00-04:00,1\n2026-10-06,20:00-04:00,1\n2026-10-07,20:00-21:30,1\n";
+    let import = reading(text, Some("TH")).unwrap();
+    let rows: Vec<String> = import.rows.iter().map(said).collect();
+    assert_eq!(
+        rows,
+        ["2026-10-06T00:00:00Z TH 60 min 1 None", "2026-10-07T13:00:00Z TH 90 min 1 None"]
+    );
+    assert!(import.bad[0].why.contains("20:00~04:00"), "{:?}", import.bad);
+}
+
+#[test]
 fn rows_of_no_time_of_ours_are_slips() {
     let markets = markets();
     let ask = Ask {

@@ -92,8 +92,11 @@ fn offset(text: &str) -> Option<i32> {
         None if digits.len() == 4 => (number(digits.get(..2)?)?, number(digits.get(2..)?)?),
         None => (number(digits)?, 0),
     };
+    if hours > 14 || minutes > 59 {
+        return None;
+    }
     let seconds = hours * 3600 + minutes * 60;
-    (hours <= 14 && minutes < 60).then_some(if minus { -seconds } else { seconds })
+    Some(if minus { -seconds } else { seconds })
 }
 
 impl Place {
@@ -159,11 +162,11 @@ pub fn date(text: &str, order: Option<DateOrder>) -> Result<Date, &'static str> 
         // Dots are for day, month and year everywhere.
         [day, month, year @ (32..)] if mark == '.' => made([year, month, day]),
         [a, b, year @ (32..)] => match order {
-            _ if a == b => made([year, a, b]),
-            _ if a > 12 => made([year, b, a]),
-            _ if b > 12 => made([year, a, b]),
             Some(DateOrder::DayFirst) => made([year, b, a]),
             Some(DateOrder::MonthFirst) => made([year, a, b]),
+            None if a == b => made([year, a, b]),
+            None if a > 12 => made([year, b, a]),
+            None if b > 12 => made([year, a, b]),
             None => Err("a date that can be read in two ways"),
         },
         _ => Err("a date without its year in full"),
@@ -179,16 +182,28 @@ fn made([year, month, day]: [i64; 3]) -> Result<Date, &'static str> {
 }
 
 /// A time of day, and the minutes to its end where it is a span.
-pub fn time(text: &str) -> Result<(Time, Option<f32>), &'static str> {
+fn time(text: &str) -> Result<(Time, Option<f32>), &'static str> {
     let text = text.trim();
     for mark in ["-", "–", "—", "~", "～", "至"] {
-        if let Some((from, to)) = text.split_once(mark) {
-            let (from, to) = (clock(from)?, clock(to)?);
+        if let Some((left, right)) = text.split_once(mark) {
+            let (from, to) = (clock(left)?, clock(right)?);
+            if mark == "-" && has_seconds(left) && !has_seconds(right) {
+                return Err("a span with seconds at one end only: write both ends alike");
+            }
+            if mark == "-" && to <= from && text.get(left.len()..).and_then(offset).is_some() {
+                return Err(
+                    "a span or an offset from UTC: write 20:00~04:00 for a span, 20:00:00-04:00 for an offset",
+                );
+            }
             let minutes = (to.duration_since(from).as_secs_f32() / 60.0).rem_euclid(1440.0);
             return Ok((from, Some(if minutes == 0.0 { 1440.0 } else { minutes })));
         }
     }
     Ok((clock(text)?, None))
+}
+
+fn has_seconds(text: &str) -> bool {
+    text.matches([':', '：']).count() == 2
 }
 
 fn clock(text: &str) -> Result<Time, &'static str> {
@@ -258,17 +273,28 @@ pub fn at(text: &str, order: Option<DateOrder>, zones: &mut Zones) -> Result<Whe
         return Err("a date without a time of day");
     }
     let date = date(day, order)?;
+    let (time, place, minutes) = hours(rest, zones)?;
+    Ok(When { clock: Some(date.to_datetime(time)), place, minutes, ..none })
+}
+
+/// A time of day, with the zone that stands behind it, or the minutes to its end where it is a span.
+pub fn hours(
+    text: &str,
+    zones: &mut Zones,
+) -> Result<(Time, Option<Place>, Option<f32>), &'static str> {
+    let rest = text.trim();
     // What stands behind the time may be its zone.
     let (hours, place) = match rest.rsplit_once(' ') {
         Some((time, zone)) => zones.named(zone).map_or((rest, None), |place| (time, Some(place))),
         None => (rest, None),
     };
     let (hours, place) = match hours.rfind(['+', '-']) {
-        Some(i) if place.is_none() && i >= 5 && !hours[i..].trim().is_empty() => {
-            match offset(hours[i..].trim()) {
-                // 20:00-21 is a span, 20:00-03:00 is taken for one too: an offset behind zero is written with its zone.
-                Some(seconds) if hours[i..].starts_with('+') => {
-                    (&hours[..i], Some(Place::Offset(seconds)))
+        Some(i) if place.is_none() && i >= 5 => {
+            let (before, behind) = hours.split_at(i);
+            match offset(behind.trim()) {
+                // 20:00-21:00 is a span; 20:00:00-04:00 is none, or its end had seconds too.
+                Some(seconds) if behind.starts_with('+') || has_seconds(before) => {
+                    (before, Some(Place::Offset(seconds)))
                 }
                 _ => (hours, place),
             }
@@ -286,7 +312,7 @@ pub fn at(text: &str, order: Option<DateOrder>, zones: &mut Zones) -> Result<Whe
         }
     });
     let (time, minutes) = time(hours)?;
-    Ok(When { clock: Some(date.to_datetime(time)), place, minutes, ..none })
+    Ok((time, place, minutes))
 }
 
 /// Minutes of a duration: `90`, `1:30:00`, `1h30m`, `1小时30分`.
@@ -360,6 +386,8 @@ mod tests {
         assert!(date("03/04/2027", None).is_err());
         assert_eq!(date("03/04/2027", Some(DateOrder::DayFirst)), Ok(day(2027, 4, 3)));
         assert_eq!(date("03/04/2027", Some(DateOrder::MonthFirst)), Ok(day(2027, 3, 4)));
+        assert_eq!(date("03/14/2027", Some(DateOrder::DayFirst)), Err("no such day"));
+        assert_eq!(date("14/03/2027", Some(DateOrder::MonthFirst)), Err("no such day"));
         for text in ["", "x", "2027-02-30", "3/4/27", "2027-13-01", "0001-01-01", "1-2-3-4-5"] {
             assert!(date(text, None).is_err(), "{text}");
         }
@@ -411,6 +439,41 @@ mod tests {
         ] {
             assert!(read(text).is_err(), "{text}: {:?}", read(text));
         }
+    }
+
+    #[test]
+    fn an_offset_is_no_span_and_a_span_is_no_offset() {
+        let mut zones = Zones::default();
+        let mut read = |text: &str| hours(text, &mut zones);
+        let eight = Time::constant(20, 0, 0, 0);
+        for (text, seconds) in [
+            ("20:00:00-04:00", -14_400),
+            ("20:00:00-0330", -12_600),
+            ("20:00:00.000-04:00", -14_400),
+            ("20:00:00+07:00", 25_200),
+            ("20:00 -04:00", -14_400),
+            ("20:00:00 UTC-4", -14_400),
+        ] {
+            let place = Some(Place::Offset(seconds));
+            assert_eq!(read(text), Ok((eight, place, None)), "{text}");
+        }
+        for (text, minutes) in [
+            ("20:00-21:30", 90.0),
+            ("20:00 - 21:30", 90.0),
+            ("20:00:00-21:30:00", 90.0),
+            ("20:00:00-04:00:00", 480.0),
+            ("20:00 - 04:00", 480.0),
+            ("20:00~04:00", 480.0),
+            ("8pm-4am", 480.0),
+        ] {
+            assert_eq!(read(text), Ok((eight, None, Some(minutes))), "{text}");
+        }
+        for text in ["20:00-04:00", "20-4", "04:00-04:00", "20:00:00-21:30", "20:00:00 - 04:00"] {
+            assert!(read(text).is_err_and(|why| why.contains("span")), "{text}: {:?}", read(text));
+        }
+        assert!(read("20:00+9999999").is_err());
+        let when = at("2026-10-05 20:00:00-04:00", None, &mut zones).unwrap();
+        assert_eq!((when.place, when.minutes), (Some(Place::Offset(-14_400)), None));
     }
 
     #[test]

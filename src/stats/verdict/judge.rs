@@ -14,6 +14,8 @@ use crate::{
 
 /// Over which the share of stalls is taken, and the least it is taken of.
 const STALLS_OVER: (Duration, Duration) = (Duration::from_mins(5), Duration::from_mins(1));
+/// From going on air to the first picture at a viewer, in ms; what it takes longer is a stall.
+const FIRST_PICTURE_MS: u64 = 1000;
 /// Over which frames that were not encoded, or thrown away, are counted.
 const FRAMES_OVER: Duration = Duration::from_secs(2);
 /// The least of such frames that a share is taken of.
@@ -220,6 +222,8 @@ pub struct Judge {
     latches: BTreeMap<Metric, Latch>,
     stalled: Stalled,
     dropped: Growth,
+    /// Since when there has been a viewer to look at.
+    since: Option<Moment>,
 }
 
 /// Something that counts as bad.
@@ -239,7 +243,11 @@ impl Judge {
     pub fn look(&mut self, look: &Look<'_>) -> Judged {
         let off = look.sender.is_some_and(|s| s.air == Air::Off);
         let viewer = look.viewer.filter(|_| !off);
-        if viewer.is_none() {
+        match viewer {
+            Some(_) => _ = self.since.get_or_insert(look.at),
+            None => self.since = None,
+        }
+        if viewer.is_none_or(|viewer| self.is_awaited(look.at, viewer)) {
             self.stalled.last_raw = None;
         }
         let readings = if off { Vec::new() } else { self.readings(look, viewer) };
@@ -255,6 +263,25 @@ impl Judge {
         Judged { verdict, readings }
     }
 
+    /// How long there has been a viewer, in ms.
+    fn here_ms(&self, at: Moment) -> u64 {
+        self.since.map_or(0, |since| at.since(since).as_millis() as u64)
+    }
+
+    /// Whether the first picture since the output went on air may still be on its way.
+    fn is_awaited(&self, at: Moment, viewer: &WatchFigures) -> bool {
+        let here_ms = self.here_ms(at);
+        viewer.gap_ms > here_ms && here_ms < FIRST_PICTURE_MS
+    }
+
+    /// How long the picture has stood still, in ms. What it stood while the output was off is no stall.
+    fn open_stall_ms(&self, at: Moment, viewer: &WatchFigures) -> f64 {
+        if !viewer.frozen || self.is_awaited(at, viewer) {
+            return 0.0;
+        }
+        viewer.gap_ms.min(self.here_ms(at)) as f64
+    }
+
     fn readings(&mut self, look: &Look<'_>, viewer: Option<&WatchFigures>) -> Vec<Reading> {
         let mut all = Vec::new();
         let mut add = |metric, value: f64| all.push(Reading { metric, value });
@@ -262,7 +289,7 @@ impl Judge {
             let share = self.stalled.share(look.at, viewer);
             let target = f64::from(look.targets.stall_permille) / 1000.0;
             let of_target = if share == 0.0 { 0.0 } else { share / target.max(1e-6) * 100.0 };
-            add(Metric::StallMs, if viewer.frozen { viewer.gap_ms as f64 } else { 0.0 });
+            add(Metric::StallMs, self.open_stall_ms(look.at, viewer));
             add(Metric::StallsPercentOfTarget, of_target);
             if let Some(latency) = viewer.latency {
                 let target = f64::from(look.targets.latency_ms.max(1));
@@ -618,10 +645,21 @@ mod tests {
         let (on, off) = (sender(), Sender { air: Air::Off, ..sender() });
         bench.watch(2000, Some(&on), Some(&viewer(100.0, 20)));
         bench.watch(9000, Some(&off), Some(&viewer(100.0, 9000)));
-        let back = WatchFigures { pause_ms: 9000, ..viewer(100.0, 20) };
+        // The first picture is on its way; then it has come, and what it stood is in the counts.
+        assert_eq!(words(bench.watch(300, Some(&on), Some(&viewer(100.0, 9300)))), "good");
+        let back = WatchFigures { pause_ms: 9400, ..viewer(100.0, 20) };
         assert_eq!(words(bench.watch(5000, Some(&on), Some(&back))), "good");
         let down = Sender { air: Air::Down(Moment::from_ms(bench.ms)), ..sender() };
         assert_eq!(words(bench.watch(1500, Some(&down), None)), "down: off the air for 1.5 s");
+    }
+
+    #[test]
+    fn a_first_picture_that_never_comes_is_a_stall() {
+        let mut bench = Bench::new(Of::Output);
+        let (on, off) = (sender(), Sender { air: Air::Off, ..sender() });
+        bench.watch(5000, Some(&off), Some(&viewer(100.0, 9000)));
+        let verdict = bench.watch(1500, Some(&on), Some(&viewer(100.0, 10_500))).unwrap();
+        assert_eq!(verdict.words, "stalling: no frame for 1.4 s");
     }
 
     #[test]
