@@ -11,6 +11,7 @@ mod doctor;
 mod duration;
 mod engine;
 mod face;
+mod fold;
 mod load;
 mod logging;
 mod pick;
@@ -26,10 +27,13 @@ mod watch;
 
 use std::{
     io::{self, Write},
+    path::Path,
     process::ExitCode,
 };
 
 use clap::{Parser, Subcommand};
+
+use crate::engine::report::write_whole;
 
 /// Why a subcommand stopped, and with which exit code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +142,16 @@ pub fn main() -> ExitCode {
 pub(crate) fn out(text: &str) {
     let mut to = io::stdout().lock();
     let _ = writeln!(to, "{}", text.trim_end()).and_then(|()| to.flush());
+}
+
+/// Writes a file, whole or not at all. `what` begins the sentence when it cannot be.
+pub(crate) fn save(what: &str, path: &Path, text: &str) -> Result<(), Failure> {
+    write_whole(path, text.as_bytes()).map_err(|e| {
+        Failure::usage(format!(
+            "{what} cannot be written to {}: {e}; name a file in a folder that is there",
+            path.display()
+        ))
+    })
 }
 
 /// Tells the operator something beside the output.

@@ -13,7 +13,7 @@ mod wording;
 use std::time::Duration;
 
 pub use ice::{IceKind, IceServer, IceServerError, MAX_SERVERS, ice_servers};
-pub use kin::{is_loopback, shown};
+pub use kin::{is_loopback, is_private, shown};
 pub use session::{
     BodyEnd, CandidateLine, Input, Method, Output, Request, Response, Session, Transport,
 };

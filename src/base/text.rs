@@ -27,6 +27,15 @@ pub fn short(text: &str, most: usize) -> String {
     plain(text).chars().take(most).collect()
 }
 
+/// One field of a table in CSV (RFC 4180, also for those who part fields by semicolons). What a spreadsheet would
+/// take for a formula is said to be text.
+pub fn csv_field(text: &str) -> String {
+    let text = plain(text);
+    let formula = text.trim_start().starts_with(['=', '+', '-', '@']);
+    let text = if formula { format!("'{text}") } else { text };
+    if text.contains([',', '"', ';']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Failure, tell};
 use crate::{
+    base::SecretRef,
     config::{self, Dirs, STAGE_PORT, Settings},
     engine::{
         Factory,
@@ -13,7 +14,8 @@ use crate::{
     show::{Mode, ShowSpec, WebhookTo},
 };
 
-fn dirs() -> Result<Dirs, Failure> {
+/// Where the user's files are.
+pub(crate) fn dirs() -> Result<Dirs, Failure> {
     Dirs::find().map_err(|e| Failure::usage(e.to_string()))
 }
 
@@ -80,11 +82,7 @@ pub(crate) fn show_with_secrets(path: Option<&Path>, mode: Mode) -> Result<ShowS
         }
         for monitor in &spec.monitors {
             let Some(reference) = &monitor.token else { continue };
-            config::read_secret(reference)
-                .map_err(|e| Failure::usage(format!("monitor '{}', token: {e}", monitor.id)))?;
-            if let Some(warning) = config::secret_warning(reference) {
-                tell(&format!("hawker: monitor '{}', token: {warning}", monitor.id));
-            }
+            must_be_there(reference, &format!("monitor '{}', token", monitor.id))?;
         }
         // Nobody stays off the air for it, but it should not be learned at the first alarm.
         for alarm in &spec.alarms {
@@ -101,15 +99,20 @@ pub(crate) fn show_with_secrets(path: Option<&Path>, mode: Mode) -> Result<ShowS
         }
         for output in &spec.outputs {
             for (what, reference) in output.target.secrets() {
-                config::read_secret(reference)
-                    .map_err(|e| Failure::usage(format!("output '{}', {what}: {e}", output.id)))?;
-                if let Some(warning) = config::secret_warning(reference) {
-                    tell(&format!("hawker: output '{}', {what}: {warning}", output.id));
-                }
+                must_be_there(reference, &format!("output '{}', {what}", output.id))?;
             }
         }
     }
     Ok(spec)
+}
+
+/// Refuses without the secret; what is to be thought of where it is kept is told.
+fn must_be_there(reference: &SecretRef, whose: &str) -> Result<(), Failure> {
+    config::read_secret(reference).map_err(|e| Failure::usage(format!("{whose}: {e}")))?;
+    if let Some(warning) = config::secret_warning(reference) {
+        tell(&format!("hawker: {whose}: {warning}"));
+    }
+    Ok(())
 }
 
 /// Makes the adapters.

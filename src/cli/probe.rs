@@ -171,7 +171,7 @@ fn address(text: &str, has_token: bool) -> Result<Url, String> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err("it holds a user name or password: take it out, and give --token".into());
     }
-    if has_token && url.scheme() == "http" && !whip::is_loopback(&url) {
+    if has_token && !whip::is_private(&url) {
         return Err("the token would cross the network in plain text: use https://".into());
     }
     Ok(url)

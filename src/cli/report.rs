@@ -2,14 +2,13 @@
 
 mod words;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::{Timestamp, tz::TimeZone};
 
 use self::words::{length, plain, words};
-use super::{Failure, load, out, tell};
+use super::{Failure, load, out, save, tell};
 use crate::{
-    engine::report::write_whole,
     stats::{history::Told, page},
     store::{self, ShowRow, Shows, StoreError},
 };
@@ -51,7 +50,7 @@ pub(crate) fn report(args: &Report) -> Result<u8, Failure> {
     let number = shows.find(&args.show).map_err(failed)?;
     let history = shows.history(number).map_err(failed)?;
     if let Some(path) = &args.html {
-        save(path, &page::html(&history, &zone))?;
+        save("--html", path, &page::html(&history, &zone))?;
         tell(&format!("the report of show {number} is in {}", path.display()));
     } else if args.json {
         let text = serde_json::to_string(&Told::from(history)).map_err(|e| {
@@ -64,15 +63,6 @@ pub(crate) fn report(args: &Report) -> Result<u8, Failure> {
         out(&words(&history, &history.summary(), &zone));
     }
     Ok(0)
-}
-
-fn save(path: &Path, text: &str) -> Result<(), Failure> {
-    write_whole(path, text.as_bytes()).map_err(|e| {
-        Failure::usage(format!(
-            "--html cannot be written to {}: {e}; name a file in a folder that is there",
-            path.display()
-        ))
-    })
 }
 
 fn line(row: &ShowRow, zone: &TimeZone) -> String {

@@ -28,7 +28,7 @@ use crate::{
         history::Targets,
         verdict::{Judge, Look, Of, Others, Studio},
     },
-    whip::{is_loopback, shown},
+    whip::{is_private, shown},
 };
 
 /// Between two looks; a line or a table is made of every fourth.
@@ -105,7 +105,7 @@ fn checked(args: &Watch) -> Result<Option<Secret>, Failure> {
             "the address holds a user name or password: take it out, and give --token env:NAME",
         ));
     }
-    if url.scheme() == "http" && args.token.is_some() && !is_loopback(url) {
+    if args.token.is_some() && !is_private(url) {
         return Err(Failure::usage(
             "the token would cross the network in plain text: use https://, or take the token out",
         ));

@@ -88,10 +88,7 @@ pub fn layouts(dirs: &Dirs) -> Vec<Preset> {
 /// No such profile, or the user's own file has problems.
 pub fn load_profile(name: &str, dirs: &Dirs) -> Result<Profile, Diagnostics> {
     let all = profiles(dirs);
-    let Some(preset) = all.iter().find(|p| p.name == name) else {
-        return Err(unknown("profile", name, all.iter().map(|p| p.name.as_str()).collect()));
-    };
-    let (origin, text) = text(preset, &PROFILES)?;
+    let (origin, text) = text(named("profile", name, &all)?, &PROFILES)?;
     let mut findings = Findings::new(&origin, &text);
     let profile = reader::document(&text, &mut findings)
         .and_then(|t| read_profile(name, &Fields::new(&t, 0..0, "a profile"), &mut findings));
@@ -118,6 +115,12 @@ pub fn load_layout(name: &str, dirs: &Dirs) -> Result<(String, Layout), Diagnost
         names.extend(aliases);
     }
     Err(unknown("layout", name, names.iter().map(String::as_str).collect()))
+}
+
+/// The preset of exactly that name.
+fn named<'a>(kind: &str, name: &str, all: &'a [Preset]) -> Result<&'a Preset, Diagnostics> {
+    let names = || all.iter().map(|p| p.name.as_str()).collect();
+    all.iter().find(|p| p.name == name).ok_or_else(|| unknown(kind, name, names()))
 }
 
 fn unknown(kind: &str, name: &str, names: Vec<&str>) -> Diagnostics {

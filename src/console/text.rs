@@ -4,7 +4,7 @@
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-pub(super) use crate::base::text::plain as clean;
+use crate::base::text::plain;
 
 /// What stands where nothing was measured.
 pub(super) const DASH: &str = "–";
@@ -16,7 +16,7 @@ pub(super) fn width(text: &str) -> u16 {
 
 /// At most `most` columns of harmless text; an ellipsis says that there is more.
 pub(super) fn clip(text: &str, most: u16) -> String {
-    let text = clean(text);
+    let text = plain(text);
     if width(&text) <= most {
         return text;
     }
@@ -41,7 +41,7 @@ pub(super) fn wrap(text: &str, most: u16) -> Vec<String> {
     let most = most.max(2);
     let mut lines = vec![String::new()];
     let mut used = 0;
-    let text = clean(text);
+    let text = plain(text);
     // Words, each with the signs that follow it: no line begins with a comma.
     let mut words: Vec<String> = Vec::new();
     for word in text.split_word_bounds() {

@@ -317,26 +317,15 @@ impl StudioAdapters {
 
     fn unwatch(&mut self, id: &MonitorId) {
         let Some(monitor) = self.monitors.remove(id) else { return };
-        if let Some(report) = monitor.report() {
-            let all = match self.seen.remove(id) {
-                Some(before) => before.followed_by(report),
-                None => report,
-            };
-            self.seen.insert(id.clone(), all);
-        }
+        add_seen(&mut self.seen, id, &monitor);
         tokio::spawn(monitor.stop());
     }
 
     /// What each monitor from outside has seen, those that do not watch any more among them.
     fn monitor_reports(&self) -> BTreeMap<String, MonitorReport> {
-        let mut all: BTreeMap<MonitorId, MonitorReport> = self.seen.clone();
+        let mut all = self.seen.clone();
         for (id, monitor) in &self.monitors {
-            let Some(report) = monitor.report() else { continue };
-            let report = match all.remove(id) {
-                Some(before) => before.followed_by(report),
-                None => report,
-            };
-            all.insert(id.clone(), report);
+            add_seen(&mut all, id, monitor);
         }
         all.into_iter().map(|(id, report)| (id.to_string(), report)).collect()
     }
@@ -377,6 +366,16 @@ fn picks(output: &OutputSpec) -> Option<&WhipSpec> {
 fn probers(spec: &ShowSpec) -> Result<BTreeMap<OutputId, Prober>, LinkError> {
     let picking = spec.outputs.iter().filter_map(|o| Some((o.id.clone(), picks(o)?)));
     picking.map(|(id, whip)| Ok((id, Prober::new(whip.ca.as_deref())?))).collect()
+}
+
+/// Adds what a monitor has seen to what was seen under its name before.
+fn add_seen(seen: &mut BTreeMap<MonitorId, MonitorReport>, id: &MonitorId, monitor: &Monitor) {
+    let Some(report) = monitor.report() else { return };
+    let all = match seen.remove(id) {
+        Some(before) => before.followed_by(report),
+        None => report,
+    };
+    seen.insert(id.clone(), all);
 }
 
 /// A connection standing by to each ingest that is tried first, or may be.

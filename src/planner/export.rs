@@ -13,7 +13,10 @@ use super::{
     schedule::{Airing, Plan, Slot},
     segments::Segment,
 };
-use crate::market::Zone;
+use crate::{
+    base::text::{self, csv_field},
+    market::Zone,
+};
 
 pub use timers::{Timer, timers};
 
@@ -98,14 +101,6 @@ pub fn ics(plan: &Accepted, made: Timestamp) -> String {
     calendar::write(&plan.title, made, &events)
 }
 
-/// A cell that no spreadsheet takes for a formula.
-fn cell(text: &str) -> String {
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let formula = text.trim_start().starts_with(['=', '+', '-', '@']);
-    let text = if formula { format!("'{text}") } else { text };
-    if text.contains([',', '"', ';']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-}
-
 /// The plan as CSV, a line for each market of each show.
 pub fn csv(plan: &Accepted) -> String {
     let mut out = String::from(
@@ -121,8 +116,8 @@ pub fn csv(plan: &Accepted) -> String {
                 "{},{home},{},{},{},{local},{},{},{:.0},{:.0},{:.0},{:.1},{},{},{}\r\n",
                 slot.start,
                 slot.minutes,
-                cell(&slot.host),
-                cell(&a.market),
+                csv_field(&slot.host),
+                csv_field(&a.market),
                 a.leads,
                 a.repeat,
                 a.viewers,
@@ -131,7 +126,7 @@ pub fn csv(plan: &Accepted) -> String {
                 a.worth,
                 slot.locked,
                 slot.exploration,
-                cell(&reasons.join("; "))
+                csv_field(&reasons.join("; "))
             );
         }
     }
@@ -141,13 +136,12 @@ pub fn csv(plan: &Accepted) -> String {
 /// Text in a Markdown table.
 fn plain(text: &str) -> String {
     let mut out = String::new();
-    for c in text.chars() {
+    for c in text::plain(text).chars() {
         match c {
             '|' | '*' | '_' | '`' | '[' | ']' | '<' | '>' | '\\' | '#' => {
                 out.push('\\');
                 out.push(c);
             }
-            c if c.is_control() => out.push(' '),
             c => out.push(c),
         }
     }

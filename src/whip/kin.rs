@@ -109,6 +109,11 @@ pub(super) fn place(url: &Url) -> String {
     format!("{}:{}", url.host_str().unwrap_or("?"), url.port_or_known_default().unwrap_or(0))
 }
 
+/// Whether nobody on the way reads along: TLS, or no way at all.
+pub fn is_private(url: &Url) -> bool {
+    url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
+}
+
 /// Whether the address is this machine itself.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::table::folded;
 use crate::{
+    base::text::plain,
     cli::{Failure, out},
     market::Market,
 };
@@ -78,7 +79,7 @@ fn told(all: &[Special], columns: usize) -> String {
             date.strftime("%a %d %b %Y").to_string()
         };
         last = Some(*date);
-        let name: String = name.chars().filter(|c| !c.is_control()).collect();
+        let name = plain(name);
         let text = format!("{name} x{lift}: {}", markets.join(", "));
         lines.push(folded(&format!("{day}  "), &text, columns));
     }

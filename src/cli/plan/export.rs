@@ -9,8 +9,7 @@ use jiff::Timestamp;
 
 use super::accepted;
 use crate::{
-    cli::{Failure, load, out, tell},
-    engine::report::write_whole,
+    cli::{Failure, load, out, save, tell},
     planner::export::{Timer, csv, ics, markdown, timers},
 };
 
@@ -34,30 +33,25 @@ pub(crate) struct Export {
     show: Option<PathBuf>,
 }
 
-fn save(path: &Path, text: &str) -> Result<(), Failure> {
+fn put(path: &Path, text: &str) -> Result<(), Failure> {
     if path == Path::new("-") {
         out(text);
         return Ok(());
     }
-    write_whole(path, text.as_bytes()).map_err(|e| {
-        Failure::usage(format!(
-            "this cannot be written to {}: {e}; name a file in a folder that is there",
-            path.display()
-        ))
-    })
+    save("this", path, text)
 }
 
 pub(super) fn export(args: &Export) -> Result<u8, Failure> {
     let plan = accepted::load()?;
     let now = Timestamp::now();
     if let Some(path) = &args.ics {
-        save(path, &ics(&plan, now))?;
+        put(path, &ics(&plan, now))?;
     }
     if let Some(path) = &args.csv {
-        save(path, &csv(&plan))?;
+        put(path, &csv(&plan))?;
     }
     if let Some(path) = &args.markdown {
-        save(path, &markdown(&plan))?;
+        put(path, &markdown(&plan))?;
     }
     let (Some(folder), Some(show)) = (&args.systemd, &args.show) else { return Ok(0) };
     let program = std::env::current_exe()
@@ -70,8 +64,8 @@ pub(super) fn export(args: &Export) -> Result<u8, Failure> {
         Failure::usage(format!("the folder {} cannot be made: {e}", folder.display()))
     })?;
     for timer in &all {
-        save(&folder.join(format!("{}.timer", timer.name)), &timer.timer)?;
-        save(&folder.join(format!("{}.service", timer.name)), &timer.service)?;
+        put(&folder.join(format!("{}.timer", timer.name)), &timer.timer)?;
+        put(&folder.join(format!("{}.service", timer.name)), &timer.service)?;
     }
     for line in written(folder, all.len(), &earlier(folder, &all)) {
         tell(&line);

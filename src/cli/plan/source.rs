@@ -6,8 +6,12 @@ use jiff::{Timestamp, civil::Date};
 
 use super::Make;
 use crate::{
-    cli::{Failure, load, tell},
-    config::{self, Dirs, PLAN_EXAMPLES},
+    cli::{
+        Failure,
+        load::{self, dirs},
+        tell,
+    },
+    config::{self, PLAN_EXAMPLES},
     market::{Market, MarketId, local::plus_hours},
     planner::{
         History, Model, Outlook,
@@ -72,10 +76,6 @@ pub(super) struct Source {
     file: Option<PathBuf>,
     from: Timestamp,
     known: Vec<(Market, Outlook)>,
-}
-
-fn dirs() -> Result<Dirs, Failure> {
-    Dirs::find().map_err(|e| Failure::usage(e.to_string()))
 }
 
 /// The plan file, when there is one.
@@ -248,6 +248,7 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Dirs;
     use crate::planner::calendar;
 
     #[test]

@@ -3,6 +3,8 @@
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::{
+    base::text::plain,
+    cli::fold::filled,
     market::Zone,
     planner::{
         Reason,
@@ -15,11 +17,6 @@ use crate::{
 /// The narrowest that anything is made for.
 const NARROWEST: usize = 20;
 
-/// Text from a file, for a terminal.
-fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
-}
-
 /// `text` in lines, the first behind `head` and the others as far in; none wider than `columns`.
 pub(super) fn folded(head: &str, text: &str, columns: usize) -> String {
     let columns = columns.max(NARROWEST);
@@ -27,17 +24,7 @@ pub(super) fn folded(head: &str, text: &str, columns: usize) -> String {
     let below = head.width() + 16 > columns;
     let indent = if below { 2 } else { head.width() };
     let room = columns - indent;
-    let mut lines: Vec<String> = vec![String::new()];
-    for word in text.split(' ').flat_map(|word| pieces(word, room)) {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(&word),
-            Some(line) if line.width() + 1 + word.width() <= room => {
-                line.push(' ');
-                line.push_str(&word);
-            }
-            _ => lines.push(word),
-        }
-    }
+    let lines = filled(text.split(' ').flat_map(|word| pieces(word, room)), room);
     let next = format!("\n{}", " ".repeat(indent));
     let head: String =
         if below { pieces(head.trim_end(), columns).join("\n") + &next } else { head.to_owned() };

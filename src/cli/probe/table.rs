@@ -4,6 +4,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::{
     base::Kbps,
+    cli::fold::filled,
     whip::probe::{Candidate, Grade, Named, ProbeReport, Published, Spread},
 };
 
@@ -108,17 +109,7 @@ fn right(text: &str, columns: usize) -> String {
 
 /// In lines that fit beside the number's column.
 fn wrap(text: &str) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.width() + 1 + word.width() <= COLUMNS - NUMBER => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
+    filled(text.split_whitespace(), COLUMNS - NUMBER)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use unicode_width::UnicodeWidthStr;
 
 pub(super) use crate::base::text::plain;
+use crate::cli::fold::filled;
 use crate::stats::{
     History,
     history::{Incident, OutputSummary, Seen, Summary},
@@ -30,18 +31,7 @@ fn figure(value: Option<f64>, unit: &str, digits: usize) -> String {
 /// `text` in lines, the first behind `head` and the others as far in.
 fn folded(head: &str, text: &str) -> String {
     let room = WIDTH.saturating_sub(head.width()).max(20);
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let line = lines.last_mut();
-        match line {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.width() + 1 + word.width() <= room => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
+    let lines = filled(text.split_whitespace(), room);
     let rest = format!("\n{}", " ".repeat(head.width()));
     format!("{head}{}", lines.join(&rest))
 }

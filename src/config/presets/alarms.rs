@@ -144,11 +144,7 @@ fn read_webhook(
             findings.add(&span, "the address holds a user name or password", todo);
             None
         }
-        Ok(url)
-            if url.scheme() == "https" || (url.scheme() == "http" && whip::is_loopback(&url)) =>
-        {
-            Some(Webhook { to: WebhookTo::Address(url), token })
-        }
+        Ok(url) if whip::is_private(&url) => Some(Webhook { to: WebhookTo::Address(url), token }),
         Ok(url) if url.scheme() == "http" => {
             let todo = "use https://; http:// is for this machine only";
             findings.add(&span, "what happens would cross the network in plain text", todo);

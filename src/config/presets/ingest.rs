@@ -4,7 +4,7 @@
 use toml::de::DeValue;
 use url::Url;
 
-use super::{CODECS, Preset, presets, text, unknown};
+use super::{CODECS, Preset, named, presets, text};
 use crate::{
     base::{Canvas, Kbps},
     config::{
@@ -171,11 +171,7 @@ pub fn ingests(dirs: &Dirs) -> Vec<Preset> {
 /// # Errors
 /// No such profile, or the user's own file has problems.
 pub fn load_ingest(name: &str, dirs: &Dirs) -> Result<Server, Diagnostics> {
-    let all = ingests(dirs);
-    match all.iter().find(|p| p.name == name) {
-        Some(preset) => load(preset),
-        None => Err(unknown("ingest", name, all.iter().map(|p| p.name.as_str()).collect())),
-    }
+    load(named("ingest", name, &ingests(dirs))?)
 }
 
 /// The profile of an ingest: the one it names, or the one whose address it has, a host before a path, and the path

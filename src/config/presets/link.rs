@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Preset, presets, text, unknown};
+use super::{Preset, named, presets, text};
 use crate::{
     base::Kbps,
     config::{
@@ -80,10 +80,7 @@ pub fn links(dirs: &Dirs) -> Vec<Preset> {
 /// No such link, or the user's own file has problems.
 pub fn load_link(name: &str, dirs: &Dirs) -> Result<Link, Diagnostics> {
     let all = links(dirs);
-    let Some(preset) = all.iter().find(|p| p.name == name) else {
-        return Err(unknown("link", name, all.iter().map(|p| p.name.as_str()).collect()));
-    };
-    let (origin, text) = text(preset, &LINKS)?;
+    let (origin, text) = text(named("link", name, &all)?, &LINKS)?;
     let mut findings = Findings::new(&origin, &text);
     let link = reader::document(&text, &mut findings)
         .map(|t| read(name, &Fields::new(&t, 0..0, "a link"), &mut findings));

@@ -31,6 +31,18 @@ struct Piece {
 }
 
 impl Piece {
+    /// In the usual style; a dash is dim.
+    fn new(
+        palette: &Palette,
+        name: &'static str,
+        value: String,
+        columns: u16,
+        unit: &'static str,
+    ) -> Self {
+        let style = if value == DASH { palette.dim } else { palette.text };
+        Self { name, value, columns, unit, style }
+    }
+
     fn width(&self) -> u16 {
         let beside = |text: &str| width(text) + u16::from(!text.is_empty());
         beside(self.name) + self.columns + beside(self.unit)
@@ -116,13 +128,7 @@ fn flow(line: &Line, columns: u16) -> Vec<Vec<&Piece>> {
 fn outside(id: &MonitorId, meters: Option<&Meters>, columns: u16, palette: &Palette) -> Line {
     let seen = meters.and_then(|m| m.monitors.get(id));
     let verdict = meters.and_then(|m| m.monitor_verdicts.get(id));
-    let piece = |name, value: String, columns, unit| Piece {
-        name,
-        style: if value == DASH { palette.dim } else { palette.text },
-        value,
-        columns,
-        unit,
-    };
+    let piece = |name, value, columns, unit| Piece::new(palette, name, value, columns, unit);
     let latency = seen.and_then(|w| w.latency);
     let mut word = piece("", verdict.map_or(DASH, |v| v.grade.word()).to_owned(), 8, "");
     word.style = match verdict.map(|v| v.grade) {
@@ -151,13 +157,7 @@ fn lines(
     palette: &Palette,
 ) -> Vec<Line> {
     let encoder = state.show.encoder.as_deref();
-    let piece = |name, value: String, columns, unit| Piece {
-        name,
-        style: if value == DASH { palette.dim } else { palette.text },
-        value,
-        columns,
-        unit,
-    };
+    let piece = |name, value, columns, unit| Piece::new(palette, name, value, columns, unit);
     let warned = |name, value: Option<u64>, columns| {
         let mut piece = piece(name, value.map_or(DASH.into(), count), columns, "");
         if value.is_some_and(|v| v > 0) {

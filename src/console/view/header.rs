@@ -4,10 +4,10 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 use super::row::Row;
 use crate::{
-    base::SceneId,
+    base::{SceneId, text::plain},
     console::{
         state::State,
-        text::{DASH, clean, clock, width},
+        text::{DASH, clock, width},
     },
     show::{Mode, OutputState, OutputStatus, Phase, Show},
 };
@@ -57,7 +57,7 @@ pub(super) fn header(state: &State, area: Rect, buf: &mut Buffer) {
     let profile = format!("{} {lines}p{}", show.spec.profile.name, canvas.fps);
     let times = 8 + 7 + 8;
     // The mode gives way first (the tally tells it too), then the profile, before the title does.
-    let title_width = width(&clean(&show.spec.title)).min(24);
+    let title_width = width(&plain(&show.spec.title)).min(24);
     let profile = [format!("{mode} · {profile}"), profile, String::new()]
         .into_iter()
         .find(|p| 13 + 1 + title_width + 2 + width(p) + 2 + times <= area.width)

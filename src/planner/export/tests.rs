@@ -58,9 +58,9 @@ pub(crate) fn accepted() -> Accepted {
 
 #[test]
 fn a_cell_is_no_formula() {
-    assert_eq!(cell("=1+1"), "'=1+1");
-    assert_eq!(cell(" @sum"), "' @sum");
-    assert_eq!(cell("a,\"b\"\n"), "\"a,\"\"b\"\" \"");
+    assert_eq!(csv_field("=1+1"), "'=1+1");
+    assert_eq!(csv_field(" @sum"), "' @sum");
+    assert_eq!(csv_field("a,\"b\"\n"), "\"a,\"\"b\"\" \"");
     let text = csv(&accepted());
     assert!(text.lines().all(|line| !line.split(',').any(|c| c.starts_with(['=', '@', '-', '+']))));
     assert!(text.contains(",'@fon,TH,2027-03-14 19:00,true,"), "{text}");

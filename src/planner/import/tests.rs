@@ -152,6 +152,12 @@ fn bad_rows_are_told_with_line_and_reason_and_the_others_are_read() {
     assert_eq!(bad.len(), 11, "{}", bad.join("\n"));
 }
 
+/// Thailand, and dates that begin with the day.
+fn day_first(markets: &[Market]) -> Ask<'_> {
+    let (market, dates) = ("TH".parse().ok(), Some(DateOrder::DayFirst));
+    Ask { markets, market, dates, ..Ask::default() }
+}
+
 #[test]
 fn what_can_be_read_in_two_ways_is_asked_for() {
     let text = b"start,viewers\n03/04/2027 20:00,1\n05/06/2027 20:00,2\n";
@@ -159,12 +165,7 @@ fn what_can_be_read_in_two_ways_is_asked_for() {
     assert!(matches!(&why, Refused::Dates(example) if example.starts_with("03/04/2027")), "{why}");
     assert!(why.to_string().contains("--dates dmy"));
     let markets = markets();
-    let ask = Ask {
-        markets: &markets,
-        market: "TH".parse().ok(),
-        dates: Some(DateOrder::DayFirst),
-        ..Ask::default()
-    };
+    let ask = day_first(&markets);
     assert_eq!(read(text, &ask).unwrap().rows[0].at.to_string(), "2027-04-03T13:00:00Z");
     // One row that says it says it for all.
     let text = b"start,viewers\n03/04/2027 20:00,1\n25/06/2027 20:00,2\n";
@@ -180,12 +181,7 @@ fn what_can_be_read_in_two_ways_is_asked_for() {
 #[test]
 fn a_date_that_is_not_in_the_order_that_was_asked_for_is_no_day() {
     let markets = markets();
-    let ask = Ask {
-        markets: &markets,
-        market: "TH".parse().ok(),
-        dates: Some(DateOrder::DayFirst),
-        ..Ask::default()
-    };
+    let ask = day_first(&markets);
     for (first, rows) in [("03/04/2026 20:00,1\n", 1), ("", 0)] {
         let text = format!("start,viewers\n{first}03/14/2026 20:00,2\n");
         let import = read(text.as_bytes(), &ask).unwrap();

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::History;
-use crate::base::text;
+use crate::base::text::csv_field;
 
 const HEAD: &str = "at_s,time,kind,name,market,sent_kbps,target_kbps,available_kbps,rtt_ms,loss,silent_ms,\
 output_dropped,viewers,latency_p50_ms,latency_p95_ms,fps,received_kbps,stalls,stalled_ms,gap_ms,av_skew_ms,\
@@ -19,13 +19,6 @@ fn tenths(t: Option<impl Into<f64>>) -> String {
 
 fn plain(n: Option<u32>) -> String {
     n.map_or_else(String::new, |n| n.to_string())
-}
-
-/// A text as one field. What a spreadsheet would take for a formula is said to be text.
-fn field(text: &str) -> String {
-    let text = text::plain(text);
-    let text = if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text };
-    if text.contains(['"', ',']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
 impl History {
@@ -94,8 +87,8 @@ impl History {
                 text,
                 "{at_s},{},{word},{},{},{before}{cells}{after}",
                 time.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                field(name),
-                field(market.unwrap_or_default())
+                csv_field(name),
+                csv_field(market.unwrap_or_default())
             );
         }
         text
@@ -130,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_field_is_neither_a_formula_nor_two_fields() {
-        assert_eq!(field("=HYPERLINK(\"x\",1)"), "\"'=HYPERLINK(\"\"x\"\",1)\"");
-        assert_eq!(field("a\r\nb"), "a  b");
+        assert_eq!(csv_field("=HYPERLINK(\"x\",1)"), "\"'=HYPERLINK(\"\"x\"\",1)\"");
+        assert_eq!(csv_field("a\r\nb"), "a  b");
     }
 }
