@@ -9,6 +9,7 @@ pub mod meters;
 pub mod page;
 pub mod report;
 pub mod second;
+pub mod sender;
 pub mod stamp;
 pub mod verdict;
 
@@ -17,9 +18,13 @@ pub use history::History;
 pub use latency::{Latency, LatencySummary};
 pub use meters::{
     DiskFigures, FrameCounts, InputFigures, Level, Loudness, Meters, OutputFigures, Picture,
-    ProcessFigures, ViewerFigures, WatchFigures,
+    ProcessFigures, ThreadShares, ViewerFigures, WatchFigures,
 };
 pub use report::Report;
 pub use second::{Second, Seconds};
+pub use sender::{
+    CandidateKind, CandidatePair, CongestionState, Limit, OutputWay, ProgramWay, QualityLimit,
+    Transport,
+};
 pub use stamp::Stamp;
 pub use verdict::{Grade, Verdict};

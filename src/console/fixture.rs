@@ -306,7 +306,11 @@ fn meters(show: &Show) -> Meters {
             ..WatchFigures::default()
         }),
         viewers: vec![ViewerFigures::default(); 2],
-        process: ProcessFigures { cpu_percent: Some(64.0), resident_bytes: Some(98_000_000) },
+        process: ProcessFigures {
+            cpu_percent: Some(64.0),
+            resident_bytes: Some(98_000_000),
+            threads: None,
+        },
         ..Meters::default()
     };
     let level = |peak, rms| Some(Level { peak, rms });

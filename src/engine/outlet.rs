@@ -175,7 +175,7 @@ impl Run {
                     if ticks.is_multiple_of(5) {
                         let figures = outlet.figures();
                         let mut tally = tally(&self.tally);
-                        tally.take(figures);
+                        tally.take(&figures);
                         tally.wrote(outlet.files());
                     }
                     let stalled = outlet.stalled().unwrap_or_default();

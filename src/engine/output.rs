@@ -84,7 +84,7 @@ pub struct Tally {
 
 impl Tally {
     /// Takes the current session's newest figures.
-    pub(super) fn take(&mut self, figures: OutputFigures) {
+    pub(super) fn take(&mut self, figures: &OutputFigures) {
         if let Some(rtt) = figures.rtt_ms {
             self.rtt_ms.get_or_insert_with(|| Ring::new(3600)).push(rtt);
         }
@@ -94,7 +94,7 @@ impl Tally {
         if let Some(loss) = figures.loss {
             self.loss = (self.loss.0 + loss, self.loss.1 + 1);
         }
-        self.now = figures;
+        self.now = *figures;
     }
 
     /// The files of the current session.
@@ -455,7 +455,7 @@ impl Run {
                         ticks += 1;
                         if ticks.is_multiple_of(5) {
                             let figures = publisher.figures();
-                            tally(&self.tally).take(figures);
+                            tally(&self.tally).take(&figures);
                         }
                         self.listen(publisher, &mut silence).await?;
                     }

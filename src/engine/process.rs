@@ -41,7 +41,10 @@ impl Default for Process {
             began_cpu: used,
             last: now,
             last_cpu: used,
-            figures: ProcessFigures { cpu_percent: None, resident_bytes: memory("VmRSS") },
+            figures: ProcessFigures {
+                resident_bytes: memory("VmRSS"),
+                ..ProcessFigures::default()
+            },
         }
     }
 }
@@ -55,6 +58,7 @@ impl Process {
             self.figures = ProcessFigures {
                 cpu_percent: share(used.saturating_sub(self.last_cpu), passed),
                 resident_bytes: memory("VmRSS"),
+                threads: None,
             };
             (self.last, self.last_cpu) = (Instant::now(), used);
         }

@@ -382,7 +382,7 @@ impl Publisher {
             loss: sample.loss,
             silent_ms: self.silence().map(|s| s.as_millis() as u64),
             dropped: self.dropped(),
-            disk: None,
+            ..OutputFigures::default()
         }
     }
 

@@ -6,7 +6,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Verdict, latency::LatencySummary};
+use super::{
+    Verdict,
+    latency::LatencySummary,
+    sender::{CandidatePair, CongestionState, OutputWay, ProgramWay, QualityLimit},
+};
 use crate::base::{InputId, MonitorId, OutputId};
 
 /// A sound level over the last meter interval, in dBFS (0 is full scale, -100 the floor).
@@ -55,6 +59,9 @@ pub struct Meters {
     pub loudness: Loudness,
     /// Frames since the beginning.
     pub frames: FrameCounts,
+    /// What the program's frames wait for.
+    #[serde(default)]
+    pub way: ProgramWay,
     /// By output.
     pub outputs: BTreeMap<OutputId, OutputFigures>,
     /// What hawker sees of its own show as a viewer; `None` until the monitor has seen a frame.
@@ -127,8 +134,9 @@ pub struct FrameCounts {
     pub key_frames: u64,
 }
 
-/// The sender's side of one output.
+/// The sender's side of one output. Counters count since its session began.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct OutputFigures {
     /// Sent over the last second, picture and sound, in kbit/s.
     pub sent_kbps: Option<f64>,
@@ -138,8 +146,37 @@ pub struct OutputFigures {
     pub available_kbps: Option<f64>,
     /// Round trip by RTCP, in ms.
     pub rtt_ms: Option<f64>,
+    /// How unevenly the picture's packets arrive, as the receiver reports it (RFC 3550, 6.4.1), in ms.
+    pub jitter_ms: Option<f64>,
     /// Lost on the way as the receiver reports it, 0.0-1.0.
     pub loss: Option<f64>,
+    /// Packets of the picture that were lost so far, by the same.
+    pub lost: Option<u64>,
+    /// Packets that the receiver asked to be sent again (NACK).
+    pub nacks: Option<u64>,
+    /// Key frames that the receiver asked for by PLI.
+    pub plis: Option<u64>,
+    /// Key frames that the receiver asked for by FIR.
+    pub firs: Option<u64>,
+    /// Sent again by RTX (RFC 4588) over the last second, asked for or copies for safety, in kbit/s. It is not in
+    /// `sent_kbps`.
+    pub rtx_kbps: Option<f64>,
+    /// Said twice unasked over the last second, as a code against loss (FEC) would be, in kbit/s. Part of `sent_kbps`.
+    pub redundant_kbps: Option<f64>,
+    /// How long packets wait in the pacer at the rate at which they leave: the most since the last reading, in ms.
+    pub pacer_ms: Option<f64>,
+    /// How many waited then.
+    pub pacer_packets: Option<u32>,
+    /// What congestion control does.
+    pub congestion: Option<CongestionState>,
+    /// The path that ICE has chosen.
+    pub path: Option<CandidatePair>,
+    /// Frames that the encoder has in hand: given to it and not out yet.
+    pub encoder_queue: Option<u32>,
+    /// What limits the quality.
+    pub limit: Option<QualityLimit>,
+    /// What its frames wait for.
+    pub way: OutputWay,
     /// Milliseconds since the last feedback.
     pub silent_ms: Option<u64>,
     /// Frames thrown away because this output could not keep up.
@@ -161,9 +198,15 @@ pub struct DiskFigures {
 
 /// The receiver's side: one who watches, and measures.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct WatchFigures {
     /// Capture to arrival, from the capture stamp, over the last 10 s.
     pub latency: Option<LatencySummary>,
+    /// The part of it from our socket to here, servers between and what was sent again included: the same frames,
+    /// less what each waited at the sender. `None` where the sender is not this process.
+    pub network: Option<LatencySummary>,
+    /// How unevenly the picture's packets arrive (RFC 3550, 6.4.1), in ms.
+    pub jitter_ms: Option<f64>,
     /// Frames per second over the last second.
     pub fps: f32,
     /// Received over the last second, in kbit/s.
@@ -175,15 +218,19 @@ pub struct WatchFigures {
     /// Milliseconds since the last frame: the gap that is open now.
     pub gap_ms: u64,
     /// Whether the gap that is open is a stall already, by the same measure.
-    #[serde(default)]
     pub frozen: bool,
     /// Milliseconds in gaps of more than five seconds so far, which are in no freeze count.
-    #[serde(default)]
     pub pause_ms: u64,
+    /// Gaps in the sound so far: no packet of it for 100 ms or more, which no receiver's buffer bridges.
+    pub sound_gaps: u64,
+    /// Milliseconds from packet to packet in them so far.
+    pub sound_gap_ms: u64,
     /// Sound against picture, by the sender's clock: positive is sound late. In ms.
     pub av_skew_ms: Option<f64>,
     /// Size of the picture.
     pub size: Option<(u32, u32)>,
+    /// How often that changed so far.
+    pub size_changes: u64,
 }
 
 /// What one browser on the viewer page says of itself.
@@ -224,11 +271,34 @@ pub struct ViewerFigures {
 
 /// The process that runs the show.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ProcessFigures {
     /// Share of one core over the last second, in percent (200 is two cores).
     pub cpu_percent: Option<f64>,
     /// Resident memory in bytes.
     pub resident_bytes: Option<u64>,
+    /// The same share by what the threads do; `None` where the system does not tell.
+    pub threads: Option<ThreadShares>,
+}
+
+/// What groups of threads use over the last second, each in percent of one core.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ThreadShares {
+    /// Drawing and encoding the program's picture, all encodings of it.
+    pub picture: f64,
+    /// Mixing and encoding its sound.
+    pub sound: f64,
+    /// Capturing and decoding.
+    pub inputs: f64,
+    /// Packing, pacing, encrypting, sending, writing.
+    pub outputs: f64,
+    /// The stage and the monitors.
+    pub stage: f64,
+    /// The engine, its faces' pictures, the store.
+    pub engine: f64,
+    /// Everything else.
+    pub other: f64,
 }
 
 /// A small picture of the program for a terminal: RGB, three bytes a pixel, no padding.

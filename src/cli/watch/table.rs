@@ -111,6 +111,7 @@ mod tests {
             pause_ms: 0,
             av_skew_ms: Some(-3.2),
             size: Some((1280, 720)),
+            ..WatchFigures::default()
         }
     }
 

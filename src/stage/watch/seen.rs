@@ -133,6 +133,7 @@ impl Seen {
             pause_ms: self.freezes.paused().as_millis() as u64,
             av_skew_ms: self.skew(),
             size: self.size,
+            ..WatchFigures::default()
         }
     }
 
