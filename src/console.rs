@@ -21,6 +21,7 @@
 mod keys;
 mod run;
 mod state;
+mod statistics;
 mod terminal;
 mod text;
 mod theme;

@@ -1,7 +1,9 @@
 //! Floor 2: figures. What is measured, in which unit, and how it is summed up. No clock, no media.
 
 pub mod alarm;
+pub mod course;
 pub mod exposition;
+pub mod figure;
 pub mod freeze;
 pub mod history;
 pub mod latency;
@@ -13,6 +15,7 @@ pub mod sender;
 pub mod stamp;
 pub mod verdict;
 
+pub use course::Course;
 pub use freeze::Freezes;
 pub use history::History;
 pub use latency::{Latency, LatencySummary};

@@ -201,11 +201,7 @@ fn commands() -> String {
             Risk::Safe => "",
             Risk::Confirm | Risk::Arm => " (needs --yes)",
         };
-        let args: String = row
-            .args
-            .iter()
-            .map(|a| if a.optional { format!(" [{}]", a.name) } else { format!(" <{}>", a.name) })
-            .collect();
+        let args: String = row.args.iter().map(|a| format!(" {}", a.usage())).collect();
         let _ = writeln!(text, "{}{args}\n    {}{risk}", row.name, row.doc);
         for arg in row.args {
             let _ = writeln!(text, "    {}: {}", arg.name, arg.doc);

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    state::State,
+    keys::Action,
+    state::{Pane, State},
+    statistics::Step,
     theme::{Depth, Palette, Theme},
 };
 use crate::{
@@ -20,7 +22,9 @@ use crate::{
     stats::{
         DiskFigures, FrameCounts, Grade, InputFigures, LatencySummary, Level, Loudness, Meters,
         OutputFigures, Picture, ProcessFigures, Verdict, ViewerFigures, WatchFigures,
-        alarm::Crossing, verdict::Subject,
+        alarm::Crossing,
+        sender::{CongestionState, Limit, OutputWay, ProgramWay, QualityLimit},
+        verdict::{Place, Subject},
     },
 };
 
@@ -269,6 +273,66 @@ pub(super) fn watched() -> State {
     state
 }
 
+/// Five and a half minutes on air, seen in the statistics: the path to `main` narrowed a minute ago for half a minute,
+/// and those who watch in Tokyo had to wait.
+pub(super) fn statistics() -> State {
+    let mut state = watched();
+    let last = state.engine_ms() / 1000 + 330;
+    let stage = |p50_ms: f64| {
+        let (p95_ms, max_ms) = (p50_ms * 1.4, p50_ms * 2.0);
+        Some(LatencySummary { p50_ms, p95_ms, p99_ms: p95_ms, max_ms, count: 300 })
+    };
+    for s in last - 330..=last {
+        let narrow = (last - 60..last - 30).contains(&s);
+        let mut meters = (*state.meters).clone();
+        meters.at_ms = s * 1000;
+        meters.frames.encoded = s * if narrow { 24 } else { 30 };
+        meters.way = ProgramWay { capture: stage(2.1), compose: stage(0.8), encode: stage(4.4) };
+        for figures in meters.outputs.values_mut() {
+            let (sent, available) = if narrow { (610.0, 650.0) } else { (2487.0, 3300.0) };
+            let by = if narrow { Limit::Bandwidth } else { Limit::None };
+            figures.sent_kbps = Some(sent + (s % 7) as f64);
+            figures.target_kbps = Some(sent);
+            figures.available_kbps = Some(available);
+            figures.nacks = Some(s.saturating_sub(last - 60).min(30) * 3);
+            figures.congestion = Some(CongestionState::Holding);
+            figures.limit =
+                Some(QualityLimit { by, bandwidth_ms: 30_000, ..QualityLimit::default() });
+            figures.way = OutputWay { encode: None, pace: stage(1.2), send: stage(0.3) };
+        }
+        let seen = meters.monitors.values_mut().next().unwrap();
+        let latency = if narrow { 320.0 } else { 112.0 } + (s % 5) as f64;
+        seen.latency = stage(latency);
+        seen.network = stage(latency - 9.0);
+        seen.fps = if narrow { 24.0 } else { 30.0 };
+        seen.freezes = if s > last - 55 { 3 } else { 2 };
+        seen.freeze_ms = if s > last - 55 { 3200 } else { 2000 };
+        let verdict = if narrow {
+            let words = "late: 320 of 200 ms; uplink 0.6 of 2.6 Mb/s needed".to_owned();
+            Verdict { grade: Grade::Late, words, place: Some(Place::Uplink), ..Verdict::good() }
+        } else {
+            Verdict::good()
+        };
+        meters.monitor_verdicts.insert("tokyo".parse().unwrap(), verdict);
+        state.tick(s * 1000 - state.engine_ms() + state.clock_ms);
+        state.on_meters(Arc::new(meters));
+    }
+    state.pane = Pane::Statistics;
+    for _ in 0..4 {
+        state.act(Action::Statistics(Step::Subject(1)), NOON);
+    }
+    state
+}
+
+/// The same, a minute earlier.
+pub(super) fn looked_back() -> State {
+    let mut state = statistics();
+    for by in [-60, 10] {
+        state.act(Action::Statistics(Step::Seconds(by)), NOON);
+    }
+    state
+}
+
 /// More of everything than fits.
 pub(super) fn crowded() -> State {
     let mut spec = spec("A very long title that goes on and on until nobody reads it any more");
@@ -280,6 +344,11 @@ pub(super) fn crowded() -> State {
         spec.outputs.push(OutputSpec::new(id, Target::Stage));
     }
     after(spec, Mode::Live, inputs_up())
+}
+
+fn viewer(id: &str) -> ViewerFigures {
+    let browser = "Chromium 156".into();
+    ViewerFigures { id: id.into(), browser, fps: Some(30.0), ..ViewerFigures::default() }
 }
 
 fn meters(show: &Show) -> Meters {
@@ -305,7 +374,7 @@ fn meters(show: &Show) -> Meters {
             gap_ms: 21,
             ..WatchFigures::default()
         }),
-        viewers: vec![ViewerFigures::default(); 2],
+        viewers: ["7f3a", "b210"].map(viewer).to_vec(),
         process: ProcessFigures {
             cpu_percent: Some(64.0),
             resident_bytes: Some(98_000_000),

@@ -8,7 +8,10 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::state::{ARMED_MS, Dialog, Focus, State};
+use super::{
+    state::{ARMED_MS, Dialog, Focus, Pane, State},
+    statistics::{self, Step},
+};
 use crate::{
     base::{Db, OutputId, SceneId},
     scene::TransitionKind,
@@ -35,6 +38,12 @@ pub(super) enum Action {
     Hand(Focus, usize),
     /// Inputs or outputs.
     OtherList,
+    /// Fill the screen with something else.
+    Pane(Pane),
+    /// In the statistics.
+    Statistics(Step),
+    /// Explain other figures than those that fit: so many on.
+    Explain(isize),
     /// Leave, or ask whether to.
     AskToLeave,
 }
@@ -70,6 +79,10 @@ impl Chord {
             "down" => KeyCode::Down,
             "left" => KeyCode::Left,
             "right" => KeyCode::Right,
+            "pgup" => KeyCode::PageUp,
+            "pgdn" => KeyCode::PageDown,
+            "home" => KeyCode::Home,
+            "end" => KeyCode::End,
             _ => {
                 let mut chars = text.chars();
                 let only = chars.next().filter(|_| chars.next().is_none())?;
@@ -99,43 +112,67 @@ pub(super) enum Own {
     Help,
     Close,
     OtherList,
+    Statistics,
     Up,
     Down,
     Louder,
     Softer,
 }
 
-/// A row of the console's own keys.
-pub(super) struct OwnRow {
+/// Keys of the console's own, or of one of its panes.
+pub(super) struct OwnKey<T> {
     /// Its keys, the first is the one that is shown.
     pub chords: &'static [&'static str],
-    /// As the help shows the keys.
+    /// As the help shows the keys; empty where another row's help tells of them too.
     pub shown: &'static str,
-    /// What it does.
+    /// What it does, in words.
     pub doc: &'static str,
-    own: Own,
+    /// What it does.
+    pub own: T,
+}
+
+/// What a pane's keys make of that one.
+fn of_pane<T: Copy>(keys: &[OwnKey<T>], chord: Chord) -> Option<T> {
+    let found = keys.iter().find(|k| k.chords.iter().any(|c| Chord::parse(c) == Some(chord)));
+    found.map(|k| k.own)
 }
 
 /// The console's own keys.
-pub(super) const OWN: &[OwnRow] = &[
-    OwnRow { chords: &["+", "="], shown: "+", doc: "selected input 1 dB louder", own: Own::Louder },
-    OwnRow { chords: &["-", "_"], shown: "-", doc: "selected input 1 dB softer", own: Own::Softer },
-    OwnRow { chords: &["up", "k"], shown: "up k", doc: "select the one above", own: Own::Up },
-    OwnRow { chords: &["down", "j"], shown: "down j", doc: "select the one below", own: Own::Down },
-    OwnRow {
+pub(super) const OWN: &[OwnKey<Own>] = &[
+    OwnKey {
+        chords: &["+", "="],
+        shown: "+ -",
+        doc: "selected input 1 dB louder, or softer",
+        own: Own::Louder,
+    },
+    OwnKey { chords: &["-", "_"], shown: "", doc: "", own: Own::Softer },
+    OwnKey {
+        chords: &["up", "k"],
+        shown: "↑ ↓",
+        doc: "select the one above, or below (also k, j)",
+        own: Own::Up,
+    },
+    OwnKey { chords: &["down", "j"], shown: "", doc: "", own: Own::Down },
+    OwnKey {
         chords: &["tab"],
         shown: "tab",
         doc: "inputs or outputs; on outputs, g and o mean the selected one",
         own: Own::OtherList,
     },
-    OwnRow {
+    OwnKey {
         chords: &["q", "ctrl-c"],
         shown: "q",
         doc: "leave the console, twice; the show goes on",
         own: Own::Leave,
     },
-    OwnRow { chords: &["?"], shown: "?", doc: "this help", own: Own::Help },
-    OwnRow { chords: &["esc"], shown: "esc", doc: "close what is open", own: Own::Close },
+    OwnKey {
+        chords: &["s"],
+        shown: "s",
+        doc: "statistics: every figure, its last minutes, and what it means",
+        own: Own::Statistics,
+    },
+    OwnKey { chords: &["?"], shown: "?", doc: "this help", own: Own::Help },
+    OwnKey { chords: &["esc"], shown: "esc", doc: "close what is open", own: Own::Close },
 ];
 
 #[derive(Debug, Clone)]
@@ -247,13 +284,35 @@ pub(super) fn press(state: &State, key: &KeyEvent) -> Option<Action> {
         Some(Dialog::Arm { command, .. }) if yes => {
             Some(Action::Give { command: command.clone(), confirm: true })
         }
+        Some(Dialog::Explain { .. }) => {
+            let close = matches!(bind, Some(Bind::Own(Own::Help | Own::Close | Own::Leave)));
+            let step = match of_pane(statistics::KEYS, chord) {
+                Some(Step::Subject(by)) => Some(Action::Explain(by)),
+                _ => None,
+            };
+            if close || enter { Some(Action::Close) } else { step }
+        }
         Some(_) => no.then_some(Action::Close),
+        None if state.pane == Pane::Statistics
+            && let Some(action) = in_statistics(bind, chord) =>
+        {
+            Some(action)
+        }
         None => match bind? {
             Bind::Row(row) => meant(state, row.name).map(|command| ask(state, command)),
             Bind::Preview(scene) => Some(safe(Command::Preview { scene: scene.clone() })),
             Bind::Cut(scene) => Some(safe(Command::CutTo { scene: scene.clone() })),
             Bind::Own(own) => own_action(state, *own),
         },
+    }
+}
+
+/// What a key does in the statistics only.
+fn in_statistics(bind: Option<&Bind>, chord: Chord) -> Option<Action> {
+    match bind {
+        Some(Bind::Own(Own::Close | Own::Statistics)) => Some(Action::Pane(Pane::Show)),
+        Some(Bind::Own(Own::Help)) => Some(Action::Open(Dialog::Explain { from: 0 })),
+        _ => of_pane(statistics::KEYS, chord).map(Action::Statistics),
     }
 }
 
@@ -267,6 +326,7 @@ fn own_action(state: &State, own: Own) -> Option<Action> {
         Own::Help => Action::Open(Dialog::Help),
         Own::Close => Action::Close,
         Own::OtherList => Action::OtherList,
+        Own::Statistics => Action::Pane(Pane::Statistics),
         Own::Up => Action::Move(-1),
         Own::Down => Action::Move(1),
         Own::Louder | Own::Softer => {
@@ -286,6 +346,7 @@ pub(super) fn meant(state: &State, name: &str) -> Option<Command> {
         "panic" => Command::Panic,
         "resume" => Command::Resume,
         "acknowledge" => Command::Acknowledge { alarm: None },
+        "mark" => Command::Mark { note: None },
         "end-show" => Command::EndShow,
         "go-live" => Command::GoLive { output: state.meant_output() },
         "stop-output" => Command::StopOutput { output: state.meant_output() },

@@ -1,13 +1,15 @@
 //! What the console knows at one moment: the show, the figures, the picture, its log, and where the
 //! operator's hand is. An owned snapshot; nothing here reads a clock or touches the terminal.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     keys::{Action, Keymap},
+    statistics::Statistics,
     theme::Palette,
+    view,
 };
 use crate::{
     base::{InputId, OutputId, Ring, Severity},
@@ -51,11 +53,22 @@ pub(super) enum Focus {
     Outputs,
 }
 
+/// What fills the screen below the tally.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pane {
+    /// The show: its picture, scenes, inputs, outputs.
+    Show,
+    /// Figures, and how they went.
+    Statistics,
+}
+
 /// A question that waits for an answer, or the help.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Dialog {
     /// What the keys do.
     Help,
+    /// What the figures mean, from that one on.
+    Explain { from: usize },
     /// One yes.
     Confirm { command: Command, question: String },
     /// Armed: a `y` before it runs out.
@@ -83,6 +96,8 @@ pub(super) struct State {
     pub picture: Option<Arc<Picture>>,
     pub log: Ring<Line>,
     pub dialog: Option<Dialog>,
+    pub pane: Pane,
+    pub statistics: Statistics,
     pub focus: Focus,
     /// The selected input.
     pub input: usize,
@@ -96,6 +111,8 @@ pub(super) struct State {
     pub clock_ms: u64,
     /// When the last figures came, by that clock.
     pub figures_at: u64,
+    /// What the wall clock said when that clock began.
+    pub began: Timestamp,
     /// The zone the log's times are told in.
     pub zone: TimeZone,
     pub keymap: Keymap,
@@ -111,17 +128,20 @@ impl State {
         }
         Self {
             pace_ms: pace(&show).unwrap_or(300),
-            show,
             meters: Arc::default(),
             picture: None,
             log,
             dialog: None,
+            pane: Pane::Show,
+            statistics: Statistics::new(&show),
+            show,
             focus: Focus::Inputs,
             input: 0,
             output: 0,
             leaving_until: None,
             clock_ms: 0,
             figures_at: 0,
+            began: now,
             zone,
             keymap,
             palette,
@@ -140,6 +160,7 @@ impl State {
     pub(super) fn on_meters(&mut self, meters: Arc<Meters>) {
         self.meters = meters;
         self.figures_at = self.clock_ms;
+        self.statistics.on_meters(&self.show, &self.meters);
     }
 
     /// Something happened.
@@ -216,6 +237,13 @@ impl State {
         self.meters.at_ms + self.clock_ms.saturating_sub(self.figures_at)
     }
 
+    /// What the wall clock said at a time of the engine's clock, in ms.
+    pub(super) fn wall(&self, engine_ms: u64) -> Timestamp {
+        let ago = self.engine_ms().saturating_sub(engine_ms);
+        let now = self.began + Duration::from_millis(self.clock_ms);
+        now.checked_sub(Duration::from_millis(ago)).unwrap_or(self.began)
+    }
+
     /// The selected input.
     pub(super) fn selected_input(&self) -> Option<&InputState> {
         self.show.inputs.get(self.input)
@@ -274,6 +302,14 @@ impl State {
                     Focus::Inputs => Focus::Outputs,
                     Focus::Outputs => Focus::Inputs,
                 };
+            }
+            Action::Pane(pane) => self.pane = pane,
+            Action::Statistics(step) => self.statistics.step(step, &self.meters),
+            Action::Explain(by) => {
+                let last = view::explained(self).saturating_sub(1);
+                if let Some(Dialog::Explain { from }) = &mut self.dialog {
+                    *from = from.saturating_add_signed(by).min(last);
+                }
             }
             Action::AskToLeave => {
                 if self.leaving() {

@@ -10,7 +10,8 @@ use ratatui::{
 use super::{
     fixture,
     keys::Action,
-    state::{Dialog, Focus, State},
+    state::{Dialog, Focus, Pane, State},
+    statistics::Step,
     text::width,
     theme::{Depth, Palette, Theme},
     view,
@@ -146,8 +147,28 @@ screens! {
     watched_60x40: fixture::watched(), 60, 40;
     alarmed_80x24: fixture::alarmed(), 80, 24;
     alarmed_120x30: fixture::alarmed(), 120, 30;
+    statistics_80x24: fixture::statistics(), 80, 24;
+    statistics_60x20: fixture::statistics(), 60, 20;
+    statistics_160x50: fixture::statistics(), 160, 50;
+    statistics_of_an_output_120x30: of_an_output(), 120, 30;
+    statistics_frozen_80x24: fixture::looked_back(), 80, 24;
+    statistics_frozen_160x50: fixture::looked_back(), 160, 50;
+    statistics_explained_80x24: with(fixture::statistics(), Dialog::Explain { from: 0 }), 80, 24;
+    statistics_of_nothing_80x24: nothing_to_tell(), 80, 24;
     too_small: fixture::on_air(), 50, 15;
     mono_picture_80x24: mono(fixture::on_air()), 80, 24;
+}
+
+fn of_an_output() -> State {
+    let mut state = fixture::statistics();
+    state.act(Action::Statistics(Step::At(2)), fixture::NOON);
+    state
+}
+
+fn nothing_to_tell() -> State {
+    let mut state = nothing_measured();
+    state.act(Action::Pane(Pane::Statistics), fixture::NOON);
+    state
 }
 
 fn mono(mut state: State) -> State {
@@ -158,7 +179,7 @@ fn mono(mut state: State) -> State {
 #[test]
 fn the_mono_theme_has_no_colours() {
     for state in
-        [fixture::on_air(), fixture::input_failed(), panicked(), armed(), fixture::crowded()]
+        [fixture::on_air(), panicked(), armed(), fixture::crowded(), fixture::looked_back()]
     {
         let buf = drawn(&mono(state), 80, 24);
         for cell in buf.content() {

@@ -10,13 +10,14 @@ mod picture;
 mod places;
 mod row;
 mod scenes;
+mod statistics;
 
 use ratatui::{Frame, layout::Rect};
 
 use self::places::Places;
 use super::{
     keys::Action,
-    state::{Focus, State},
+    state::{Focus, Pane, State},
 };
 use crate::engine::Look;
 
@@ -29,6 +30,11 @@ pub(super) fn draw(state: &State, frame: &mut Frame) {
         return;
     };
     header::header(state, places.header, buf);
+    log::footer(state, places.footer, buf);
+    if state.pane == Pane::Statistics {
+        statistics::statistics(state, below_the_tally(area), buf);
+        return dialog::dialog(state, area, buf);
+    }
     header::bus(state, places.bus, buf);
     if let Some(at) = places.picture {
         picture::picture(state, at, buf);
@@ -38,13 +44,25 @@ pub(super) fn draw(state: &State, frame: &mut Frame) {
     outputs::outputs(state, places.outputs, buf);
     figures::figures(state, places.figures, buf);
     log::log(state, places.log, buf);
-    log::footer(state, places.footer, buf);
     dialog::dialog(state, area, buf);
+}
+
+/// What a pane has: all but the tally and the keys.
+const fn below_the_tally(area: Rect) -> Rect {
+    Rect { y: area.y + 1, height: area.height.saturating_sub(2), ..area }
 }
 
 /// The picture worth asking for on a screen of that size; `None` when there is no room for one.
 pub(super) fn look(state: &State, area: Rect) -> Option<Look> {
+    if state.pane != Pane::Show {
+        return None;
+    }
     Places::new(state, area)?.picture.map(picture::look)
+}
+
+/// How many entries the explanation of the figures has.
+pub(super) fn explained(state: &State) -> usize {
+    statistics::explained(state).len()
 }
 
 /// What a click asks for: a scene previews, an input or an output is selected.
@@ -53,6 +71,9 @@ pub(super) fn click(state: &State, area: Rect, x: u16, y: u16) -> Option<Action>
         return None;
     }
     let places = Places::new(state, area)?;
+    if state.pane == Pane::Statistics {
+        return statistics::click(state, below_the_tally(area), x, y);
+    }
     let at = (x, y).into();
     if places.scenes.contains(at) {
         let scene = scenes::at(state, places.scenes, x, y)?;

@@ -6,9 +6,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     base::{InputId, Moment, MonitorId, OutputId},
-    show::{Fact, InputKind, InputStatus, OutputState, OutputStatus, Phase, Profile, Show, Target},
+    show::{Fact, InputKind, InputStatus, OutputState, OutputStatus, Phase, Show, Target},
     stats::{
         Grade, Meters, Report,
+        figure::STAGE,
         history::Targets,
         verdict::{
             Air, Judge, Judged, Look, Measured, Of, Others, ProgramJudge, Sender, Studio, Subject,
@@ -24,9 +25,6 @@ const MOST_BETWEEN: Duration = Duration::from_secs(2);
 
 /// An ingest has been silent for so long at least when the show takes it for silent.
 const SILENT_MS: u64 = 800;
-
-/// The name of hawker's own monitor, which watches the stage.
-pub const STAGE_MONITOR: &str = "stage";
 
 #[derive(Debug, Default)]
 struct Bench {
@@ -133,8 +131,7 @@ impl Judges {
             let look = Look {
                 at,
                 of: Of::Viewer,
-                targets: output
-                    .map_or_else(|| of_profile(&show.spec.profile), |o| targets(show, o)),
+                targets: output.map_or_else(|| show.spec.profile.targets(), |o| targets(show, o)),
                 studio,
                 sender: sender.as_ref(),
                 viewer: Some(seen),
@@ -165,7 +162,7 @@ impl Judges {
             // That a thing is well from the start is no news.
             let before = bench.grade.replace(verdict.grade).unwrap_or(Grade::Good);
             // The stage's own monitor has what its output has, which is told.
-            let told = !matches!(&about, Subject::Monitor(id) if id.as_str() == STAGE_MONITOR);
+            let told = !matches!(&about, Subject::Monitor(id) if id.as_str() == STAGE);
             if told && before != verdict.grade {
                 let (grade, words) = (verdict.grade, verdict.words.clone());
                 looked.changed.push(Fact::Judged { about: about.clone(), grade, words });
@@ -205,15 +202,11 @@ impl Judges {
 }
 
 fn stage_monitor() -> MonitorId {
-    STAGE_MONITOR.parse().unwrap_or_else(|_| unreachable!("'{STAGE_MONITOR}' is a name"))
+    STAGE.parse().unwrap_or_else(|_| unreachable!("'{STAGE}' is a name"))
 }
 
 fn targets(show: &Show, output: &OutputState) -> Targets {
-    of_profile(output.spec.profile.as_deref().unwrap_or(&show.spec.profile))
-}
-
-const fn of_profile(profile: &Profile) -> Targets {
-    Targets { latency_ms: profile.latency_target_ms, stall_permille: profile.stall_target_permille }
+    output.spec.profile.as_deref().unwrap_or(&show.spec.profile).targets()
 }
 
 /// Whether anything is to be seen of the show: an output is on air, or should be.

@@ -9,7 +9,7 @@ use super::report::mode_name;
 use crate::{
     base::{Moment, OutputId},
     show::{Event, Fact, Happening, Show, Target},
-    stats::{Meters, Report, Seconds, history::Targets},
+    stats::{Meters, Report, Seconds},
     store::{Closing, Keeper, Limits, News, Opening, Output},
 };
 
@@ -49,10 +49,7 @@ impl Kept {
             title: show.spec.title.clone(),
             mode: mode_name(show.mode).to_owned(),
             profile: show.spec.profile.name.clone(),
-            targets: Targets {
-                latency_ms: show.spec.profile.latency_target_ms,
-                stall_permille: show.spec.profile.stall_target_permille,
-            },
+            targets: show.spec.profile.targets(),
             outputs: outputs.collect(),
             monitors: monitors.collect(),
         };

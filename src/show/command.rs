@@ -91,6 +91,12 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         alarm: Option<AlarmId>,
     },
+    /// Note that something happened now, for the report.
+    Mark {
+        /// What, in at most 200 characters; the rest is cut.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+    },
     /// End the show: every output is taken off the air in order, then the engine ends.
     EndShow,
 }

@@ -119,6 +119,8 @@ pub enum Happening {
     AlarmsAcknowledged { alarm: Option<AlarmId>, count: u32 },
     /// Somebody who was to be told of an alarm was not.
     HookFailed { alarm: AlarmId, reason: String },
+    /// The operator noted that something happened.
+    Marked { note: Option<String> },
     /// The show is not being kept, or not whole; it goes on.
     StoreFailed { reason: String },
     /// It is being kept again.
@@ -166,6 +168,7 @@ impl Happening {
             Self::AlarmRaised { severity, .. } | Self::AlarmsFolded { severity, .. } => *severity,
             Self::InputFailed { .. }
             | Self::HookFailed { .. }
+            | Self::Marked { .. }
             | Self::MonitorLost { .. }
             | Self::OutputWarned { .. }
             | Self::Panicked
@@ -298,6 +301,8 @@ impl Happening {
             Self::HookFailed { alarm, reason } => {
                 format!("not everybody was told of the alarm '{alarm}': {reason}")
             }
+            Self::Marked { note: None } => "marked by the operator".into(),
+            Self::Marked { note: Some(note) } => format!("marked by the operator: {note}"),
             Self::StoreFailed { reason } => reason.clone(),
             Self::StoreBack { missing: None } => {
                 "the show is kept again, and nothing is missing".into()

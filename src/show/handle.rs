@@ -17,7 +17,7 @@ use super::{
     state::{Ending, InputStatus, OutputState, OutputStatus, Phase, Show},
 };
 use crate::{
-    base::{Db, InputId, Moment, Now, OutputId, SceneId},
+    base::{Db, InputId, Moment, Now, OutputId, SceneId, text::short},
     scene::Transition,
 };
 
@@ -30,6 +30,8 @@ const ENDING: Duration = Duration::from_secs(3);
 /// allowance that an ingest in trouble has by default.
 const SHORT_SILENCE: Duration = Duration::from_millis(WhipSpec::ALLOWANCE_MS as u64);
 
+/// A note is so many characters long at most.
+const NOTE: usize = 200;
 /// So many outputs a show has at most once some are added: each is a thread and a connection.
 const MOST_OUTPUTS: usize = 64;
 
@@ -150,6 +152,7 @@ pub(super) fn allows(show: &Show, command: &Command) -> Result<(), Refusal> {
         Command::TakePreview
         | Command::SetTransition { .. }
         | Command::EndShow
+        | Command::Mark { .. }
         | Command::Panic => Ok(()),
         Command::Resume if show.panic => Ok(()),
         Command::Resume => {
@@ -363,6 +366,10 @@ impl Turn<'_> {
                 }
             }
             Command::Acknowledge { alarm } => self.acknowledge(alarm),
+            Command::Mark { note } => {
+                let note = note.map(|note| short(&note, NOTE)).filter(|note| !note.is_empty());
+                self.say(Happening::Marked { note });
+            }
             Command::EndShow => self.end(Ending::Asked),
         }
     }

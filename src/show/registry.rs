@@ -45,6 +45,20 @@ pub struct Arg {
     pub doc: &'static str,
     /// Whether it may be left out.
     pub optional: bool,
+    /// Whether it takes all words to the end of the line.
+    pub rest: bool,
+}
+
+impl Arg {
+    /// As usage lines write it: `<scene>`, `[output]`, `[note...]`.
+    pub fn usage(&self) -> String {
+        let more = if self.rest { "..." } else { "" };
+        if self.optional {
+            format!("[{}{more}]", self.name)
+        } else {
+            format!("<{}{more}>", self.name)
+        }
+    }
 }
 
 /// A row of the registry.
@@ -64,11 +78,11 @@ pub struct Row {
 }
 
 const fn arg(name: &'static str, doc: &'static str) -> Arg {
-    Arg { name, doc, optional: false }
+    Arg { name, doc, optional: false, rest: false }
 }
 
 const fn maybe(name: &'static str, doc: &'static str) -> Arg {
-    Arg { name, doc, optional: true }
+    Arg { name, doc, optional: true, rest: false }
 }
 
 const SCENE: &[Arg] = &[arg("scene", "name of a scene")];
@@ -80,6 +94,7 @@ const ADDED: &[Arg] = &[
 ];
 const RECORDING: &[Arg] = &[maybe("output", "name of a recording; all when left out")];
 
+const NOTE: &[Arg] = &[Arg { rest: true, ..maybe("note", "what happened, in words") }];
 const ALARM: &[Arg] = &[maybe("alarm", "name of an alarm; all when left out")];
 
 fn parsed<T: FromStr>(text: &str) -> Result<T, String>
@@ -237,6 +252,14 @@ pub const ROWS: &[Row] = &[
         build: |a| Ok(Command::Acknowledge { alarm: a.first().map(|t| parsed(t)).transpose()? }),
     },
     Row {
+        name: "mark",
+        args: NOTE,
+        doc: "note an incident at this moment, for the report",
+        risk: Risk::Safe,
+        chord: Some("x"),
+        build: |a| Ok(Command::Mark { note: a.first().map(|note| (*note).to_owned()) }),
+    },
+    Row {
         name: "end-show",
         args: &[],
         doc: "take every output off the air and end the show",
@@ -265,6 +288,7 @@ impl Command {
             Self::StopOutput { .. } => "stop-output",
             Self::Split { .. } => "split",
             Self::Acknowledge { .. } => "acknowledge",
+            Self::Mark { .. } => "mark",
             Self::EndShow => "end-show",
         }
     }
@@ -287,7 +311,7 @@ impl FromStr for Command {
     fn from_str(line: &str) -> Result<Self, Refusal> {
         let mut words = line.split_whitespace();
         let name = words.next().unwrap_or_default();
-        let args: Vec<&str> = words.collect();
+        let mut args: Vec<&str> = words.collect();
         let row = row(name).ok_or_else(|| {
             let near = ROWS
                 .iter()
@@ -297,13 +321,16 @@ impl FromStr for Command {
                 .map_or_else(String::new, |(_, near)| format!(" Did you mean '{near}'?"));
             Refusal::new(format!("there is no command '{name}'.{near}"))
         })?;
+        let words;
+        if let Some(at) = row.args.iter().position(|a| a.rest)
+            && args.len() > at
+        {
+            words = args.split_off(at).join(" ");
+            args.push(&words);
+        }
         let least = row.args.iter().filter(|a| !a.optional).count();
         if args.len() < least || args.len() > row.args.len() {
-            let usage: Vec<String> = row
-                .args
-                .iter()
-                .map(|a| if a.optional { format!("[{}]", a.name) } else { format!("<{}>", a.name) })
-                .collect();
+            let usage: Vec<String> = row.args.iter().map(Arg::usage).collect();
             return Err(Refusal::new(format!("usage: {} {}", row.name, usage.join(" "))));
         }
         (row.build)(&args).map_err(|why| Refusal::new(format!("{name}: {why}")))
@@ -372,6 +399,13 @@ mod tests {
         for name in ["end-show", "stop-output"] {
             assert_eq!(row(name).unwrap().risk, Risk::Arm);
         }
+    }
+
+    #[test]
+    fn a_note_takes_all_words_to_the_end() {
+        let mark = |note: Option<&str>| Command::Mark { note: note.map(str::to_owned) };
+        assert_eq!("mark".parse(), Ok(mark(None)));
+        assert_eq!("mark  the host  froze".parse(), Ok(mark(Some("the host froze"))));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use url::Url;
 use crate::{
     base::{Canvas, Db, InputId, Kbps, SceneId},
     scene::{Composition, Layer, Layout},
+    stats::history::Targets,
 };
 
 pub use crate::flow::Rung;
@@ -121,6 +122,13 @@ pub struct Profile {
     pub stall_target_permille: u32,
     /// The rungs to step down, best first. At least one.
     pub ladder: Vec<Rung>,
+}
+
+impl Profile {
+    /// What it aims at for a viewer.
+    pub const fn targets(&self) -> Targets {
+        Targets { latency_ms: self.latency_target_ms, stall_permille: self.stall_target_permille }
+    }
 }
 
 /// What a profile aims at that does not say: half a percent.

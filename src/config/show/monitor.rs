@@ -16,6 +16,7 @@ use crate::{
         reader::Fields,
     },
     show::{MonitorSpec, OutputSpec},
+    stats::figure::STAGE,
 };
 
 /// The keys of a monitor.
@@ -25,8 +26,6 @@ pub(in crate::config) const WATCH_KEYS: [&str; 2] = ["watch", "watch-token"];
 
 /// More would be a load of its own on the network.
 const MAX_MONITORS: usize = 16;
-/// The monitor that is always there.
-const STAGE: &str = "stage";
 
 const FORM: &str = "write the address at which a viewer's player watches by WHEP: https://host/…";
 

@@ -126,11 +126,20 @@ fn read_key(
     Some(key)
 }
 
+/// The letters that the console keeps for itself, and what they do there.
+const CONSOLES: [(char, &str); 5] = [
+    ('q', "leaves the console"),
+    ('j', "selects the next one in the console"),
+    ('k', "selects the one before in the console"),
+    ('s', "opens the console's statistics"),
+    ('w', "opens the console's planner"),
+];
+
 /// What this letter does already. With Shift held a scene's key cuts: that must never be the chord that
 /// ends the show, so capitals count as well.
 fn taken(key: char) -> Option<String> {
-    if key == 'q' {
-        return Some("leaves the console".to_owned());
+    if let Some((_, does)) = CONSOLES.iter().find(|(own, _)| *own == key) {
+        return Some((*does).to_owned());
     }
     let (small, capital) = (key.to_string(), key.to_ascii_uppercase().to_string());
     registry::ROWS.iter().find_map(|row| match row.chord {

@@ -44,9 +44,9 @@ fn scenes_without_a_key_get_the_next_free_digit() {
     let scene =
         |id: &str, key: &str| format!("[[scene]]\nid = \"{id}\"\n{key}\nlayers = [\"a\"]\n");
     let text =
-        scene("x", "") + &scene("y", "key = \"1\"") + &scene("z", "key = \"w\"") + &scene("v", "");
+        scene("x", "") + &scene("y", "key = \"1\"") + &scene("z", "key = \"v\"") + &scene("v", "");
     let keys: Vec<_> = scenes(&text).unwrap().scenes.iter().map(|s| s.key).collect();
-    assert_eq!(keys, [Some('2'), Some('1'), Some('w'), Some('3')]);
+    assert_eq!(keys, [Some('2'), Some('1'), Some('v'), Some('3')]);
     let many: String = (0..10).map(|i| scene(&format!("s{i}"), "")).collect();
     assert_eq!(scenes(&many).unwrap().scenes[9].key, None);
 }

@@ -172,6 +172,24 @@ fn panic_and_the_way_out_work_whatever_is_open() {
 }
 
 #[test]
+fn in_the_statistics_arrows_choose_and_commands_are_still_commands() {
+    let mut state = fixture::statistics();
+    let selected = |state: &State| state.statistics.selected(&state.meters);
+    let before = selected(&state);
+    assert_eq!(typed(&mut state, &["up", "x", "p"]), [given("mark", false), given("panic", false)]);
+    assert_eq!((selected(&state), state.input), (before - 1, 0));
+    typed(&mut state, &["left", "left"]);
+    let newest = state.meters.at_ms;
+    assert_eq!(state.statistics.frozen(), Some(newest - 2000));
+    typed(&mut state, &["?", "down", "down", "up"]);
+    assert_eq!(state.dialog, Some(Dialog::Explain { from: 1 }));
+    typed(&mut state, &["?", "space", "esc"]);
+    assert_eq!((state.statistics.frozen(), state.pane), (None, Pane::Show));
+    typed(&mut state, &["s", "s"]);
+    assert_eq!(state.pane, Pane::Show);
+}
+
+#[test]
 fn leaving_takes_two_keys_and_never_ends_the_show() {
     let mut state = fixture::on_air();
     assert_eq!(typed(&mut state, &["q"]), []);

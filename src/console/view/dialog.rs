@@ -7,7 +7,7 @@ use ratatui::{
     widgets::{Clear, Widget},
 };
 
-use super::{places::LEAST, row::Row};
+use super::{places::LEAST, row::Row, statistics};
 use crate::{
     console::{
         keys::OWN,
@@ -16,6 +16,9 @@ use crate::{
     },
     show::{Risk, registry::ROWS},
 };
+
+/// Columns of the name of what is explained.
+const EXPLAINED: u16 = 20;
 
 /// An empty box in the middle, with a title in its frame; returns its inside.
 fn frame(
@@ -53,6 +56,7 @@ pub(super) fn dialog(state: &State, area: Rect, buf: &mut Buffer) {
     let (question, title, keys, style) = match &state.dialog {
         None => return,
         Some(Dialog::Help) => return help(state, area, buf),
+        Some(Dialog::Explain { from }) => return explain(state, *from, area, buf),
         Some(Dialog::Confirm { question, command }) => {
             (question, command.name(), "y or enter: yes     esc: no".to_owned(), palette.key)
         }
@@ -94,7 +98,7 @@ fn help(state: &State, area: Rect, buf: &mut Buffer) {
         };
         lines.push((chord, row.doc.to_owned(), risk));
     }
-    for row in OWN {
+    for row in OWN.iter().filter(|row| !row.shown.is_empty()) {
         lines.push((row.shown.to_owned(), row.doc.to_owned(), ""));
     }
     let size = (78, lines.len() as u16 + 2);
@@ -107,6 +111,24 @@ fn help(state: &State, area: Rect, buf: &mut Buffer) {
         row.left(doc, columns, palette.text);
         if !risk.is_empty() {
             row.gap(1).put(risk, palette.warn);
+        }
+    }
+}
+
+/// What the figures mean, from the `from`th on.
+fn explain(state: &State, from: usize, area: Rect, buf: &mut Buffer) {
+    let palette = &state.palette;
+    let size = (area.width.saturating_sub(4).min(100), area.height.saturating_sub(2));
+    let title = "what it means   ↑↓ more   esc close";
+    let inside = frame(state, area, size, title, palette.rule, buf);
+    let columns = inside.width.saturating_sub(EXPLAINED + 1);
+    let mut y = 0;
+    for (name, text) in statistics::explained(state).iter().skip(from) {
+        for (nth, line) in wrap(text, columns).iter().enumerate() {
+            let mut row = Row::new(buf, inside, y);
+            row.left(if nth == 0 { name } else { "" }, EXPLAINED, palette.key).gap(1);
+            row.put(line, palette.text);
+            y += 1;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What happened, newest at the bottom, whole sentences; and the keys that work now.
 
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 use super::row::{Row, heading};
@@ -8,7 +8,7 @@ use crate::{
     base::Severity,
     console::{
         keys::meant,
-        state::{Line, Mark, State},
+        state::{Line, Mark, Pane, State},
         text::{width, wrap},
         theme::Palette,
     },
@@ -21,13 +21,18 @@ const ROWS_EACH: usize = 3;
 const BEFORE: u16 = 8 + 1 + 1 + 1;
 
 pub(super) fn log(state: &State, area: Rect, buf: &mut Buffer) {
+    log_until(state, None, area, buf);
+}
+
+/// What had happened by then.
+pub(super) fn log_until(state: &State, until: Option<Timestamp>, area: Rect, buf: &mut Buffer) {
     let palette = &state.palette;
     heading(buf, area, palette, "LOG", &[]);
     let rows = usize::from(area.height.saturating_sub(1));
     let columns = area.width.saturating_sub(BEFORE);
     // From the newest back, until the place is full.
     let mut seen: Vec<(Option<&Line>, String, Style)> = Vec::new();
-    for line in state.log.iter().rev() {
+    for line in state.log.iter().rev().filter(|l| until.is_none_or(|until| l.at <= until)) {
         if seen.len() >= rows {
             break;
         }
@@ -71,7 +76,7 @@ fn look(mark: Mark, palette: &Palette) -> (&'static str, Style) {
 }
 
 /// The order in which keys are worth a place in the footer.
-const FIRST: [&str; 11] = [
+const FIRST: [&str; 12] = [
     "acknowledge",
     "take-preview",
     "panic",
@@ -83,6 +88,7 @@ const FIRST: [&str; 11] = [
     "end-show",
     "restart-input",
     "unmute",
+    "mark",
 ];
 
 /// A word for a command: `take-preview` is `take`.
@@ -97,6 +103,9 @@ fn word(name: &str) -> String {
 
 pub(super) fn footer(state: &State, area: Rect, buf: &mut Buffer) {
     let palette = &state.palette;
+    if state.pane == Pane::Statistics && !state.leaving() {
+        return super::statistics::footer(state, area, buf);
+    }
     let mut row = Row::new(buf, area, 0);
     if state.leaving() {
         row.put("q", palette.key).put(
@@ -105,7 +114,7 @@ pub(super) fn footer(state: &State, area: Rect, buf: &mut Buffer) {
         );
         return;
     }
-    let always = [("q", "leave"), ("?", "help")];
+    let always = [("s", "figures"), ("q", "leave"), ("?", "help")];
     let tail: u16 = always.iter().map(|(k, w)| width(k) + 1 + width(w) + 2).sum();
     for name in FIRST {
         let Some(known) = ROWS.iter().find(|r| r.name == name) else { continue };
