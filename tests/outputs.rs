@@ -25,6 +25,8 @@ mod played;
 mod process;
 #[path = "outputs/renditions.rs"]
 mod renditions;
+#[path = "outputs/secure.rs"]
+mod secure;
 #[path = "outputs/servers.rs"]
 mod servers;
 #[path = "outputs/ten.rs"]

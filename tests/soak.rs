@@ -63,7 +63,6 @@ fn a_console() {
 }
 
 #[test]
-#[ignore = "six minutes, which script/test has no room for yet: run it by name"]
 fn five_minutes_of_faults() {
     soak(seed().unwrap_or(1), Duration::from_mins(5));
 }
@@ -124,8 +123,10 @@ async fn faults(seed: u64, long: Duration) -> Rig {
         }
     }
     let level = level.unwrap();
-    // 8 MB for what the allocator keeps, and 8 MB for each hour.
-    let margin = 8 * 1024 + 8 * 1024 * long.as_secs() / 3600;
+    // 8 MB for what the allocator keeps, 8 MB for each hour, and what heaps still gain in their first half hour: in an
+    // hour of seed 1 they went from 128 to 160 MB in 25 minutes, and stayed there.
+    let young = Duration::from_mins(25).saturating_sub(long / 2).as_secs() * 1024 * 16 / (25 * 60);
+    let margin = 8 * 1024 + 8 * 1024 * long.as_secs() / 3600 + young;
     let after = rig.settled(Some(level.and(6, 4, margin))).await;
     rig.until_back("the end").await;
     rig.say(&format!(

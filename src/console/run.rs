@@ -51,7 +51,7 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
     let no_color = var("NO_COLOR").is_some_and(|v| !v.is_empty());
     let theme = if no_color { Theme::Mono } else { options.theme };
     let depth = Depth::detect(var("COLORTERM").as_deref(), var("TERM").as_deref());
-    let Handle { asks, mut events, mut show, mut meters, mut picture } = handle;
+    let Handle { asks, mut events, mut show, mut past, mut meters, mut picture } = handle;
     let palette = Palette::new(theme, depth);
     let first = show.borrow_and_update().clone();
     let state = State::new(first, palette, TimeZone::system(), Timestamp::now());
@@ -67,7 +67,7 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
         over: None,
     };
     console.resized(screen.size()?);
-    console.state.on_meters(meters.borrow_and_update().clone());
+    meters.mark_changed();
     let mut keys = EventStream::new();
     let (mut meters_open, mut picture_open) = (true, true);
     let leave = loop {
@@ -121,6 +121,8 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
                     console.over.get_or_insert_with(|| Instant::now() + LAST_WORD);
                 }
             }
+            // Before what is newest: the course of figures takes no second twice, and none that is past.
+            Some(second) = past.recv() => console.state.on_past(&second),
             changed = meters.changed(), if meters_open => {
                 meters_open = changed.is_ok();
                 if meters_open {

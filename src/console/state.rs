@@ -156,6 +156,11 @@ impl State {
         self.output = self.output.min(self.show.outputs.len().saturating_sub(1));
     }
 
+    /// Figures of a second before this console came.
+    pub(super) fn on_past(&mut self, meters: &Meters) {
+        self.statistics.on_meters(&self.show, meters);
+    }
+
     /// New figures.
     pub(super) fn on_meters(&mut self, meters: Arc<Meters>) {
         self.meters = meters;

@@ -80,6 +80,10 @@ impl Statistics {
 
     /// New figures. What is looked at stays where it is.
     pub(super) fn on_meters(&mut self, show: &Show, meters: &Meters) {
+        if meters.at_ms == 0 {
+            // Nothing was read yet.
+            return;
+        }
         let stage = show.outputs.iter().find(|o| o.spec.target == Target::Stage);
         self.course.off_air(
             stage.is_some_and(|o| matches!(o.status, OutputStatus::Idle | OutputStatus::Stopping)),

@@ -1,11 +1,12 @@
 //! Where faces get their handles from. Holds senders only, so a face that comes late or never costs nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{broadcast, mpsc, watch};
 
 use super::handle::{Ask, Handle};
 use crate::{
+    base::Ring,
     show::{Event, Show},
     stats::{Meters, Picture},
 };
@@ -15,6 +16,33 @@ pub const EVENTS: usize = 1024;
 /// How many asks may wait.
 pub const ASKS: usize = 64;
 
+/// Seconds of figures that a face is given to begin with: what the console draws the course of.
+pub const PAST_S: usize = crate::stats::course::SHOWN_S;
+
+/// The newest figures, one reading for each second.
+#[derive(Debug, Clone)]
+pub(super) struct Past(Arc<Mutex<Ring<Arc<Meters>>>>);
+
+impl Default for Past {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Ring::new(PAST_S))))
+    }
+}
+
+impl Past {
+    /// Keeps a reading, unless there is one of that second.
+    pub(super) fn keep(&self, meters: &Arc<Meters>) {
+        let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if ring.last().is_none_or(|last| last.at_ms / 1000 < meters.at_ms / 1000) {
+            ring.push(Arc::clone(meters));
+        }
+    }
+
+    fn all(&self) -> Vec<Arc<Meters>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+}
+
 /// Gives out handles on one show.
 #[derive(Debug, Clone)]
 pub struct Faces {
@@ -23,12 +51,19 @@ pub struct Faces {
     pub(super) show: watch::Sender<Arc<Show>>,
     pub(super) meters: watch::Sender<Arc<Meters>>,
     pub(super) picture: watch::Receiver<Option<Arc<Picture>>>,
+    pub(super) past: Past,
 }
 
 impl Faces {
     /// A handle that sees every event from now on.
     pub fn handle(&self) -> Handle {
+        let (past_in, past) = mpsc::channel(PAST_S);
+        for meters in self.past.all() {
+            // There is a place for each.
+            let _ = past_in.try_send(meters);
+        }
         Handle {
+            past,
             asks: self.asks.clone(),
             events: self.events.subscribe(),
             show: self.show.subscribe(),

@@ -44,6 +44,8 @@ pub struct Handle {
     pub events: broadcast::Receiver<Event>,
     /// The whole truth, newest only.
     pub show: watch::Receiver<Arc<Show>>,
+    /// The figures of the last minutes before it came, one reading a second, the oldest first; then it ends.
+    pub past: mpsc::Receiver<Arc<Meters>>,
     /// Everything that moves, newest only, at most ten times a second.
     pub meters: watch::Receiver<Arc<Meters>>,
     /// The program's picture, newest only, while somebody looks.

@@ -14,7 +14,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use super::{
     adapters::{Adapters, Factory, Making, StartError},
     clock::Clock,
-    faces::{ASKS, EVENTS, Faces},
+    faces::{ASKS, EVENTS, Faces, Past},
     handle::{Ask, confirmed},
     hooks::Hooks,
     journal::Journal,
@@ -138,6 +138,7 @@ impl Engine {
             show: watch::Sender::new(Arc::new(show.clone())),
             meters: watch::Sender::new(Arc::new(Meters::default())),
             picture: adapters.picture(),
+            past: Past::default(),
         };
         Ok(Self {
             show,
@@ -353,7 +354,9 @@ impl Engine {
         if let Some(kept) = &mut self.kept {
             kept.meters(&self.meters);
         }
-        self.faces.meters.send_replace(Arc::new(self.meters.clone()));
+        let meters = Arc::new(self.meters.clone());
+        self.faces.past.keep(&meters);
+        self.faces.meters.send_replace(meters);
         let crossings = self.alarms.look(self.clock.moment(now), &looked.measured);
         for fact in looked.changed.into_iter().chain(crossings.into_iter().map(Fact::AlarmCrossed))
         {

@@ -325,7 +325,13 @@ impl Guest {
         let asks = handle.asks.clone();
         let mut hearing =
             std::pin::pin!(hear(lines, Hearing { id, script, asks, notes, answers: answers_in }));
-        handle.show.mark_changed();
+        if !script {
+            let show = handle.show.borrow_and_update().clone();
+            pen.say(&FromEngine::Show { show }).await?;
+            while let Some(past) = handle.past.recv().await {
+                pen.say(&FromEngine::Past { past }).await?;
+            }
+        }
         handle.meters.mark_changed();
         loop {
             tokio::select! {

@@ -130,6 +130,11 @@ pub enum FromEngine {
         /// The figures.
         meters: Arc<Meters>,
     },
+    /// What moved in a second before the face came.
+    Past {
+        /// The figures.
+        past: Arc<Meters>,
+    },
     /// A command was carried out, or refused.
     Answer {
         /// The command's id.

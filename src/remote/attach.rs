@@ -19,7 +19,7 @@ use tokio::{
 use crate::{
     engine::{
         Handle,
-        faces::{ASKS, EVENTS},
+        faces::{ASKS, EVENTS, PAST_S},
         handle::Ask,
         wire::{self, CommandLine, ENGINE_LINE, FromEngine, Hello, Lines, LookLine},
     },
@@ -140,6 +140,7 @@ pub async fn attach(path: &Path) -> Result<Handle, AttachError> {
     let (asks, asked) = mpsc::channel(ASKS);
     let (events_in, events) = broadcast::channel(EVENTS);
     let (show_in, show) = watch::channel(show);
+    let (past_in, past) = mpsc::channel(PAST_S);
     let (meters_in, meters) = watch::channel(Arc::new(Meters::default()));
     let (picture_in, picture) = watch::channel(None);
     let client = Client {
@@ -147,13 +148,14 @@ pub async fn attach(path: &Path) -> Result<Handle, AttachError> {
         asked,
         events: events_in,
         show: show_in,
+        past: Some(past_in),
         meters: meters_in,
         picture: picture_in,
         waiting: BTreeMap::new(),
         last: 0,
     };
     tokio::spawn(client.run());
-    Ok(Handle { asks, events, show, meters, picture })
+    Ok(Handle { asks, events, show, past, meters, picture })
 }
 
 type Answer = oneshot::Sender<Result<(), Refusal>>;
@@ -164,6 +166,8 @@ struct Client {
     asked: mpsc::Receiver<Ask>,
     events: broadcast::Sender<Event>,
     show: watch::Sender<Arc<Show>>,
+    /// Until the present begins.
+    past: Option<mpsc::Sender<Arc<Meters>>>,
     meters: watch::Sender<Arc<Meters>>,
     picture: watch::Sender<Option<Arc<Picture>>>,
     waiting: BTreeMap<u64, Answer>,
@@ -205,7 +209,16 @@ impl Client {
         match line {
             FromEngine::Show { show } => drop(self.show.send_replace(show)),
             FromEngine::Event { event } => drop(self.events.send(event)),
-            FromEngine::Meters { meters } => drop(self.meters.send_replace(meters)),
+            FromEngine::Past { past } => {
+                if let Some(to) = &self.past {
+                    // There is a place for as many as an engine has; a face may not want them.
+                    let _ = to.try_send(past);
+                }
+            }
+            FromEngine::Meters { meters } => {
+                self.past = None;
+                self.meters.send_replace(meters);
+            }
             FromEngine::Answer { answer, refused } => {
                 if let Some(waiting) = self.waiting.remove(&answer) {
                     // Whoever asked may have gone on.

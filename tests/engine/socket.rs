@@ -118,6 +118,22 @@ async fn two_consoles_see_the_same_show() {
 }
 
 #[tokio::test]
+async fn a_console_that_comes_later_has_the_figures_of_the_minutes_before() {
+    let running = running();
+    let mut one = soon(remote::attach(&running.path)).await.unwrap();
+    assert!(soon(one.past.recv()).await.is_none(), "there was nothing before");
+    let later = one.meters.wait_for(|m| m.at_ms >= 2000);
+    tokio::time::timeout(Duration::from_secs(20), later).await.unwrap().unwrap();
+    let mut two = soon(remote::attach(&running.path)).await.unwrap();
+    let mut past = Vec::new();
+    while let Some(meters) = soon(two.past.recv()).await {
+        past.push(meters.at_ms / 1000);
+    }
+    assert!(past.len() >= 2 && past.windows(2).all(|w| w[0] < w[1]), "{past:?}");
+    assert_eq!(running.end().await.exit_code, 0);
+}
+
+#[tokio::test]
 async fn events_come_numbered_without_a_gap() {
     let running = running();
     let mut face = soon(remote::attach(&running.path)).await.unwrap();

@@ -156,7 +156,7 @@ pub struct Show {
 }
 
 impl Show {
-    fn start(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = Process::start(command);
         let seen = Shared::default();
