@@ -180,7 +180,6 @@ pub(super) fn aims(show: &Show) -> Aims {
     Aims {
         targets: profile.targets(),
         fps: f64::from(profile.canvas.fps),
-        full_kbps: f64::from(profile.max_kbps.0 + profile.audio_kbps.0),
     }
 }
 

@@ -57,8 +57,6 @@ pub struct Aims {
     pub targets: Targets,
     /// Frames per second of the canvas.
     pub fps: f64,
-    /// Picture and sound of the profile's best, in kbit/s.
-    pub full_kbps: f64,
 }
 
 /// Which way a figure should lie from what is aimed at.
@@ -231,7 +229,7 @@ mod tests {
 
     #[test]
     fn an_aim_is_missed_on_the_bad_side() {
-        let aims = Aims { targets: Targets::DEFAULT, fps: 30.0, full_kbps: 2600.0 };
+        let aims = Aims { targets: Targets::DEFAULT, fps: 30.0 };
         let most = Aim::AtMost(|aims| f64::from(aims.targets.latency_ms));
         assert!(most.misses(&aims, 601.0) && !most.misses(&aims, 600.0));
         let least = Aim::AtLeast(|aims| aims.fps);

@@ -143,8 +143,8 @@ pub(super) const OUTPUT: &[Figure] = &[
     ),
     figure(
         ("available", "kb/s", 0),
-        Aim::AtLeast(|aims| aims.full_kbps),
-        "What the path is known to carry: never more than was tried. Below the target the best picture does not fit.",
+        Aim::None,
+        "What the path is known to carry: never more than was tried, so little where little is sent.",
         "Estimated from the receiver's transport-wide feedback.",
         |l, w| l.output(w)?.available_kbps,
     ),
