@@ -43,7 +43,7 @@ fn test(pattern: TestPattern, tone_hz: Option<u32>) -> InputKind {
 
 #[test]
 fn a_test_picture_comes_at_its_rate_with_exact_steps() {
-    for pattern in [TestPattern::Ball, TestPattern::Bars, TestPattern::Noise] {
+    for pattern in [TestPattern::Ball, TestPattern::Bars, TestPattern::Noise, TestPattern::Clock] {
         let watcher = Watcher::new();
         let source = watcher.start(test(pattern, Some(1000)));
         watcher.until(10, |s| (s.frames.len() >= 45 && s.sounds.len() >= 100).then_some(()));

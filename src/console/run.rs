@@ -29,6 +29,7 @@ use super::{
 use crate::{
     engine::{Handle, Look, handle::Ask},
     show::{Command, Happening, Phase, Refusal},
+    stats::Meters,
 };
 
 /// A key is seen this fast at most: 30 times a second.
@@ -129,8 +130,14 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
                     console.tick();
                     let newest = meters.borrow_and_update().clone();
                     let still = newest.still_since(&console.state.meters);
+                    // That the picture stands, or moves again, is not kept waiting.
+                    let turned = stalls(&newest) != stalls(&console.state.meters);
                     console.state.on_meters(newest);
-                    console.soon(if still { CALM } else { FIGURES });
+                    console.soon(match () {
+                        () if turned => FRAME,
+                        () if still => CALM,
+                        () => FIGURES,
+                    });
                 }
             }
             changed = picture.changed(), if picture_open => {
@@ -276,6 +283,11 @@ impl Console {
             self.looking = look;
         }
     }
+}
+
+/// How many of those who watch see a picture that stands.
+fn stalls(meters: &Meters) -> usize {
+    meters.monitor.iter().chain(meters.monitors.values()).filter(|w| w.frozen).count()
 }
 
 /// What the machine says when it wants the console gone. The show is another process and hears of its own.

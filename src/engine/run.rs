@@ -37,6 +37,10 @@ use crate::{
 const FACTS: usize = 256;
 /// Meters while somebody looks.
 const METERS: Duration = Duration::from_millis(100);
+/// The same while somebody who watches is kept waiting for a frame: that it is a stall is to be seen at once.
+const METERS_OVERDUE: Duration = Duration::from_millis(20);
+/// A frame that is this late is overdue, in ms since the one before; from the second on there is no hurry any more.
+const OVERDUE_MS: std::ops::Range<u64> = 70..1000;
 /// Meters while nobody does, on the full second: what is kept is one reading for each.
 const METERS_ALONE_MS: u64 = 1000;
 /// The same where there are alarms: one must be raised within a second of its reason.
@@ -349,6 +353,9 @@ impl Engine {
         }
         self.meters.at_ms = at_ms;
         self.adapters.read_meters(&mut self.meters);
+        if watched && overdue(&self.meters) {
+            self.meters_at = now + METERS_OVERDUE;
+        }
         self.meters.process = self.process.figures();
         let looked = self.judges.look(&self.show, &mut self.meters, self.clock.moment(now));
         if let Some(kept) = &mut self.kept {
@@ -363,6 +370,12 @@ impl Engine {
             self.turn(Input::Fact(fact));
         }
     }
+}
+
+/// Whether one who watches may be about to see a stall.
+fn overdue(meters: &Meters) -> bool {
+    let mut watching = meters.monitor.iter().chain(meters.monitors.values());
+    watching.any(|w| !w.frozen && OVERDUE_MS.contains(&w.gap_ms))
 }
 
 async fn until(at: Option<Instant>) {

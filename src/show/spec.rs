@@ -276,6 +276,9 @@ pub enum TestPattern {
     Bars,
     /// Coarse noise: fills any bitrate, for measuring.
     Noise,
+    /// The ball, and above it the machine's clock as black and white blocks, for a program to read: what a
+    /// far end shows tells how old it is.
+    Clock,
 }
 
 /// A scene.

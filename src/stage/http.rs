@@ -38,13 +38,15 @@ pub struct Door {
     pub token: Option<Secret>,
     /// The stage listens on loopback only.
     pub local: bool,
+    /// The boot of this machine, as its stamps say it.
+    pub boot: u64,
     /// What viewer pages said.
     pub posts: Arc<Posts>,
     /// What the network is like.
     pub weather: SharedWeather,
 }
 
-/// The page, whole: it fetches nothing but `/whep` and `/viewer`.
+/// The page, whole: it fetches nothing but `/whep`, `/clock` and `/viewer`.
 const PAGE: &str = include_str!("../../assets/viewer.html");
 
 /// All doors.
@@ -61,6 +63,7 @@ pub fn router(door: Door) -> Router {
         .layer(DefaultBodyLimit::max(MAX_SDP));
     Router::new()
         .route("/", get(page))
+        .route("/clock", get(doors::clock))
         .route("/viewer", post(doors::figures).layer(DefaultBodyLimit::max(MAX_POST)))
         .merge(sessions)
         .layer(middleware::from_fn_with_state(Arc::clone(&door), guard::host))
@@ -74,11 +77,14 @@ async fn travel(State(door): State<Arc<Door>>, request: Request, next: Next) -> 
         path if path.starts_with("/whip") => Role::Publisher,
         _ => Role::Viewer,
     };
-    let trip = air::now(&door.weather).round_trip_ms(role);
-    if trip > 0 {
-        tokio::time::sleep(Duration::from_millis(trip)).await;
+    let way = air::now(&door.weather).one_way_ms(role);
+    if way == 0 {
+        return next.run(request).await;
     }
-    next.run(request).await
+    tokio::time::sleep(Duration::from_millis(way)).await;
+    let answer = next.run(request).await;
+    tokio::time::sleep(Duration::from_millis(way)).await;
+    answer
 }
 
 async fn page() -> impl IntoResponse {
@@ -89,7 +95,7 @@ async fn page() -> impl IntoResponse {
         (
             "content-security-policy",
             "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
-             connect-src 'self'; media-src 'self' blob: mediastream:; img-src data:; \
+             worker-src blob:; connect-src 'self'; media-src 'self' blob: mediastream:; img-src data:; \
              frame-ancestors 'self'; base-uri 'none'; form-action 'none'",
         ),
     ];

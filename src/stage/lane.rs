@@ -21,7 +21,7 @@ impl Clocks {
 }
 
 /// A sender report: which RTP time belongs to which wall time, on the sender's clock.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Report {
     /// Wall time.
     pub wall: SystemTime,

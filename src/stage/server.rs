@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    http,
+    clock, http,
     sfu::{
         Sfu, StageFigures,
         air::{SharedWeather, Weather},
@@ -150,6 +150,7 @@ impl Stage {
             sfu: sfu.clone(),
             token: options.token,
             local: address.ip().is_loopback(),
+            boot: clock::this_boot(),
             posts: Arc::clone(&posts),
             weather: Arc::clone(&weather),
         });

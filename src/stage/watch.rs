@@ -2,6 +2,7 @@
 //! and shows nothing. It makes the offer and takes the answer as text; carrying them is somebody else's.
 
 mod seen;
+mod skew;
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
@@ -390,7 +391,6 @@ impl Work {
             .last_sender_info
             .as_ref()
             .map(|info| Report { wall: info.ntp_time, rtp: info.rtp_time.numer() as u32 });
-        let captured = report.as_ref().and_then(|r| r.wall_of(rtp, rate));
         let codec = match coding {
             Coding::H264 => Some(Codec::H264),
             Coding::Vp8 => Some(Codec::Vp8),
@@ -400,10 +400,10 @@ impl Work {
             let mut seen = self.shared.seen();
             seen.bytes(packet.payload.len(), packet.timestamp);
             // A frame's delay is that of its last packet.
-            if let Some(captured) = captured
+            if let Some(report) = report
                 && (codec.is_none() || marker)
             {
-                seen.delay(codec.is_none(), captured, SystemTime::now());
+                seen.skew.came(codec.is_none(), rtp, rate, report, packet.timestamp);
             }
         }
         if let Some(codec) = codec {
@@ -420,7 +420,8 @@ impl Work {
             self.deliver();
         } else if let Some(give) = &self.sounds {
             let data = Bytes::copy_from_slice(&packet.payload);
-            let _ = give.try_send(SoundPacket { data, rtp_time: rtp, captured_at: captured });
+            let captured_at = report.as_ref().and_then(|r| r.wall_of(rtp, rate));
+            let _ = give.try_send(SoundPacket { data, rtp_time: rtp, captured_at });
         }
     }
 

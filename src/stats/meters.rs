@@ -257,6 +257,11 @@ pub struct ViewerFigures {
     pub jitter_buffer_ms: Option<f64>,
     /// Capture to screen as estimated from sender reports, in ms.
     pub latency_ms: Option<f64>,
+    /// Capture to screen over the last 10 s by the stamp in each frame, in ms: the median. `None` where the
+    /// browser gives its page no encoded frames, or the stamps are another machine's.
+    pub screen_p50_ms: Option<f64>,
+    /// The same: what 95 of 100 frames keep to.
+    pub screen_p95_ms: Option<f64>,
     /// Sound level, 0.0-1.0.
     pub audio_level: Option<f64>,
     /// Received over the last second, in kbit/s.

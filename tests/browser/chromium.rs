@@ -1,7 +1,7 @@
 //! Headless Chromium, driven by its debugging protocol: one browser, one page. It asks the page, and knows
 //! nothing of what the page is.
 
-use std::{fs, net::TcpStream, path::Path, time::Duration};
+use std::{fs, net::TcpStream, path::Path, process::Command, time::Duration};
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -57,10 +57,16 @@ fn program() -> String {
 impl Chromium {
     /// Starts it with an empty page.
     pub fn start() -> Self {
+        Self::start_with(|command| command)
+    }
+
+    /// The same, with something changed before.
+    pub fn start_with(change: impl FnOnce(&mut Command) -> &mut Command) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let mut command = tool(&program());
         command.args(FLAGS).arg(format!("--user-data-dir={}", profile.path().display()));
         command.arg("about:blank").env("HOME", profile.path()).env_remove("DISPLAY");
+        change(&mut command);
         let process = Process::start(&mut command);
         let port_file = profile.path().join("DevToolsActivePort");
         let (port, path) = until("Chromium's debugging port", 30, || {
@@ -129,6 +135,14 @@ impl Chromium {
         let size =
             json!({ "width": pixels, "height": 900, "deviceScaleFactor": 1, "mobile": narrow });
         self.call("Emulation.setDeviceMetricsOverride", &size);
+    }
+
+    /// Runs in every page from now on, before the page's own.
+    #[allow(dead_code, reason = "not every set of tests asks for it")]
+    #[track_caller]
+    pub fn before_pages(&mut self, script: &str) {
+        let source = json!({ "source": script });
+        self.call("Page.addScriptToEvaluateOnNewDocument", &source);
     }
 
     /// Every address that is asked for from now on is kept in `said`.

@@ -34,8 +34,12 @@ pub(in crate::config) const KINDS: [(&str, &[&str]); 7] = [
     ("network", &["uri"]),
 ];
 
-const PATTERNS: [(&str, TestPattern); 3] =
-    [("ball", TestPattern::Ball), ("bars", TestPattern::Bars), ("noise", TestPattern::Noise)];
+const PATTERNS: [(&str, TestPattern); 4] = [
+    ("ball", TestPattern::Ball),
+    ("bars", TestPattern::Bars),
+    ("noise", TestPattern::Noise),
+    ("clock", TestPattern::Clock),
+];
 
 const SCHEMES: [&str; 7] = ["rtsp", "rtsps", "rtmp", "rtmps", "srt", "http", "https"];
 

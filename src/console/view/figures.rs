@@ -137,11 +137,15 @@ fn outside(id: &MonitorId, meters: Option<&Meters>, columns: u16, palette: &Pale
         Some(Grade::Strained) => palette.warn,
         Some(Grade::Late | Grade::Stalling | Grade::Down) => palette.bad,
     };
+    let mut gap = piece("gap", figure(seen.map(|w| w.gap_ms as f64), 0), 5, "ms");
+    if seen.is_some_and(|w| w.frozen) {
+        gap.style = palette.bad;
+    }
     let mut pieces = vec![
         word,
         piece("p50", figure(latency.map(|l| l.p50_ms), 1), 6, ""),
         piece("p95", figure(latency.map(|l| l.p95_ms), 1), 6, "ms"),
-        piece("gap", figure(seen.map(|w| w.gap_ms as f64), 0), 5, "ms"),
+        gap,
     ];
     // One row each, also where there is little room.
     if columns >= 76 {
@@ -181,8 +185,7 @@ fn lines(
     let latency = monitor.and_then(|w| w.latency);
     let gap = |w: &WatchFigures| w.gap_ms as f64;
     let mut open = piece("gap", figure(monitor.map(gap), 0), 5, "ms");
-    // Half a second without a frame is seen by everybody.
-    if monitor.is_some_and(|w| w.gap_ms >= 500) {
+    if monitor.is_some_and(|w| w.frozen) {
         open.style = palette.bad;
     }
     let watched = meters.map_or(DASH.into(), |m| m.viewers.len().to_string());

@@ -1,13 +1,17 @@
 //! The test input: a moving picture and a tone, made here. Capture time: the ideal time of the frame,
 //! exactly one frame apart.
 
+mod code;
+
 use gst::prelude::*;
+use gst_video::{VideoFormat, VideoFrameRef, VideoInfo, prelude::*};
 
 use super::{
     Build, Plan,
     deliver::{self, Pace, colours},
 };
 use crate::{
+    base::Canvas,
     media::error::{MediaError, element},
     show::spec::TestPattern,
 };
@@ -19,7 +23,7 @@ const SOFT: f64 = 0.1;
 
 pub fn build(
     build: &Build<'_>,
-    pattern: TestPattern,
+    shown: TestPattern,
     tone_hz: Option<u32>,
 ) -> Result<Plan, MediaError> {
     let canvas = build.canvas;
@@ -27,10 +31,11 @@ pub fn build(
     source.set_property("is-live", true);
     // Noise is drawn at a quarter and enlarged: coarse grain that fills the rate without costing a core.
     let quarter = |v: u32| (v / 4).max(2) & !1;
-    let (pattern, width, height) = match pattern {
+    let (pattern, width, height) = match shown {
         TestPattern::Ball => ("ball", canvas.width, canvas.height),
         TestPattern::Bars => ("smpte", canvas.width, canvas.height),
         TestPattern::Noise => ("snow", quarter(canvas.width), quarter(canvas.height)),
+        TestPattern::Clock => ("ball", canvas.width, canvas.height),
     };
     source.set_property_from_str("pattern", pattern);
     let caps = |width: u32, height: u32| {
@@ -61,8 +66,14 @@ pub fn build(
             clock.set_property("font-desc", "Sans 24");
             clock.set_property_from_str("halignment", "left");
             clock.set_property_from_str("valignment", "top");
+            if shown == TestPattern::Clock {
+                clock.set_property("ypad", (canvas.height / code::HEIGHT) as i32 + 25);
+            }
             chain.push(clock);
         }
+    }
+    if shown == TestPattern::Clock {
+        draw_clock(build, &chain[1])?;
     }
     link(build, &chain, &deliver::picture(build, Pace::AsItComes)?)?;
 
@@ -80,6 +91,48 @@ pub fn build(
         link(build, &[source, rate], &deliver::sound(build, Pace::AsItComes)?)?;
     }
     Ok(Plan::live())
+}
+
+/// Draws the machine's monotonic clock into each picture that leaves `drawn`, as it is read at that moment.
+fn draw_clock(build: &Build<'_>, drawn: &gst::Element) -> Result<(), MediaError> {
+    let Canvas { width, height, .. } = build.canvas;
+    let info = VideoInfo::builder(VideoFormat::I420, width, height).build();
+    let info = info.map_err(|_| MediaError::passing("GStreamer refused the picture's size"))?;
+    let clock = build.delivery.clock.clock.clone();
+    deliver::pad(drawn, "src")?.add_probe(gst::PadProbeType::BUFFER, move |_, probe| {
+        if let Some(buffer) = probe.buffer_mut()
+            && let Ok(mut frame) = VideoFrameRef::from_buffer_ref_writable(buffer.make_mut(), &info)
+        {
+            paint(&mut frame, &code::blocks(clock.time().mseconds()));
+        }
+        gst::PadProbeReturn::Ok
+    });
+    Ok(())
+}
+
+/// Paints blocks across the top, without colour.
+fn paint(frame: &mut VideoFrameRef<&mut gst::BufferRef>, blocks: &[bool; code::BLOCKS]) {
+    for plane in 0..3 {
+        // Planes of colour have half the rows and columns.
+        let (width, height) = if plane == 0 {
+            (frame.width(), frame.height())
+        } else {
+            (frame.width().div_ceil(2), frame.height().div_ceil(2))
+        };
+        let stride = frame.plane_stride()[plane as usize] as usize;
+        let Ok(data) = frame.plane_data_mut(plane) else { return };
+        for row in data.chunks_mut(stride).take((height / code::HEIGHT) as usize) {
+            let row = &mut row[..width as usize];
+            for (column, sample) in row.iter_mut().enumerate() {
+                let white = blocks[column * code::BLOCKS / width as usize];
+                *sample = match (plane, white) {
+                    (0, true) => 235,
+                    (0, false) => 16,
+                    _ => 128,
+                };
+            }
+        }
+    }
 }
 
 /// Puts a chain into the pipeline and links its end to `to`.

@@ -6,11 +6,13 @@ use std::{
 };
 
 use axum::{
+    Json,
     body::Bytes,
     extract::{FromRequest, Path, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use serde_json::json;
 
 use super::{
     Door,
@@ -18,6 +20,7 @@ use super::{
 };
 use crate::{
     stage::{
+        clock,
         session::{self, Role},
         sfu::{Busy, NewSession, SessionId, Trickled},
     },
@@ -176,6 +179,15 @@ async fn trickle(
     }
 }
 
+/// GET of the clock that stamps are made by: a page that asks a few times knows how far it is from its own.
+pub async fn clock(State(door): Shared, headers: HeaderMap) -> Result<Response, Problem> {
+    guard::token(&door, &headers)?;
+    let boot = format!("{:x}", door.boot);
+    let mono_ms = clock::mono_ns() as f64 / 1e6;
+    let body = Json(json!({ "boot": boot, "monoMs": mono_ms }));
+    Ok(([(header::CACHE_CONTROL, "no-store")], body).into_response())
+}
+
 /// POST of a viewer page's figures.
 pub async fn figures(State(door): Shared, request: Request) -> Result<Response, Problem> {
     guard::token(&door, request.headers())?;
@@ -209,6 +221,8 @@ fn tidy(mut figures: ViewerFigures) -> ViewerFigures {
     within(&mut figures.freeze_seconds, 1e7);
     within(&mut figures.jitter_buffer_ms, 60_000.0);
     within(&mut figures.latency_ms, 600_000.0);
+    within(&mut figures.screen_p50_ms, 600_000.0);
+    within(&mut figures.screen_p95_ms, 600_000.0);
     within(&mut figures.audio_level, 1.0);
     within(&mut figures.kbps, 1e7);
     within(&mut figures.current_time, 1e7);
@@ -282,6 +296,8 @@ mod tests {
             browser: "Firefox\u{202e} 1".into(),
             fps: Some(-5.0),
             latency_ms: Some(1e300),
+            screen_p50_ms: Some(-1.0),
+            screen_p95_ms: Some(f64::NAN),
             width: Some(u32::MAX),
             ..Default::default()
         });
@@ -289,6 +305,7 @@ mod tests {
         assert!(!figures.id.contains('\u{1b}'));
         assert_eq!(figures.browser, "Firefox 1");
         assert_eq!((figures.fps, figures.latency_ms), (Some(0.0), Some(600_000.0)));
+        assert_eq!((figures.screen_p50_ms, figures.screen_p95_ms), (Some(0.0), None));
         assert_eq!(figures.width, Some(16_384));
     }
 

@@ -43,9 +43,9 @@ impl Weather {
         }
     }
 
-    /// How long a request and its answer take on that way, in milliseconds.
-    pub const fn round_trip_ms(&self, role: Role) -> u64 {
-        2 * self.of(role).delay_ms as u64
+    /// How long a request takes on that way, and its answer again, in milliseconds.
+    pub const fn one_way_ms(&self, role: Role) -> u64 {
+        self.of(role).delay_ms as u64
     }
 }
 

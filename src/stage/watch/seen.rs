@@ -2,9 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
+use super::skew::Skew;
 use crate::{
     base::{Moment, Ring},
     stage::{depacket::Frame, payload::Codec},
@@ -19,9 +20,6 @@ const LATENCY_WINDOW: Duration = Duration::from_secs(10);
 /// Most latencies kept for it: 10 s at 60 fps.
 const MAX_LATENCIES: usize = 600;
 const SECOND: Duration = Duration::from_secs(1);
-/// Delays the skew is the median of, and the least it takes.
-const DELAYS: usize = 50;
-const ENOUGH: usize = 20;
 
 /// Why a frame gave no latency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,9 +42,8 @@ pub struct Seen {
     unmeasured: Option<Unmeasured>,
     last_frames: VecDeque<Instant>,
     last_bytes: VecDeque<(Instant, usize)>,
-    picture_delays: Ring<f64>,
-    sound_delays: Ring<f64>,
-    worst_skew: Option<f64>,
+    /// Sound against picture.
+    pub skew: Skew,
     size: Option<(u32, u32)>,
 }
 
@@ -65,9 +62,7 @@ impl Seen {
             unmeasured: None,
             last_frames: VecDeque::new(),
             last_bytes: VecDeque::new(),
-            picture_delays: Ring::new(DELAYS),
-            sound_delays: Ring::new(DELAYS),
-            worst_skew: None,
+            skew: Skew::new(began),
             size: None,
         }
     }
@@ -100,22 +95,6 @@ impl Seen {
         trim(&mut self.last_bytes, at, |(at, _)| *at);
     }
 
-    /// How long a sample was under way by the sender's clock. The clock's offset is in it; it falls out in
-    /// the difference of sound and picture.
-    pub fn delay(&mut self, sound: bool, captured: SystemTime, arrived: SystemTime) {
-        let ms = match arrived.duration_since(captured) {
-            Ok(late) => late.as_secs_f64() * 1000.0,
-            Err(early) => -early.duration().as_secs_f64() * 1000.0,
-        };
-        let delays = if sound { &mut self.sound_delays } else { &mut self.picture_delays };
-        delays.push(ms);
-        if let Some(skew) = self.skew()
-            && skew.abs() > self.worst_skew.unwrap_or(0.0).abs()
-        {
-            self.worst_skew = Some(skew);
-        }
-    }
-
     /// As of `now`.
     pub fn figures(&self, now: Instant) -> WatchFigures {
         let moment = self.moment(now);
@@ -131,7 +110,7 @@ impl Seen {
             gap_ms: self.freezes.gap(moment).as_millis() as u64,
             frozen: self.freezes.frozen(moment),
             pause_ms: self.freezes.paused().as_millis() as u64,
-            av_skew_ms: self.skew(),
+            av_skew_ms: self.skew.ms(),
             size: self.size,
             ..WatchFigures::default()
         }
@@ -168,7 +147,7 @@ impl Seen {
             freeze_ms: self.freezes.total().as_millis() as u64,
             pauses: self.freezes.pauses(),
             longest_gap_ms: self.freezes.longest().as_millis() as u64,
-            worst_av_skew_ms: self.worst_skew,
+            worst_av_skew_ms: self.skew.worst(),
             verdict: VerdictReport::default(),
         }
     }
@@ -176,10 +155,6 @@ impl Seen {
     fn moment(&self, at: Instant) -> Moment {
         let ns = at.saturating_duration_since(self.began).as_nanos();
         Moment(u64::try_from(ns).unwrap_or(u64::MAX))
-    }
-
-    fn skew(&self) -> Option<f64> {
-        Some(median(&self.sound_delays)? - median(&self.picture_delays)?)
     }
 
     fn recent_latency(&self, now: Instant) -> Option<LatencySummary> {
@@ -210,16 +185,6 @@ fn trim<T>(values: &mut VecDeque<T>, now: Instant, at: impl Fn(&T) -> Instant) {
     while values.front().is_some_and(|v| now.saturating_duration_since(at(v)) > SECOND) {
         values.pop_front();
     }
-}
-
-/// The middle one, robust against single late packets; `None` with too few.
-fn median(values: &Ring<f64>) -> Option<f64> {
-    if values.len() < ENOUGH {
-        return None;
-    }
-    let mut sorted: Vec<f64> = values.iter().copied().collect();
-    let middle = sorted.len() / 2;
-    Some(*sorted.select_nth_unstable_by(middle, f64::total_cmp).1)
 }
 
 #[cfg(test)]
@@ -254,19 +219,5 @@ mod tests {
         assert!((latency.p50_ms - 8.0).abs() < 1e-9 && latency.count == 1);
         assert_eq!(seen.report().latency_by, "capture stamp");
         assert!(seen.figures(began + LATENCY_WINDOW * 2).latency.is_none());
-    }
-
-    #[test]
-    fn skew_is_how_much_later_the_sound_comes() {
-        let began = Instant::now();
-        let mut seen = Seen::new(began, 0);
-        let captured = SystemTime::UNIX_EPOCH + Duration::from_secs(100);
-        for _ in 0..ENOUGH {
-            assert_eq!(seen.figures(began).av_skew_ms, None);
-            seen.delay(false, captured, captured + Duration::from_millis(10));
-            seen.delay(true, captured, captured + Duration::from_millis(35));
-        }
-        assert!((seen.figures(began).av_skew_ms.unwrap() - 25.0).abs() < 1e-6);
-        assert!((seen.report().worst_av_skew_ms.unwrap() - 25.0).abs() < 1e-6);
     }
 }

@@ -414,9 +414,23 @@ pub(in crate::stats) const STALL_SHARE: Figure = figure(
 /// Of a browser on the viewer page.
 pub(super) const VIEWER: &[Figure] = &[
     figure(
-        ("latency", "ms", 0),
+        ("to screen p50", "ms", 0),
         Aim::AtMost(|aims| f64::from(aims.targets.latency_ms)),
-        "From capture to this browser's screen.",
+        "From capture to this browser's screen: half of the last 10 s of frames took no longer.",
+        "The capture stamp inside each frame, read by the viewer page. A dash where the browser lets no page read it.",
+        |l, w| l.viewer(w)?.screen_p50_ms,
+    ),
+    figure(
+        ("to screen p95", "ms", 0),
+        Aim::AtMost(|aims| f64::from(aims.targets.latency_ms)),
+        "The same: 95 of 100 frames of the last 10 s took no longer.",
+        "The capture stamp inside each frame, read by the viewer page.",
+        |l, w| l.viewer(w)?.screen_p95_ms,
+    ),
+    figure(
+        ("estimate", "ms", 0),
+        Aim::AtMost(|aims| f64::from(aims.targets.latency_ms)),
+        "From capture to this browser's screen, for browsers that cannot read the stamp.",
         "The browser's own estimate from RTCP sender reports and its jitter buffer.",
         |l, w| l.viewer(w)?.latency_ms,
     ),
