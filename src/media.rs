@@ -24,6 +24,7 @@ pub mod publisher;
 pub mod rendition;
 pub mod slate;
 pub mod studio;
+pub mod trail;
 
 pub use clock::MediaClock;
 pub use error::MediaError;
@@ -31,3 +32,4 @@ pub use init::init;
 pub use outlet::{Outlet, OutletEvent};
 pub use publisher::{Publisher, Route, SessionEvent};
 pub use studio::Studio;
+pub use trail::Departures;

@@ -1,6 +1,7 @@
 //! Floor 2: figures. What is measured, in which unit, and how it is summed up. No clock, no media.
 
 pub mod alarm;
+pub mod arrival;
 pub mod course;
 pub mod exposition;
 pub mod figure;
@@ -15,6 +16,7 @@ pub mod sender;
 pub mod stamp;
 pub mod verdict;
 
+pub use arrival::{Jitter, SoundGaps};
 pub use course::Course;
 pub use freeze::Freezes;
 pub use history::History;

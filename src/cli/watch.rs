@@ -140,7 +140,7 @@ async fn follow(args: &Watch, link: &Link, token: Option<Secret>) -> Result<u8, 
                 if args.for_.is_some_and(|limit| passed >= limit) {
                     break false;
                 }
-                let figures = monitor.figures();
+                let figures = monitor.figures(None);
                 let look = Look {
                     at: Moment(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX)),
                     of: Of::Viewer,

@@ -17,9 +17,10 @@ use url::Url;
 use crate::{
     base::{MonitorId, Secret},
     link::whip::{Link, WhipEvent, open},
+    media::Departures,
     show::Fact,
     stage::{Watch, WatchOptions, WatchState, local_address_toward},
-    stats::{WatchFigures, report::MonitorReport},
+    stats::{LatencySummary, WatchFigures, report::MonitorReport},
     whip::Role,
 };
 
@@ -54,10 +55,43 @@ pub struct Watched {
 struct Kept {
     now: Option<Arc<Watch>>,
     before: Option<MonitorReport>,
-    /// Freezes, their time and the time of pauses in the sessions before, in ms, and what lay between them.
-    carried: (u64, u64, u64),
+    /// What the sessions before counted, and what lay between them.
+    carried: Carried,
     /// The last figures of the session before, while the present one has no frame, and when the last frame came.
     left: Option<(WatchFigures, Instant)>,
+}
+
+/// Counters of sessions that are over.
+#[derive(Debug, Clone, Copy, Default)]
+struct Carried {
+    freezes: u64,
+    freeze_ms: u64,
+    pause_ms: u64,
+    sound_gaps: u64,
+    sound_gap_ms: u64,
+    size_changes: u64,
+}
+
+impl Carried {
+    const fn of(figures: &WatchFigures) -> Self {
+        Self {
+            freezes: figures.freezes,
+            freeze_ms: figures.freeze_ms,
+            pause_ms: figures.pause_ms,
+            sound_gaps: figures.sound_gaps,
+            sound_gap_ms: figures.sound_gap_ms,
+            size_changes: figures.size_changes,
+        }
+    }
+
+    const fn add_to(&self, figures: &mut WatchFigures) {
+        figures.freezes += self.freezes;
+        figures.freeze_ms += self.freeze_ms;
+        figures.pause_ms += self.pause_ms;
+        figures.sound_gaps += self.sound_gaps;
+        figures.sound_gap_ms += self.sound_gap_ms;
+        figures.size_changes += self.size_changes;
+    }
 }
 
 type Current = Arc<Mutex<Kept>>;
@@ -76,19 +110,21 @@ impl Kept {
         }
     }
 
-    fn figures(&mut self, at: Instant) -> Option<WatchFigures> {
+    /// `sent` are the departures of what it watches, where that is this process's own.
+    fn figures(&mut self, at: Instant, sent: Option<&Departures>) -> Option<WatchFigures> {
         self.settle();
         if let Some(watch) = self.now.as_ref().filter(|w| w.has_frames()) {
             let mut figures = watch.figures(at);
-            figures.freezes += self.carried.0;
-            figures.freeze_ms += self.carried.1;
-            figures.pause_ms += self.carried.2;
+            self.carried.add_to(&mut figures);
+            figures.network = sent.and_then(|sent| network(&watch.arrivals(at), |n| sent.of(n)));
             return Some(figures);
         }
         let (figures, last) = self.left.as_ref()?;
         let gap = at.saturating_duration_since(*last);
         Some(WatchFigures {
             latency: None,
+            network: None,
+            jitter_ms: None,
             fps: 0.0,
             kbps: 0.0,
             gap_ms: gap.as_millis() as u64,
@@ -109,9 +145,9 @@ impl Kept {
             _ if gap > FREEZE.1 => (0, 1),
             _ => (1, 0),
         };
-        self.carried.0 += freezes;
-        self.carried.1 += freezes * ms;
-        self.carried.2 += pauses * ms;
+        self.carried.freezes += freezes;
+        self.carried.freeze_ms += freezes * ms;
+        self.carried.pause_ms += pauses * ms;
         if let Some(before) = &mut self.before {
             before.freezes += freezes;
             before.freeze_ms += freezes * ms;
@@ -125,9 +161,9 @@ impl Kept {
         self.before = self.report();
         let at = Instant::now();
         if self.now.as_ref().is_some_and(|w| w.has_frames())
-            && let Some(figures) = self.figures(at)
+            && let Some(figures) = self.figures(at, None)
         {
-            self.carried = (figures.freezes, figures.freeze_ms, figures.pause_ms);
+            self.carried = Carried::of(&figures);
             let gap = Duration::from_millis(figures.gap_ms);
             self.left = at.checked_sub(gap).map(|last| (figures, last));
         }
@@ -155,9 +191,10 @@ impl Monitor {
         Self { current, stop, task }
     }
 
-    /// What it sees now; `None` until it has seen a frame.
-    pub fn figures(&self) -> Option<WatchFigures> {
-        kept(&self.current).figures(Instant::now())
+    /// What it sees now; `None` until it has seen a frame. `sent` are the departures of the output that it watches,
+    /// where that is this process's own.
+    pub fn figures(&self, sent: Option<&Departures>) -> Option<WatchFigures> {
+        kept(&self.current).figures(Instant::now(), sent)
     }
 
     /// What it has seen so far, over all its sessions.
@@ -329,6 +366,14 @@ impl Keeper {
     }
 }
 
+/// How long frames were under way that came as `arrivals` say (number and time in nanoseconds), where it is known when
+/// they were sent.
+fn network(arrivals: &[(u64, u64)], sent: impl Fn(u64) -> Option<u64>) -> Option<LatencySummary> {
+    let under_way = |(number, arrived): &(u64, u64)| arrived.checked_sub(sent(*number)?);
+    let ms = arrivals.iter().filter_map(under_way).map(|ns| ns as f64 / 1e6);
+    LatencySummary::of(ms.collect())
+}
+
 /// The address of this machine from which that server is reached.
 async fn toward(url: &Url) -> Result<IpAddr, String> {
     let unknown = || format!("the name of {} cannot be found", crate::whip::shown(url));
@@ -385,9 +430,18 @@ mod tests {
         let seen =
             WatchFigures { freezes: 2, freeze_ms: 700, gap_ms: 40, ..WatchFigures::default() };
         let mut kept = Kept { left: Some((seen, at)), ..Kept::default() };
-        let open = kept.figures(at + Duration::from_millis(1200)).unwrap();
+        let open = kept.figures(at + Duration::from_millis(1200), None).unwrap();
         assert_eq!((open.freezes, open.gap_ms, open.frozen), (2, 1200, true));
         assert!(open.latency.is_none() && open.fps == 0.0);
-        assert!(!kept.figures(at + Duration::from_millis(90)).unwrap().frozen);
+        assert!(!kept.figures(at + Duration::from_millis(90), None).unwrap().frozen);
+    }
+
+    #[test]
+    fn a_frame_is_under_way_from_its_own_departure_to_its_own_arrival() {
+        let sent = |n: u64| [None, Some(1_000_000), Some(40_000_000)][n as usize];
+        assert_eq!(network(&[(0, 5_000_000)], sent), None, "not one of this output's");
+        let of_two = network(&[(0, 9), (1, 4_000_000), (2, 45_000_000)], sent).unwrap();
+        assert_eq!((of_two.count, of_two.p50_ms, of_two.max_ms), (2, 3.0, 5.0));
+        assert_eq!(network(&[(2, 39_000_000)], sent), None, "an older one of that number");
     }
 }

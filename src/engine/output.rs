@@ -18,7 +18,7 @@ use super::paths::{Paths, Ways};
 use crate::{
     base::{OutputId, Ring, Secret},
     link::whip::{Conversation, Link, WhipEvent, begin},
-    media::{Publisher, Route, SessionEvent, Studio},
+    media::{Departures, Publisher, Route, SessionEvent, Studio},
     show::{Fact, FailureKind, Profile},
     stats::{OutputFigures, report::FileReport},
     whip::{IceServer, Kind, Quirks, Role, Session},
@@ -74,6 +74,8 @@ impl Destination {
 pub struct Tally {
     /// The newest figures of the current session.
     pub now: OutputFigures,
+    /// When the current session's frames were sent, where frames are sent one by one.
+    pub sent: Option<Departures>,
     rtt_ms: Option<Ring<f64>>,
     kbps: (f64, u32),
     loss: (f64, u32),
@@ -107,6 +109,7 @@ impl Tally {
         self.files.0.append(&mut self.files.1);
         self.dropped_before += dropped;
         self.now = OutputFigures::default();
+        self.sent = None;
     }
 
     /// Median of the round trips of the last hour, in ms.
@@ -377,6 +380,7 @@ impl Run {
                     Some(SessionEvent::Connected) if !connected => {
                         connected = true;
                         publisher.open();
+                        tally(&self.tally).sent = Some(publisher.departures());
                         let fact = Fact::OutputConnected {
                             output: self.to.id.clone(),
                             session: self.to.session,

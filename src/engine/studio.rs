@@ -35,7 +35,7 @@ use crate::{
     config,
     flow::Path,
     link::{LinkError, probe::Prober, whip::Link},
-    media::{self, Studio},
+    media::{self, Departures, Studio},
     show::{
         Effect, Fact, FailureKind, InputSpec, Mode, OutputSpec, ShowSpec, Target, WhipSpec,
         spec::Pick,
@@ -321,6 +321,13 @@ impl StudioAdapters {
         tokio::spawn(monitor.stop());
     }
 
+    /// When the frames were sent that the stage gives on. Of several outputs that go there nobody knows which.
+    fn stage_departures(&self) -> Option<Departures> {
+        let stage = Target::Stage.shown(0);
+        let mut there = self.outputs.values().filter(|published| published.to == stage);
+        there.next().filter(|_| there.next().is_none()).and_then(departures)
+    }
+
     /// What each monitor from outside has seen, those that do not watch any more among them.
     fn monitor_reports(&self) -> BTreeMap<String, MonitorReport> {
         let mut all = self.seen.clone();
@@ -352,6 +359,11 @@ fn ingests(spec: &OutputSpec) -> Vec<Url> {
         Target::Whip(whip) => whip.ingests.iter().map(|i| i.url.clone()).collect(),
         Target::Stage | Target::Rtmp(_) | Target::Srt(_) | Target::Record(_) => Vec::new(),
     }
+}
+
+/// When the frames of an output were sent.
+fn departures(published: &Published) -> Option<Departures> {
+    tally(&published.tally).sent.clone()
 }
 
 /// Whether it goes to the nearest of its ingests.
@@ -478,8 +490,14 @@ impl Adapters for StudioAdapters {
             .filter(|(_, p)| p.sessions.values().any(|s| !s.is_over()))
             .map(|(id, p)| (id.clone(), tally(&p.tally).now))
             .collect();
-        meters.monitor = self.monitor.as_ref().and_then(Monitor::figures);
-        let seen = self.monitors.iter().filter_map(|(id, m)| Some((id.clone(), m.figures()?)));
+        let to_stage = self.stage_departures();
+        meters.monitor = self.monitor.as_ref().and_then(|m| m.figures(to_stage.as_ref()));
+        let seen = self.monitors.iter().filter_map(|(id, monitor)| {
+            let spec = self.spec.monitors.iter().find(|m| m.id == *id);
+            let output = spec.and_then(|m| m.output.as_ref());
+            let sent = output.and_then(|output| departures(self.outputs.get(output)?));
+            Some((id.clone(), monitor.figures(sent.as_ref())?))
+        });
         meters.monitors = seen.collect();
         meters.viewers = self.stage.as_ref().map(Stage::viewers).unwrap_or_default();
     }

@@ -72,6 +72,21 @@ pub struct Bounds {
     pub most: Kbps,
 }
 
+/// What the last report made of the rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Course {
+    /// Nothing speaks against more: it was raised.
+    Rising,
+    /// It stands: near a ceiling, at its most, or because nobody sends more.
+    Holding,
+    /// A queue stands: less than the path carries is sent until it is gone.
+    Draining,
+    /// More than retransmission makes up for is lost: it is not raised.
+    Lossy,
+    /// It was lowered on trial, to see whether the loss follows.
+    Testing,
+}
+
 /// The rate at which the path broke, and how often in a row it did.
 #[derive(Debug, Clone, Copy)]
 struct Ceiling {
@@ -135,6 +150,8 @@ pub struct Estimator {
     /// The ceiling that trains lifted, and when; they are not believed while `trains_rest` lasts.
     lifted: Option<(u64, f64)>,
     trains_rest: u64,
+    /// The last report raised the rate.
+    raised: bool,
 }
 
 impl Estimator {
@@ -159,6 +176,7 @@ impl Estimator {
             trains: VecDeque::new(),
             lifted: None,
             trains_rest: 0,
+            raised: false,
         }
     }
 
@@ -194,6 +212,18 @@ impl Estimator {
     /// Whether a queue stands on the path, or has not drained yet.
     pub const fn is_full(&self) -> bool {
         self.queue >= LOW || self.draining.is_some()
+    }
+
+    /// What the last report made of the rate; `None` before the first.
+    pub fn course(&self) -> Option<Course> {
+        self.reported_at?;
+        Some(match self {
+            _ if self.is_full() => Course::Draining,
+            Self { trial: Some(_), .. } => Course::Testing,
+            Self { lossy_since: Some(_), .. } => Course::Lossy,
+            Self { raised: true, .. } => Course::Rising,
+            _ => Course::Holding,
+        })
     }
 
     /// The queue that stands on the path, in milliseconds.
@@ -250,10 +280,12 @@ impl Estimator {
         {
             self.tested = (flow, now);
         }
+        let before = self.rate;
         self.judge(now, since.min(GAP), newest, flow);
         let (least, most) =
             (self.bounds.least.bits_per_second(), self.bounds.most.bits_per_second());
         self.rate = self.rate.clamp(f64::from(least), f64::from(most));
+        self.raised = self.rate > before;
     }
 
     fn arrival(&mut self, now: u64, sent: u64, at: u64, bytes: u32) {

@@ -121,7 +121,7 @@ impl Encoder {
                         let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
                         if let Some(buffer) = sample.buffer_owned().and_then(|b| earlier(b, early))
                         {
-                            renditions.sound(Sound::Aac, &Encoded { buffer, key: true });
+                            renditions.sound(Sound::Aac, &Encoded::sound(buffer));
                         }
                         Ok(gst::FlowSuccess::Ok)
                     })

@@ -9,11 +9,19 @@ use std::sync::{
 
 use gst::prelude::*;
 
-use super::{MediaError, clock::MediaClock, feed::lock, pacer::Pacer, publisher::AUDIO_PT};
+use super::{
+    MediaError,
+    clock::MediaClock,
+    feed::lock,
+    pacer::{Pacer, PacerHandle},
+    publisher::AUDIO_PT,
+    trail::{self, PACED, Sent},
+};
 use crate::{
     base::{Kbps, Moment},
-    flow::{Bounds, Estimator, PictureGate, Repair, Reported},
+    flow::{Bounds, Estimator, PictureGate, Repair, Reported, estimate::Course},
     show::Profile,
+    stats::CongestionState,
 };
 
 /// Headers of RTP, UDP and IP on packets of 20 ms of sound, in kbit/s.
@@ -40,16 +48,40 @@ pub struct Advice {
     pub picture_on: bool,
 }
 
+/// What is to be told of a session's path.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct PathFigures {
+    /// The rate the path is known to carry: never more than was sent over it. `None` before the first report.
+    pub available: Option<Kbps>,
+    /// What is done; `None` before the first report.
+    pub state: Option<CongestionState>,
+    /// Packets that were asked for again.
+    pub nacks: u64,
+    /// Sent again by RTX since the last time, in kbit/s.
+    pub rtx_kbps: Option<f64>,
+    /// Sound that was said again since then, in kbit/s.
+    pub redundant_kbps: Option<f64>,
+    /// The most that has waited in the pacer since then, in ms at the rate it leaves.
+    pub pacer_ms: f64,
+    /// The same in packets.
+    pub pacer_packets: u32,
+}
+
 /// What a session's congestion control consists of.
 pub struct Congestion {
     /// Held for its thread, which ends with it.
     _pacer: Pacer,
+    pace: PacerHandle,
     shared: Arc<Shared>,
+    /// When figures were told last, and what had been said again until then, in bits.
+    told: Mutex<(u64, u64, u64)>,
 }
 
 struct Shared {
     known: Mutex<Known>,
     feedback_ns: AtomicU64,
+    /// Packets that were asked for again.
+    nacks: AtomicU64,
     /// What the sound takes, headers and all.
     sound: Kbps,
     /// The most that a picture may have.
@@ -83,11 +115,13 @@ impl Shared {
 impl Congestion {
     /// Puts congestion control into `webrtc`. It begins with `start` for the picture, or with the profile's own
     /// first rate. `on_advice` is told after every report.
+    /// When the pacer lets frames go is noted in `sent`.
     pub fn install(
         webrtc: &gst::Element,
         profile: &Profile,
         start: Option<Kbps>,
         clock: &MediaClock,
+        sent: &Arc<Sent>,
         on_advice: Box<dyn Fn(Advice) + Send + Sync>,
     ) -> Result<Self, MediaError> {
         let sound = Kbps(profile.audio_kbps.0 + SOUND_HEADERS);
@@ -102,6 +136,7 @@ impl Congestion {
         let estimator = Estimator::new(bounds);
         let pacer = Pacer::start(u64::from(estimator.pace().bits_per_second()))?;
         let pace = pacer.handle();
+        let told = pacer.handle();
         let shared = Arc::new(Shared {
             known: Mutex::new(Known {
                 estimator,
@@ -110,6 +145,7 @@ impl Congestion {
                 again: 0.0,
             }),
             feedback_ns: AtomicU64::new(0),
+            nacks: AtomicU64::new(0),
             sound,
             most: profile.max_kbps,
         });
@@ -117,11 +153,13 @@ impl Congestion {
         if let (Some(pad), Some(into)) = ends {
             let (clock, shared) = (clock.clone(), Arc::clone(&shared));
             let into = into.downgrade();
+            trail::watch(&pad, PACED, sent, &clock);
             pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
                 let Some(event) = info.event() else { return gst::PadProbeReturn::Ok };
                 let Some(told) = event.structure() else { return gst::PadProbeReturn::Ok };
                 let running = clock.now();
                 if told.name() == "GstRTPRetransmissionRequest" {
+                    shared.nacks.fetch_add(1, Ordering::Relaxed);
                     let copies = shared.request(clock.monotonic_ns(running), told);
                     if let Some(into) = into.upgrade() {
                         // This event brings the first; webrtcbin's history gives one for each more.
@@ -175,12 +213,40 @@ impl Congestion {
         }
         let way = pacer.element().clone();
         webrtc.connect("request-aux-sender", false, move |_| Some(way.to_value()));
-        Ok(Self { _pacer: pacer, shared })
+        Ok(Self { _pacer: pacer, pace: told, shared, told: Mutex::default() })
     }
 
-    /// The rate the path is known to carry: never more than was sent over it. `None` before the first report.
-    pub fn available(&self) -> Option<Kbps> {
-        lock(&self.shared.known).estimator.known()
+    /// What is to be told at `now_ns`, running time.
+    pub fn figures(&self, now_ns: u64) -> PathFigures {
+        let (available, course) = {
+            let estimator = &lock(&self.shared.known).estimator;
+            (estimator.known(), estimator.course())
+        };
+        let queue = self.pace.look();
+        let before = std::mem::replace(
+            &mut *lock(&self.told),
+            (now_ns, queue.again_bits, queue.echoed_bits),
+        );
+        let passed = now_ns.saturating_sub(before.0);
+        let kbps = |bits: u64, before_bits: u64| {
+            (before.0 > 0 && passed > 0)
+                .then(|| bits.saturating_sub(before_bits) as f64 * 1e6 / passed as f64)
+        };
+        PathFigures {
+            available,
+            state: course.map(|course| match course {
+                Course::Rising => CongestionState::Rising,
+                Course::Holding => CongestionState::Holding,
+                Course::Draining => CongestionState::Draining,
+                Course::Lossy => CongestionState::Lossy,
+                Course::Testing => CongestionState::Testing,
+            }),
+            nacks: self.shared.nacks.load(Ordering::Relaxed),
+            rtx_kbps: kbps(queue.again_bits, before.1),
+            redundant_kbps: kbps(queue.echoed_bits, before.2),
+            pacer_ms: queue.most_ms,
+            pacer_packets: queue.most_packets,
+        }
     }
 
     /// What is left for the picture now.

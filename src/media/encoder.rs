@@ -16,10 +16,10 @@ use super::{
     MediaError,
     clock::MediaClock,
     compose::{Scaler, canvas_info},
-    fanout::{Encoded, Fanout, Sound},
+    fanout::{Encoded, Sound},
     feed::lock,
     mixer::{CHANNELS, RATE},
-    rendition::Renditions,
+    rendition::{Rendition, Renditions},
 };
 use crate::{
     base::{Canvas, Kbps},
@@ -267,16 +267,28 @@ impl Kind {
     }
 }
 
+/// When a raw frame was what, running time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// The time it carries.
+    pub pts_ns: u64,
+    /// When its main layer was captured.
+    pub captured_ns: u64,
+    /// When a tick took it.
+    pub taken_ns: u64,
+    /// When it was drawn.
+    pub drawn_ns: u64,
+}
+
 /// What is known of a raw frame while the encoder has it.
 #[derive(Clone, Copy)]
 struct Pending {
-    pts_ns: u64,
-    captured_ns: u64,
+    times: Times,
     number: u64,
 }
 
 struct Shared {
-    fanout: Arc<Fanout>,
+    rendition: Arc<Rendition>,
     clock: MediaClock,
     boot_id: u64,
     stamps: bool,
@@ -340,14 +352,14 @@ pub struct VideoEncoder {
 }
 
 impl VideoEncoder {
-    /// Starts an encoder; what comes out goes to `fanout`. `boot_id` names this boot in its stamps.
+    /// Starts an encoder; what comes out goes to the outputs of `rendition`. `boot_id` names this boot in its stamps.
     pub fn start(
         wanted: Wanted,
-        profile: &Profile,
+        rendition: &Arc<Rendition>,
         clock: &MediaClock,
-        fanout: &Arc<Fanout>,
         boot_id: u64,
     ) -> Result<Self, MediaError> {
+        let profile = &rendition.profile;
         let Wanted { kind, from, canvas, rate, first } = wanted;
         let setup = |e: gst::glib::BoolError| MediaError::lasting(format!("{}: {e}", kind.element));
         let scaler = Scaler::between(from, canvas)?;
@@ -361,7 +373,7 @@ impl VideoEncoder {
             .build();
         let encoder = kind.make(profile, canvas, rate).map_err(setup)?;
         let shared = Arc::new(Shared {
-            fanout: Arc::clone(fanout),
+            rendition: Arc::clone(rendition),
             clock: clock.clone(),
             boot_id,
             stamps: profile.codec == VideoCodec::H264,
@@ -401,7 +413,7 @@ impl VideoEncoder {
     }
 
     /// Encodes a frame. `false` if it was dropped because the encoder is behind.
-    pub fn push(&mut self, mut buffer: gst::Buffer, pts_ns: u64, captured_ns: u64) -> bool {
+    pub fn push(&mut self, mut buffer: gst::Buffer, times: Times) -> bool {
         if self.source.current_level_buffers() >= MOST_WAITING {
             return false;
         }
@@ -415,21 +427,22 @@ impl VideoEncoder {
             }
         }
         let now_ns = self.shared.clock.now().nseconds();
-        if self.shared.fanout.key_due(now_ns) {
+        if self.shared.rendition.fanout.key_due(now_ns) {
             let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
             self.encoder.send_event(event);
         }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         {
             let mut pending = lock(&self.shared.pending);
-            pending.push_back(Pending { pts_ns, captured_ns, number });
+            pending.push_back(Pending { times, number });
             if pending.len() > 64 {
                 pending.pop_front();
             }
+            self.shared.has_in_hand(&pending);
         }
         // The input may still show this very buffer: only the times are ours.
         let own = buffer.make_mut();
-        own.set_pts(gst::ClockTime::from_nseconds(pts_ns));
+        own.set_pts(gst::ClockTime::from_nseconds(times.pts_ns));
         own.set_dts(gst::ClockTime::NONE);
         own.set_duration(gst::ClockTime::NONE);
         self.source.push_buffer(buffer).is_ok()
@@ -468,6 +481,10 @@ impl Drop for VideoEncoder {
 }
 
 impl Shared {
+    fn has_in_hand(&self, pending: &VecDeque<Pending>) {
+        self.rendition.strain.in_hand.store(pending.len() as u32, Ordering::Relaxed);
+    }
+
     fn encoded(&self, sample: &gst::Sample) {
         let Some(buffer) = sample.buffer_owned() else { return };
         // x264enc counts its times from 1000 h: only running time means anything here.
@@ -478,31 +495,38 @@ impl Shared {
         let pending = {
             let mut pending = lock(&self.pending);
             let pts_ns = running.map(gst::ClockTime::nseconds);
-            while pending.len() > 1 && pts_ns.is_some_and(|pts| pending[0].pts_ns + 1_000_000 < pts)
-            {
+            let older = |p: &Pending| pts_ns.is_some_and(|pts| p.times.pts_ns + 1_000_000 < pts);
+            while pending.len() > 1 && older(&pending[0]) {
                 pending.pop_front();
             }
-            pending.pop_front()
+            let first = pending.pop_front();
+            self.has_in_hand(&pending);
+            first
         };
         let Some(pending) = pending else { return };
+        let Times { pts_ns, captured_ns, taken_ns, drawn_ns } = pending.times;
         let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
         let mut buffer = if self.stamps { self.stamped(&buffer, pending) } else { buffer };
         {
             let own = buffer.make_mut();
-            own.set_pts(gst::ClockTime::from_nseconds(pending.pts_ns));
-            own.set_dts(gst::ClockTime::from_nseconds(pending.pts_ns));
+            own.set_pts(gst::ClockTime::from_nseconds(pts_ns));
+            own.set_dts(gst::ClockTime::from_nseconds(pts_ns));
             if !key {
                 own.set_flags(gst::BufferFlags::DELTA_UNIT);
             }
         }
-        self.fanout.video(&Encoded { buffer, key });
+        let encoded_ns = self.clock.now().nseconds();
+        let number = pending.number;
+        let Rendition { trail, fanout, .. } = &*self.rendition;
+        trail.begin(number, pts_ns, [captured_ns, taken_ns, drawn_ns, encoded_ns]);
+        fanout.video(&Encoded { buffer, key, number, encoded_ns });
     }
 
     fn stamped(&self, buffer: &gst::Buffer, pending: Pending) -> gst::Buffer {
         let Ok(map) = buffer.map_readable() else { return buffer.clone() };
-        let captured = gst::ClockTime::from_nseconds(pending.captured_ns);
+        let captured = gst::ClockTime::from_nseconds(pending.times.captured_ns);
         let mono_ns = self.clock.monotonic_ns(captured);
-        let age_ns = self.clock.now().nseconds().saturating_sub(pending.captured_ns);
+        let age_ns = self.clock.now().nseconds().saturating_sub(pending.times.captured_ns);
         let stamp = Stamp {
             boot_id: self.boot_id,
             mono_ns,
@@ -562,7 +586,7 @@ impl AudioEncoder {
                     .new_sample(move |sink| {
                         let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
                         if let Some(buffer) = sample.buffer_owned() {
-                            renditions.sound(Sound::Opus, &Encoded { buffer, key: true });
+                            renditions.sound(Sound::Opus, &Encoded::sound(buffer));
                         }
                         Ok(gst::FlowSuccess::Ok)
                     })

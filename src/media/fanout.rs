@@ -27,6 +27,17 @@ pub struct Encoded {
     pub buffer: gst::Buffer,
     /// Decodable by itself.
     pub key: bool,
+    /// The frame's number in its encoding; 0 for sound.
+    pub number: u64,
+    /// When it was encoded, running time; 0 for sound.
+    pub encoded_ns: u64,
+}
+
+impl Encoded {
+    /// A packet of sound.
+    pub const fn sound(buffer: gst::Buffer) -> Self {
+        Self { buffer, key: true, number: 0, encoded_ns: 0 }
+    }
 }
 
 /// Which coding of the program's sound an output takes.
@@ -70,6 +81,8 @@ pub struct Consumer {
     open: AtomicBool,
     /// Whether the picture passes at all.
     picture: AtomicBool,
+    /// Whether only some of it passes.
+    thinned: AtomicBool,
     thinner: Mutex<Thinner>,
     dropped: AtomicU64,
 }
@@ -97,6 +110,7 @@ impl Consumer {
             asked: AtomicBool::new(false),
             open: AtomicBool::new(false),
             picture: AtomicBool::new(true),
+            thinned: AtomicBool::new(false),
             thinner: Mutex::default(),
             dropped: AtomicU64::new(0),
         }
@@ -138,9 +152,15 @@ impl Consumer {
     /// Lets the picture pass or not, and no more of it than that; `None` for all of it.
     pub fn limit(&self, picture: bool, most: Option<Kbps>) {
         lock(&self.thinner).limit(most);
+        self.thinned.store(most.is_some(), Ordering::Relaxed);
         if !self.picture.swap(picture, Ordering::AcqRel) && picture {
             self.waiting_for_key.store(true, Ordering::Release);
         }
+    }
+
+    /// Whether only some of the picture passes, or none.
+    pub fn is_limited(&self) -> bool {
+        !self.has_picture() || self.thinned.load(Ordering::Relaxed)
     }
 
     /// Whether the picture passes.
@@ -316,7 +336,7 @@ mod tests {
     }
 
     fn frame(key: bool) -> Encoded {
-        Encoded { buffer: gst::Buffer::new(), key }
+        Encoded { key, ..Encoded::sound(gst::Buffer::new()) }
     }
 
     #[test]

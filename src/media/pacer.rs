@@ -85,9 +85,36 @@ struct Line {
     said: VecDeque<gst::Buffer>,
     /// What left since it was last asked, in bits: all of it, and what was sent again.
     left: (u64, u64),
+    /// What was sent again and what sound was said again since the beginning, in bits.
+    again_bits: u64,
+    echoed_bits: u64,
+    /// The most that has waited since somebody looked: how long at the rate, in ms, and how many packets.
+    most_ms: f64,
+    most_packets: u32,
     /// The pacer's thread holds packets that are older than any that come now.
     sending: bool,
     stop: bool,
+}
+
+impl Line {
+    fn note_waiting(&mut self) {
+        let rate = self.bucket.bits_per_second.max(1);
+        self.most_ms = self.most_ms.max(self.waiting_bits as f64 * 1000.0 / rate as f64);
+        self.most_packets = self.most_packets.max(self.waiting.len() as u32);
+    }
+}
+
+/// What has waited, and what was sent beyond what had to be.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Queue {
+    /// Sent again since the beginning, in bits.
+    pub again_bits: u64,
+    /// Sound said again since the beginning, in bits.
+    pub echoed_bits: u64,
+    /// The most that has waited since the last look, in ms at the rate it leaves.
+    pub most_ms: f64,
+    /// The same in packets.
+    pub most_packets: u32,
 }
 
 struct Shared {
@@ -156,7 +183,10 @@ impl Shared {
         line.bucket.fill(self.began.elapsed());
         line.left.0 += size;
         let Kind::Picture { last } = kind else {
-            line.left.1 += if kind == Kind::Again { size } else { 0 };
+            if kind == Kind::Again {
+                line.left.1 += size;
+                line.again_bits += size;
+            }
             line.bucket.spend(size);
             return vec![packet];
         };
@@ -176,6 +206,7 @@ impl Shared {
         line.waiting_bits += begun_bits + size;
         line.waiting.extend(begun);
         line.waiting.push_back(packet);
+        line.note_waiting();
         self.more.notify_one();
         Vec::new()
     }
@@ -199,6 +230,7 @@ impl Shared {
         let size = echoes.iter().map(|b| bits(b)).sum();
         line.bucket.spend(size);
         line.left = (line.left.0 + size, line.left.1 + size);
+        line.echoed_bits += size;
         line.said.truncate(MOST_ECHOES - 1);
         line.said.push_front(packet.clone());
         echoes
@@ -261,6 +293,10 @@ impl Pacer {
                 echoes: 0,
                 said: VecDeque::new(),
                 left: (0, 0),
+                again_bits: 0,
+                echoed_bits: 0,
+                most_ms: 0.0,
+                most_packets: 0,
                 sending: false,
                 stop: false,
             }),
@@ -335,6 +371,23 @@ impl PacerHandle {
         line.longest = if full { LONGEST_ON_FULL_PATH } else { LONGEST };
         line.echoes = echoes.min(MOST_ECHOES);
         std::mem::take(&mut line.left)
+    }
+}
+
+impl PacerHandle {
+    /// What has waited since the last look.
+    pub fn look(&self) -> Queue {
+        let mut line = lock(&self.0.line);
+        let queue = Queue {
+            again_bits: line.again_bits,
+            echoed_bits: line.echoed_bits,
+            most_ms: line.most_ms,
+            most_packets: line.most_packets,
+        };
+        // What waits now has waited at the next look too.
+        (line.most_ms, line.most_packets) = (0.0, 0);
+        line.note_waiting();
+        queue
     }
 }
 
@@ -451,6 +504,10 @@ mod tests {
         assert!(sizes.len() < 20 && sizes.contains(&100) && sizes.contains(&1000), "{sizes:?}");
         let (all, again) = pacer.handle().set(MEGABIT, true, 0);
         assert_eq!((all, again), (8 * (20 * 1250 + 1100), 8000));
+        let queue = pacer.handle().look();
+        assert_eq!((queue.again_bits, queue.echoed_bits), (8000, 0));
+        // 20 ms at a Mb/s leave at once, which are two packets; each of the others takes 10 ms.
+        assert!(queue.most_packets > 10 && queue.most_ms > 100.0, "{queue:?}");
         pacer.element().set_state(gst::State::Null).unwrap();
     }
 
@@ -493,6 +550,9 @@ mod tests {
         say(104);
         let sizes: Vec<_> = left.try_iter().collect();
         assert_eq!(sizes, [100, 101, 1250, 102, 101, 103, 102, 101, 104]);
+        let queue = pacer.handle().look();
+        assert_eq!((queue.again_bits, queue.echoed_bits), (0, 8 * (101 + 102 + 101)));
+        assert_eq!((queue.most_packets, queue.most_ms), (0, 0.0), "nothing had to wait");
         pacer.element().set_state(gst::State::Null).unwrap();
     }
 

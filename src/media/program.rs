@@ -24,7 +24,7 @@ use super::{
     cadence::{Cadence, MainFrame},
     clock::MediaClock,
     compose::{Composer, Pictures},
-    encoder::{AudioEncoder, Kind},
+    encoder::{AudioEncoder, Kind, Times},
     error::DEFECT,
     feed::{Bell, Feed, Shown, lock},
     input::RawFrame,
@@ -285,10 +285,7 @@ impl Pictures for Newest<'_> {
 /// A frame of the program.
 struct Drawn {
     buffer: gst::Buffer,
-    /// The time it carries.
-    pts_ns: u64,
-    /// When its main layer was captured.
-    captured_ns: u64,
+    times: Times,
     /// The newest order it follows.
     order: u64,
 }
@@ -360,7 +357,7 @@ impl Shared {
             cadence.resume(now());
             self.await_tick(&cadence, shown.as_ref(), followed);
             let frame = self.compose(&mut composer, &mut cadence, &mut shown, &mut prepared);
-            let Drawn { buffer, pts_ns, captured_ns, order } = match frame {
+            let Drawn { buffer, times, order } = match frame {
                 Ok(frame) => frame,
                 Err(e) => {
                     tracing::error!("a frame could not be drawn: {e}");
@@ -371,12 +368,12 @@ impl Shared {
             followed = order;
             self.counts.composed.fetch_add(1, Ordering::Relaxed);
             let every = self.glimpse_every_ns.load(Ordering::Relaxed);
-            if every > 0 && pts_ns.saturating_sub(last_glimpse_ns) + 5_000_000 >= every {
-                last_glimpse_ns = pts_ns;
+            if every > 0 && times.pts_ns.saturating_sub(last_glimpse_ns) + 5_000_000 >= every {
+                last_glimpse_ns = times.pts_ns;
                 // The picture is a courtesy: if its thread is behind, it misses one.
                 let _ = glimpses.try_send(Glimpse { buffer: buffer.clone() });
             }
-            let raw = Raw { buffer, pts_ns, captured_ns };
+            let raw = Raw { buffer, times };
             let for_others = others.are_wanted(self).then(|| raw.clone());
             if self.encode(&mut encoding, raw) {
                 self.reached.store(order, Ordering::Release);
@@ -439,7 +436,7 @@ impl Shared {
             *shown = None;
             let house = lock(&self.house_slate).clone();
             let buffer = composer.house(house.as_ref())?;
-            return Ok(Drawn { buffer, pts_ns, captured_ns: pts_ns, order });
+            return Ok(self.drawn(buffer, pts_ns, pts_ns, now_ns, order));
         }
         let step = plan.step(frame);
         let main: Option<(&InputId, Shown)> =
@@ -466,7 +463,20 @@ impl Shared {
             }
             None => composer.draw(step, &mut newest)?,
         };
-        Ok(Drawn { buffer, pts_ns, captured_ns, order })
+        Ok(self.drawn(buffer, pts_ns, captured_ns, now_ns, order))
+    }
+
+    /// A frame that is drawn now, of what a tick took at `taken_ns`.
+    fn drawn(
+        &self,
+        buffer: gst::Buffer,
+        pts_ns: u64,
+        captured_ns: u64,
+        taken_ns: u64,
+        order: u64,
+    ) -> Drawn {
+        let drawn_ns = self.clock.now().nseconds();
+        Drawn { buffer, times: Times { pts_ns, captured_ns, taken_ns, drawn_ns }, order }
     }
 
     fn run_sound(&self, encoder: AudioEncoder) -> Result<(), MediaError> {

@@ -2,13 +2,15 @@
 //! webrtcbin, with congestion control and pacing. The signalling (WHIP) happens elsewhere; the offer, the
 //! answer and the candidates pass through here as text.
 
+mod figures;
+mod limit;
 mod parts;
 mod route;
 
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -22,16 +24,19 @@ use super::{
     clock::MediaClock,
     congestion::{Advice, Congestion},
     error::{element, without_secrets},
-    fanout::{Consumer, Fanout},
+    fanout::{Consumer, Encoded, Fanout, Inlet},
     feed::lock,
     rendition::Rendition,
+    trail::{AT_SOCKET, Departures, ENCODED, PACED, Sent},
 };
 use crate::{
     base::Kbps,
     show::{Profile, VideoCodec},
-    stats::OutputFigures,
+    stats::{OutputFigures, OutputWay, QualityLimit},
 };
 
+use figures::Figures;
+use limit::{Limits, Standing};
 use parts::Parts;
 pub use route::Route;
 
@@ -68,23 +73,34 @@ pub struct Publisher {
     rendition: Arc<Rendition>,
     congestion: Congestion,
     clock: MediaClock,
-    stats: Arc<Mutex<StatsSample>>,
-    asked: AtomicBool,
+    figures: Figures,
+    limits: Mutex<Limits>,
+    /// When its frames passed each stage.
+    trail: Arc<Sent>,
     /// The answer promised transport-wide feedback.
     reports: AtomicBool,
     order: u32,
     opened: AtomicBool,
     obey: Arc<dyn Fn(Advice) + Send + Sync>,
-    ssrcs: (u32, u32),
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct StatsSample {
-    at_ns: u64,
-    bytes: u64,
-    kbps: Option<f64>,
-    rtt_ms: Option<f64>,
-    loss: Option<f64>,
+/// The picture's near end, where the trail of its frames begins.
+struct Door {
+    source: gst_app::AppSrc,
+    trail: Arc<Sent>,
+}
+
+impl Inlet for Door {
+    fn waiting(&self) -> u64 {
+        self.source.waiting()
+    }
+
+    fn push(&self, frame: &Encoded) {
+        if let Some(pts) = frame.buffer.pts() {
+            self.trail.begin(frame.number, pts.nseconds(), [frame.encoded_ns, 0, 0]);
+        }
+        self.source.push(frame);
+    }
 }
 
 fn setup(e: gst::glib::BoolError) -> MediaError {
@@ -191,7 +207,8 @@ impl Publisher {
         if let Some(rtp) = webrtc.downcast_ref::<gst::Bin>().and_then(|b| b.by_name("rtpbin")) {
             rtp.set_property("rtcp-sync-send-time", false);
         }
-        let parts = Parts::of(&webrtc);
+        let trail = Arc::new(Sent::default());
+        let parts = Parts::of(&webrtc, &trail, clock);
         let video_pay = match profile.codec {
             VideoCodec::H264 => {
                 let pay = element("rtph264pay")?;
@@ -248,7 +265,8 @@ impl Publisher {
             out.link(&pad).map_err(|e| MediaError::lasting(format!("publishing: {e}")))?;
         }
         let (events, received) = mpsc::channel(64);
-        let consumer = Arc::new(Consumer::new(video.clone(), audio));
+        let door = Door { source: video.clone(), trail: Arc::clone(&trail) };
+        let consumer = Arc::new(Consumer::new(door, audio));
         let obey: Arc<dyn Fn(Advice) + Send + Sync> = Arc::new({
             let (consumer, tell) = (Arc::downgrade(&consumer), events.clone());
             let fanout = Arc::downgrade(fanout);
@@ -268,7 +286,8 @@ impl Publisher {
         });
         let congestion = {
             let obey = Arc::clone(&obey);
-            Congestion::install(&webrtc, profile, start, clock, Box::new(move |a| obey(a)))?
+            let on_advice = Box::new(move |a| obey(a));
+            Congestion::install(&webrtc, profile, start, clock, &trail, on_advice)?
         };
         forward_key_requests(&video, fanout);
         route.keep_address(&webrtc)?;
@@ -284,13 +303,13 @@ impl Publisher {
             rendition: Arc::clone(rendition),
             congestion,
             clock: clock.clone(),
-            stats: Arc::new(Mutex::new(StatsSample::default())),
-            asked: AtomicBool::new(false),
+            figures: Figures::new(clock, ssrcs),
+            limits: Mutex::default(),
+            trail,
             reports: AtomicBool::new(false),
             order,
             opened: AtomicBool::new(false),
             obey,
-            ssrcs,
         };
         publisher
             .pipeline
@@ -370,38 +389,66 @@ impl Publisher {
         self.consumer.dropped()
     }
 
+    /// When its frames were at the socket.
+    pub fn departures(&self) -> Departures {
+        Departures::new(Arc::clone(&self.trail), self.clock.clone())
+    }
+
     /// The sender's figures. Asks webrtcbin for fresh ones and answers with the last.
     pub fn figures(&self) -> OutputFigures {
-        self.ask_stats();
-        let sample = *lock(&self.stats);
+        let sample = self.figures.sample(&self.webrtc);
+        let now = self.clock.now();
+        let path = self.congestion.figures(now.nseconds());
+        let rendition = &*self.rendition;
         OutputFigures {
             sent_kbps: sample.kbps,
-            target_kbps: Some(f64::from(self.rendition.rate().0)),
-            available_kbps: self.congestion.available().map(|k| f64::from(k.0)),
+            target_kbps: Some(f64::from(rendition.rate().0)),
+            available_kbps: path.available.map(|k| f64::from(k.0)),
             rtt_ms: sample.rtt_ms,
+            jitter_ms: sample.jitter_ms,
             loss: sample.loss,
+            lost: sample.lost,
+            nacks: Some(path.nacks),
+            plis: sample.plis,
+            firs: sample.firs,
+            rtx_kbps: path.rtx_kbps,
+            redundant_kbps: path.redundant_kbps,
+            pacer_ms: Some(path.pacer_ms),
+            pacer_packets: Some(path.pacer_packets),
+            congestion: path.state,
+            path: sample.path,
+            encoder_queue: Some(rendition.strain.in_hand.load(Ordering::Relaxed)),
+            limit: self.limit(),
+            way: OutputWay {
+                encode: rendition.trail.took(ENCODED, now.nseconds()),
+                pace: self.trail.took(PACED, now.nseconds()),
+                send: self.trail.took(AT_SOCKET, now.nseconds()),
+            },
             silent_ms: self.silence().map(|s| s.as_millis() as u64),
             dropped: self.dropped(),
-            ..OutputFigures::default()
+            disk: None,
         }
     }
 
-    fn ask_stats(&self) {
-        if self.asked.swap(true, Ordering::AcqRel) {
-            let age = self.clock.now().nseconds().saturating_sub(lock(&self.stats).at_ns);
-            if age < 450_000_000 {
-                return;
-            }
+    /// What limits the quality; nothing is to be said before the session is open.
+    fn limit(&self) -> Option<QualityLimit> {
+        if !self.opened.load(Ordering::Relaxed) {
+            return None;
         }
-        let stats = Arc::downgrade(&self.stats);
-        let clock = self.clock.clone();
-        let ssrcs = self.ssrcs;
-        let promise = gst::Promise::with_change_func(move |reply| {
-            if let (Ok(Some(reply)), Some(stats)) = (reply, stats.upgrade()) {
-                read_stats(reply, ssrcs, clock.now().nseconds(), &mut lock(&stats));
-            }
-        });
-        self.webrtc.emit_by_name::<()>("get-stats", &[&None::<gst::Pad>, &promise]);
+        let Rendition { profile, strain, leading, .. } = &*self.rendition;
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Some(lock(&self.limits).look(Standing {
+            at: Duration::from_nanos(self.clock.now().nseconds()),
+            leads: leading.is(self.order),
+            limited: self.consumer.is_limited(),
+            small: strain.small.load(Ordering::Relaxed),
+            rate: self.rendition.rate(),
+            wanted: profile.max_kbps,
+            fps: self.rendition.program_fps,
+            given: count(&strain.given),
+            late: count(&strain.late),
+            withheld: count(&strain.withheld),
+        }))
     }
 }
 
@@ -418,43 +465,6 @@ impl Drop for Publisher {
         self.parts.close_ears();
         let _ = self.pipeline.set_state(gst::State::Null);
     }
-}
-
-/// Joins the figures by SSRC: under BUNDLE webrtcbin mislabels kinds.
-fn read_stats(reply: &gst::StructureRef, ssrcs: (u32, u32), now_ns: u64, sample: &mut StatsSample) {
-    let mut bytes = 0;
-    let (mut rtt, mut loss) = (None, None);
-    for (_, value) in reply {
-        let Ok(entry) = value.get::<gst::Structure>() else { continue };
-        let Ok(ssrc) = entry.get::<u32>("ssrc") else { continue };
-        if ssrc != ssrcs.0 && ssrc != ssrcs.1 {
-            continue;
-        }
-        match entry.get::<gst_webrtc::WebRTCStatsType>("type") {
-            Ok(gst_webrtc::WebRTCStatsType::OutboundRtp) => {
-                bytes += entry.get::<u64>("bytes-sent").unwrap_or(0);
-            }
-            Ok(gst_webrtc::WebRTCStatsType::RemoteInboundRtp) => {
-                let seconds = entry.get::<f64>("round-trip-time").ok().filter(|s| *s > 0.0);
-                rtt = seconds.map(|s| s * 1000.0).or(rtt);
-                if ssrc == ssrcs.0 {
-                    loss = entry.get::<f64>("fraction-lost").ok();
-                }
-            }
-            _ => {}
-        }
-    }
-    let passed = now_ns.saturating_sub(sample.at_ns);
-    if sample.at_ns > 0 && bytes >= sample.bytes && passed > 100_000_000 {
-        sample.kbps = Some((bytes - sample.bytes) as f64 * 8.0e6 / passed as f64);
-    }
-    *sample = StatsSample {
-        at_ns: now_ns,
-        bytes,
-        kbps: sample.kbps,
-        rtt_ms: rtt.or(sample.rtt_ms),
-        loss,
-    };
 }
 
 /// A receiver's PLI or FIR arrives at our source as an event going upstream; the shared encoder hears of it.

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, btree_map},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
 };
 
@@ -14,6 +14,7 @@ use super::{
     encoder::{self, Kind},
     fanout::{Encoded, Fanout, Sound},
     feed::lock,
+    trail::Coded,
 };
 use crate::{base::Kbps, show::Profile};
 
@@ -54,6 +55,21 @@ impl Leading {
     }
 }
 
+/// How an encoding fares: counters that its threads leave behind, and others read.
+#[derive(Debug, Default)]
+pub struct Strain {
+    /// Frames of the program that it was given.
+    pub given: AtomicU64,
+    /// Of these, those that its encoder had no time for.
+    pub late: AtomicU64,
+    /// Those that its rate had no room for.
+    pub withheld: AtomicU64,
+    /// Whether it is a lower rung of the ladder than the profile's own picture.
+    pub small: AtomicBool,
+    /// Frames that the encoder has in hand.
+    pub in_hand: AtomicU32,
+}
+
 /// One encoding.
 pub struct Rendition {
     /// How it is encoded.
@@ -64,6 +80,12 @@ pub struct Rendition {
     pub fanout: Arc<Fanout>,
     /// Whose congestion control drives it.
     pub leading: Arc<Leading>,
+    /// When its frames passed each stage.
+    pub trail: Coded,
+    /// How it fares.
+    pub strain: Strain,
+    /// Frames a second of the program that it is made of.
+    pub program_fps: u32,
     rate: AtomicU32,
     settled: AtomicU32,
     /// The share of packets lost, by the output's place.
@@ -71,8 +93,11 @@ pub struct Rendition {
 }
 
 impl Rendition {
-    fn new(profile: Profile, kind: Kind) -> Self {
+    fn new(profile: Profile, kind: Kind, program_fps: u32) -> Self {
         Self {
+            trail: Coded::default(),
+            strain: Strain::default(),
+            program_fps,
             rate: AtomicU32::new(profile.start_kbps.0),
             settled: AtomicU32::new(profile.start_kbps.0),
             kind,
@@ -122,7 +147,8 @@ pub struct Renditions {
 impl Renditions {
     /// The show's own alone.
     pub fn new(profile: Profile, kind: Kind) -> Self {
-        Self { first: Arc::new(Rendition::new(profile, kind)), others: Mutex::default() }
+        let fps = profile.canvas.fps;
+        Self { first: Arc::new(Rendition::new(profile, kind, fps)), others: Mutex::default() }
     }
 
     /// The show's own.
@@ -159,7 +185,7 @@ impl Renditions {
         if let Some(rendition) = known(profile, &others) {
             return Ok(rendition);
         }
-        let rendition = Arc::new(Rendition::new(profile.clone(), kind));
+        let rendition = Arc::new(Rendition::new(profile.clone(), kind, self.first.program_fps));
         others.push(Arc::clone(&rendition));
         Ok(rendition)
     }

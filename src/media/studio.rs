@@ -20,12 +20,13 @@ use super::{
     publisher::{Route, Session, WarmCertificate},
     rendition::Renditions,
     slate,
+    trail::{DRAWN, ENCODED, TAKEN},
 };
 use crate::{
     base::{Canvas, Db, InputId, Kbps},
     scene::{Composition, Transition},
     show::{Fact, InputSpec, Profile, ShowSpec},
-    stats::{FrameCounts, InputFigures, Meters, Picture},
+    stats::{FrameCounts, InputFigures, Meters, Picture, ProgramWay},
 };
 
 /// How often the console's picture is made at most.
@@ -256,6 +257,13 @@ impl Studio {
         meters.limiter_db = sound.limiter_db;
         meters.loudness = sound.loudness;
         meters.frames = self.frames();
+        let now_ns = self.clock.now().nseconds();
+        let trail = &self.renditions.first().trail;
+        meters.way = ProgramWay {
+            capture: trail.took(TAKEN, now_ns),
+            compose: trail.took(DRAWN, now_ns),
+            encode: trail.took(ENCODED, now_ns),
+        };
         let Ok(feeds) = self.feeds.read() else { return };
         meters.inputs = feeds
             .iter()

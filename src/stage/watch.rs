@@ -247,6 +247,12 @@ impl Watch {
         self.shared.seen().figures(now)
     }
 
+    /// The numbers of the frames that came in the 10 s before `now`, and when, on this machine's CLOCK_MONOTONIC in
+    /// nanoseconds; those that were stamped on it since it booted.
+    pub fn arrivals(&self, now: Instant) -> Vec<(u64, u64)> {
+        self.shared.seen().arrivals(now)
+    }
+
     /// Whether it has seen a frame.
     pub fn has_frames(&self) -> bool {
         self.first_frame().is_some()
@@ -399,6 +405,10 @@ impl Work {
         {
             let mut seen = self.shared.seen();
             seen.bytes(packet.payload.len(), packet.timestamp);
+            match codec {
+                Some(_) => seen.picture_packet(packet.timestamp, rtp, rate),
+                None => seen.sound_packet(packet.timestamp),
+            }
             // A frame's delay is that of its last packet.
             if let Some(report) = report
                 && (codec.is_none() || marker)

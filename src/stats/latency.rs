@@ -39,6 +39,24 @@ impl Default for Latency {
     }
 }
 
+impl LatencySummary {
+    /// Of single values in milliseconds; `None` of none.
+    pub fn of(mut ms: Vec<f64>) -> Option<Self> {
+        ms.sort_unstable_by(f64::total_cmp);
+        let at = |q: f64| {
+            let rank = (q * ms.len() as f64).ceil() as usize;
+            ms.get(rank.saturating_sub(1)).copied()
+        };
+        Some(Self {
+            p50_ms: at(0.5)?,
+            p95_ms: at(0.95)?,
+            p99_ms: at(0.99)?,
+            max_ms: *ms.last()?,
+            count: ms.len() as u64,
+        })
+    }
+}
+
 impl Latency {
     /// Adds one; beyond 60 s counts as 60 s.
     pub fn record(&mut self, latency: Duration) {
@@ -78,5 +96,17 @@ mod tests {
         let s = latency.summary().unwrap();
         assert!((s.p50_ms - 50.0).abs() < 0.1 && (s.p95_ms - 95.0).abs() < 0.1, "{s:?}");
         assert!((s.max_ms - 100.0).abs() < 0.2 && s.count == 100);
+    }
+
+    #[test]
+    fn single_values_are_summed_up_as_they_are() {
+        assert_eq!(LatencySummary::of(Vec::new()), None);
+        let s = LatencySummary::of((1..=100).rev().map(f64::from).collect()).unwrap();
+        assert_eq!(
+            (s.p50_ms, s.p95_ms, s.p99_ms, s.max_ms, s.count),
+            (50.0, 95.0, 99.0, 100.0, 100)
+        );
+        let one = LatencySummary::of(vec![7.5]).unwrap();
+        assert_eq!((one.p50_ms, one.p99_ms, one.max_ms), (7.5, 7.5, 7.5));
     }
 }

@@ -19,7 +19,7 @@ fn made(description: &str, from_ns: u64, every_ns: u64) -> Vec<Encoded> {
         let own = buffer.make_mut();
         own.set_pts(time);
         own.set_dts(time);
-        all.push(Encoded { buffer, key });
+        all.push(Encoded { key, ..Encoded::sound(buffer) });
     }
     pipeline.set_state(gst::State::Null).unwrap();
     all

@@ -122,3 +122,24 @@ fn reports_out_of_order_or_absurd_do_no_harm() {
     estimator.report(4 * S, &[Reported { sent_ns: 0, arrived_ns: Some(u64::MAX), bytes: 0 }]);
     assert!((200..=2000).contains(&estimator.rate().0));
 }
+
+#[test]
+fn its_course_is_told() {
+    let mut link = link(4000);
+    assert_eq!(link.estimator.course(), None);
+    link.run(1);
+    assert_eq!(link.estimator.course(), Some(Course::Rising));
+    link.run(9);
+    assert_eq!(link.estimator.course(), Some(Course::Holding), "at its most");
+    link.way.path.rate = Some(Kbps(1000));
+    link.run(1);
+    assert_eq!(link.estimator.course(), Some(Course::Draining));
+    let mut lossy = self::link(4000);
+    lossy.way.path.loss = 0.2;
+    let mut seen = std::collections::HashSet::new();
+    for _ in 0..10 {
+        lossy.run(1);
+        seen.extend(lossy.estimator.course().map(|course| format!("{course:?}")));
+    }
+    assert!(seen.contains("Lossy") && seen.contains("Testing"), "{seen:?}");
+}

@@ -18,7 +18,7 @@ use crate::{
     flow::{Ladder, Overspent},
     media::{
         MediaError,
-        encoder::{Kind, VideoEncoder, Wanted, choose_but},
+        encoder::{Kind, Times, VideoEncoder, Wanted, choose_but},
         error::DEFECT,
         rendition::Rendition,
     },
@@ -40,10 +40,7 @@ const REST: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Raw {
     pub(super) buffer: gst::Buffer,
-    /// The time it carries.
-    pub(super) pts_ns: u64,
-    /// When its main layer was captured.
-    pub(super) captured_ns: u64,
+    pub(super) times: Times,
 }
 
 /// A picture encoder, and how it fares.
@@ -137,6 +134,7 @@ impl Others {
         for other in self.0.iter().filter(|other| other.rendition.fanout.is_wanted()) {
             if other.frames.as_ref().is_none_or(|frames| frames.try_send(raw.clone()).is_err()) {
                 shared.counts.dropped.fetch_add(1, Ordering::Relaxed);
+                other.rendition.strain.late.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -205,21 +203,26 @@ impl Shared {
     pub(super) fn encode(&self, encoding: &mut Encoding, raw: Raw) -> bool {
         self.mend(encoding);
         self.climb(encoding);
-        if !encoding.has_turn(self.canvas().fps) || !self.affords(encoding, raw.pts_ns) {
+        let rendition = Arc::clone(&encoding.rendition);
+        let strain = &rendition.strain;
+        strain.given.fetch_add(1, Ordering::Relaxed);
+        strain.small.store(encoding.canvas != rendition.profile.canvas, Ordering::Relaxed);
+        if !encoding.has_turn(self.canvas().fps) || !self.affords(encoding, raw.times.pts_ns) {
             return true;
         }
-        let wanted = encoding.rendition.rate();
+        let wanted = rendition.rate();
         let Encoding { encoder: Some(encoder), rate, refused, .. } = encoding else { return false };
         if wanted.0 != *rate {
             encoder.set_rate(wanted);
             *rate = wanted.0;
         }
-        let taken = encoder.push(raw.buffer, raw.pts_ns, raw.captured_ns);
+        let taken = encoder.push(raw.buffer, raw.times);
         if taken {
             *refused = 0;
         } else {
             *refused += 1;
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+            strain.late.fetch_add(1, Ordering::Relaxed);
         }
         taken
     }
@@ -291,13 +294,7 @@ impl Shared {
         let first = encoder.as_ref().map_or(*number, VideoEncoder::next_number);
         let wanted =
             Wanted { kind: *kind, from: self.canvas(), canvas, rate: rendition.rate(), first };
-        VideoEncoder::start(
-            wanted,
-            &rendition.profile,
-            &self.clock,
-            &rendition.fanout,
-            self.boot_id,
-        )
+        VideoEncoder::start(wanted, rendition, &self.clock, self.boot_id)
     }
 
     /// Whether the rate has room for a frame. An encoder obeys only within limits: noise at the coarsest it can do
@@ -314,6 +311,7 @@ impl Shared {
         let affords = room || !narrow;
         if !affords {
             self.counts.withheld.fetch_add(1, Ordering::Relaxed);
+            encoding.rendition.strain.withheld.fetch_add(1, Ordering::Relaxed);
         }
         affords
     }

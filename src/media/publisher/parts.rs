@@ -8,7 +8,11 @@ use std::{
 
 use gst::{glib, prelude::*};
 
-use crate::media::feed::lock;
+use crate::media::{
+    clock::MediaClock,
+    feed::lock,
+    trail::{self, AT_SOCKET, Sent},
+};
 
 /// A packet is through a decryptor within microseconds.
 const IN_HAND: Duration = Duration::from_millis(200);
@@ -22,11 +26,12 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Sets each part up when webrtcbin makes it.
-    pub(super) fn of(webrtc: &gst::Element) -> Self {
+    /// Sets each part up when webrtcbin makes it. What comes to the socket is noted in `sent`.
+    pub(super) fn of(webrtc: &gst::Element, sent: &Arc<Sent>, clock: &MediaClock) -> Self {
         let parts = Self::default();
         let Some(bin) = webrtc.downcast_ref::<gst::Bin>() else { return parts };
         let decryptors = Arc::clone(&parts.decryptors);
+        let (sent, clock) = (Arc::clone(sent), clock.clone());
         bin.connect_deep_element_added(move |_, _, element| {
             let Some(factory) = element.factory() else { return };
             match factory.name().as_str() {
@@ -35,6 +40,11 @@ impl Parts {
                 // (AES-CM) bears that.
                 "srtpenc" => element.set_property("allow-repeat-tx", true),
                 "srtpdec" => lock(&decryptors).push(element.downgrade()),
+                "nicesink" => {
+                    if let Some(socket) = element.static_pad("sink") {
+                        trail::watch(&socket, AT_SOCKET, &sent, &clock);
+                    }
+                }
                 "rtpfunnel" => {
                     if let Some(meeting) = element.static_pad("src") {
                         say_segments_once(&meeting);

@@ -10,7 +10,7 @@ use crate::{
     base::{Moment, Ring},
     stage::{depacket::Frame, payload::Codec},
     stats::{
-        Freezes, Latency, LatencySummary, WatchFigures, report::MonitorReport,
+        Freezes, Jitter, Latency, LatencySummary, SoundGaps, WatchFigures, report::MonitorReport,
         verdict::VerdictReport,
     },
 };
@@ -28,14 +28,25 @@ enum Unmeasured {
     OtherBoot,
 }
 
+/// A stamped frame of this boot that came whole.
+#[derive(Debug, Clone, Copy)]
+struct Arrival {
+    at: Instant,
+    latency: Duration,
+    /// Its number, and when it came, on CLOCK_MONOTONIC in nanoseconds.
+    numbered: (u64, u64),
+}
+
 /// Everything seen.
 #[derive(Debug)]
 pub struct Seen {
     began: Instant,
     boot: u64,
     latency: Latency,
-    recent: Ring<(Instant, Duration)>,
+    recent: Ring<Arrival>,
     freezes: Freezes,
+    jitter: Jitter,
+    sound_gaps: SoundGaps,
     first: Option<Instant>,
     frames: u64,
     unstamped: u64,
@@ -45,6 +56,7 @@ pub struct Seen {
     /// Sound against picture.
     pub skew: Skew,
     size: Option<(u32, u32)>,
+    size_changes: u64,
 }
 
 impl Seen {
@@ -56,6 +68,8 @@ impl Seen {
             latency: Latency::default(),
             recent: Ring::new(MAX_LATENCIES),
             freezes: Freezes::default(),
+            jitter: Jitter::default(),
+            sound_gaps: SoundGaps::default(),
             first: None,
             frames: 0,
             unstamped: 0,
@@ -64,6 +78,7 @@ impl Seen {
             last_bytes: VecDeque::new(),
             skew: Skew::new(began),
             size: None,
+            size_changes: 0,
         }
     }
 
@@ -71,7 +86,10 @@ impl Seen {
     pub fn frame(&mut self, frame: &Frame) {
         self.frames += 1;
         self.first.get_or_insert(frame.arrived);
-        self.size = frame.size.or(self.size);
+        if let Some(size) = frame.size {
+            let before = self.size.replace(size);
+            self.size_changes += u64::from(before.is_some_and(|before| before != size));
+        }
         self.freezes.frame(self.moment(frame.arrived));
         self.last_frames.push_back(frame.arrived);
         trim(&mut self.last_frames, frame.arrived, |at| *at);
@@ -85,8 +103,32 @@ impl Seen {
         } else if let Some(ns) = frame.arrived_ns.checked_sub(stamp.mono_ns) {
             let latency = Duration::from_nanos(ns);
             self.latency.record(latency);
-            self.recent.push((frame.arrived, latency));
+            let numbered = (stamp.frame, frame.arrived_ns);
+            self.recent.push(Arrival { at: frame.arrived, latency, numbered });
         }
+    }
+
+    /// A packet of the picture came, with that RTP time of so many ticks a second.
+    pub fn picture_packet(&mut self, at: Instant, rtp: u32, rate: u32) {
+        let at = self.moment(at);
+        self.jitter.packet(at, rtp, rate);
+    }
+
+    /// A packet of sound came.
+    pub fn sound_packet(&mut self, at: Instant) {
+        let at = self.moment(at);
+        self.sound_gaps.packet(at);
+    }
+
+    /// The numbers of the frames that came in the 10 s before `now`, and when, on CLOCK_MONOTONIC in nanoseconds;
+    /// those with a stamp of this boot.
+    pub fn arrivals(&self, now: Instant) -> Vec<(u64, u64)> {
+        self.lately(now).map(|arrival| arrival.numbered).collect()
+    }
+
+    fn lately(&self, now: Instant) -> impl Iterator<Item = &Arrival> {
+        let fresh = move |a: &&Arrival| now.saturating_duration_since(a.at) <= LATENCY_WINDOW;
+        self.recent.iter().filter(fresh)
     }
 
     /// Bytes of media came.
@@ -111,8 +153,12 @@ impl Seen {
             frozen: self.freezes.frozen(moment),
             pause_ms: self.freezes.paused().as_millis() as u64,
             av_skew_ms: self.skew.ms(),
+            network: None,
+            jitter_ms: self.jitter.ms(),
+            sound_gaps: self.sound_gaps.count(),
+            sound_gap_ms: self.sound_gaps.total().as_millis() as u64,
             size: self.size,
-            ..WatchFigures::default()
+            size_changes: self.size_changes,
         }
     }
 
@@ -158,25 +204,8 @@ impl Seen {
     }
 
     fn recent_latency(&self, now: Instant) -> Option<LatencySummary> {
-        let fresh = |at: Instant| now.saturating_duration_since(at) <= LATENCY_WINDOW;
-        let mut ms: Vec<f64> = self
-            .recent
-            .iter()
-            .filter(|(at, _)| fresh(*at))
-            .map(|(_, latency)| latency.as_secs_f64() * 1000.0)
-            .collect();
-        ms.sort_by(f64::total_cmp);
-        let at = |q: f64| {
-            let rank = (q * ms.len() as f64).ceil() as usize;
-            ms.get(rank.saturating_sub(1)).copied()
-        };
-        Some(LatencySummary {
-            p50_ms: at(0.5)?,
-            p95_ms: at(0.95)?,
-            p99_ms: at(0.99)?,
-            max_ms: *ms.last()?,
-            count: ms.len() as u64,
-        })
+        let ms = self.lately(now).map(|arrival| arrival.latency.as_secs_f64() * 1000.0);
+        LatencySummary::of(ms.collect())
     }
 }
 
@@ -218,6 +247,20 @@ mod tests {
         let latency = seen.figures(began).latency.unwrap();
         assert!((latency.p50_ms - 8.0).abs() < 1e-9 && latency.count == 1);
         assert_eq!(seen.report().latency_by, "capture stamp");
+        assert_eq!(seen.arrivals(began), [(1, 9_000_000)]);
         assert!(seen.figures(began + LATENCY_WINDOW * 2).latency.is_none());
+        assert_eq!(seen.arrivals(began + LATENCY_WINDOW * 2), []);
+    }
+
+    #[test]
+    fn a_picture_that_changes_its_size_is_counted() {
+        let began = Instant::now();
+        let mut seen = Seen::new(began, 0);
+        let of = |size| Frame { size, ..frame(began, 0, None) };
+        for size in [Some((1280, 720)), None, Some((960, 540)), None, Some((960, 540))] {
+            seen.frame(&of(size));
+        }
+        let figures = seen.figures(began);
+        assert_eq!((figures.size, figures.size_changes), (Some((960, 540)), 1));
     }
 }

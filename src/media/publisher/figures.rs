@@ -1,0 +1,205 @@
+//! What webrtcbin and its RTCP say of a session: rates, losses, requests, the chosen path.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use gst::prelude::*;
+use gst_webrtc::WebRTCStatsType;
+
+use crate::{
+    media::{clock::MediaClock, feed::lock},
+    stats::{CandidateKind, CandidatePair, Transport},
+};
+
+/// A younger sample is new enough.
+const FRESH: Duration = Duration::from_millis(450);
+/// Over a shorter time no rate is told.
+const LEAST_NS: u64 = 100_000_000;
+
+/// The newest of what was said.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Sample {
+    at_ns: u64,
+    bytes: u64,
+    /// Sent, in kbit/s.
+    pub(super) kbps: Option<f64>,
+    /// Round trip, in ms.
+    pub(super) rtt_ms: Option<f64>,
+    /// Of the picture, as the receiver has it, in ms.
+    pub(super) jitter_ms: Option<f64>,
+    /// The same, 0-1.
+    pub(super) loss: Option<f64>,
+    /// The same, packets.
+    pub(super) lost: Option<u64>,
+    /// Requests for key frames.
+    pub(super) plis: Option<u64>,
+    /// See `plis`.
+    pub(super) firs: Option<u64>,
+    /// By which way.
+    pub(super) path: Option<CandidatePair>,
+}
+
+/// Asks webrtcbin from time to time; its answers come later.
+#[derive(Debug)]
+pub(super) struct Figures {
+    sample: Arc<Mutex<Sample>>,
+    clock: MediaClock,
+    /// Picture and sound.
+    ssrcs: (u32, u32),
+}
+
+impl Figures {
+    pub(super) fn new(clock: &MediaClock, ssrcs: (u32, u32)) -> Self {
+        Self { sample: Arc::default(), clock: clock.clone(), ssrcs }
+    }
+
+    /// The last answer; asks for another one where that is not new any more.
+    pub(super) fn sample(&self, webrtc: &gst::Element) -> Sample {
+        let sample = *lock(&self.sample);
+        let age = self.clock.now().nseconds().saturating_sub(sample.at_ns);
+        if sample.at_ns == 0 || Duration::from_nanos(age) >= FRESH {
+            self.ask(webrtc);
+        }
+        sample
+    }
+
+    fn ask(&self, webrtc: &gst::Element) {
+        let sample = Arc::downgrade(&self.sample);
+        let (clock, ssrcs) = (self.clock.clone(), self.ssrcs);
+        let promise = gst::Promise::with_change_func(move |reply| {
+            if let (Ok(Some(reply)), Some(sample)) = (reply, sample.upgrade()) {
+                lock(&sample).read(reply, ssrcs, clock.now().nseconds());
+            }
+        });
+        webrtc.emit_by_name::<()>("get-stats", &[&None::<gst::Pad>, &promise]);
+    }
+}
+
+impl Sample {
+    /// Joins the figures by SSRC: under BUNDLE webrtcbin mislabels kinds.
+    fn read(&mut self, reply: &gst::StructureRef, ssrcs: (u32, u32), now_ns: u64) {
+        let before = *self;
+        *self = Self { at_ns: now_ns, kbps: before.kbps, rtt_ms: before.rtt_ms, ..Self::default() };
+        for (_, value) in reply {
+            let Ok(entry) = value.get::<gst::Structure>() else { continue };
+            match entry.get::<WebRTCStatsType>("type") {
+                Ok(WebRTCStatsType::CandidatePair) => self.path = path(reply, &entry).or(self.path),
+                Ok(kind) => self.stream(kind, &entry, ssrcs),
+                Err(_) => {}
+            }
+        }
+        let passed = now_ns.saturating_sub(before.at_ns);
+        if before.at_ns > 0 && self.bytes >= before.bytes && passed > LEAST_NS {
+            self.kbps = Some((self.bytes - before.bytes) as f64 * 8.0e6 / passed as f64);
+        }
+    }
+
+    fn stream(&mut self, kind: WebRTCStatsType, entry: &gst::StructureRef, ssrcs: (u32, u32)) {
+        let Ok(ssrc) = entry.get::<u32>("ssrc") else { return };
+        let picture = ssrc == ssrcs.0;
+        if !picture && ssrc != ssrcs.1 {
+            return;
+        }
+        match kind {
+            WebRTCStatsType::OutboundRtp => {
+                self.bytes += entry.get::<u64>("bytes-sent").unwrap_or(0);
+                if picture {
+                    self.plis = entry.get::<u32>("pli-count").ok().map(u64::from);
+                    self.firs = entry.get::<u32>("fir-count").ok().map(u64::from);
+                }
+            }
+            WebRTCStatsType::RemoteInboundRtp => {
+                let ms = |name| entry.get::<f64>(name).ok().map(|seconds| seconds * 1000.0);
+                self.rtt_ms = ms("round-trip-time").filter(|ms| *ms > 0.0).or(self.rtt_ms);
+                if picture {
+                    self.jitter_ms = ms("jitter");
+                    self.loss = entry.get::<f64>("fraction-lost").ok();
+                    // Packets that come twice are counted against those that are lost.
+                    self.lost = entry.get::<i32>("packets-lost").ok().map(|n| n.max(0) as u64);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The kinds of a pair's ends.
+fn path(all: &gst::StructureRef, pair: &gst::StructureRef) -> Option<CandidatePair> {
+    let end = |name| {
+        let id = pair.get::<String>(name).ok()?;
+        let end = all.get::<gst::Structure>(&id).ok()?;
+        let kind = CandidateKind::of(&end.get::<String>("candidate-type").ok()?)?;
+        let transport = match end.get::<String>("protocol").ok()?.to_ascii_lowercase() {
+            word if word.contains("udp") => Transport::Udp,
+            word if word.contains("tcp") => Transport::Tcp,
+            _ => return None,
+        };
+        Some((kind, transport))
+    };
+    let ((local, transport), (remote, _)) =
+        (end("local-candidate-id")?, end("remote-candidate-id")?);
+    Some(CandidatePair { local, remote, transport })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(bytes: u64) -> gst::Structure {
+        let stream = |name: &str, kind, ssrc: u32| {
+            gst::Structure::builder(name).field("type", kind).field("ssrc", ssrc)
+        };
+        let outbound = |name, ssrc| {
+            stream(name, WebRTCStatsType::OutboundRtp, ssrc)
+                .field("bytes-sent", bytes)
+                .field("pli-count", 3_u32)
+                .field("fir-count", 1_u32)
+                .build()
+        };
+        let inbound = stream("in", WebRTCStatsType::RemoteInboundRtp, 7)
+            .field("jitter", 0.004)
+            .field("round-trip-time", 0.08)
+            .field("fraction-lost", 0.05)
+            .field("packets-lost", 12_i32)
+            .build();
+        let end = |name: &str, kind: &str| {
+            gst::Structure::builder(name)
+                .field("type", WebRTCStatsType::LocalCandidate)
+                .field("candidate-type", kind)
+                .field("protocol", "UDP")
+                .build()
+        };
+        let pair = gst::Structure::builder("pair")
+            .field("type", WebRTCStatsType::CandidatePair)
+            .field("local-candidate-id", "local")
+            .field("remote-candidate-id", "remote")
+            .build();
+        gst::Structure::builder("stats")
+            .field("picture", outbound("picture", 7))
+            .field("sound", outbound("sound", 8))
+            .field("other", outbound("other", 9))
+            .field("in", inbound)
+            .field("local", end("local", "host"))
+            .field("remote", end("remote", "srflx"))
+            .field("pair", pair)
+            .build()
+    }
+
+    #[test]
+    fn a_sessions_figures_are_joined_by_their_streams() {
+        gst::init().unwrap();
+        let mut sample = Sample::default();
+        sample.read(&reply(1000), (7, 8), 1_000_000_000);
+        assert_eq!((sample.kbps, sample.bytes), (None, 2000));
+        sample.read(&reply(101_000), (7, 8), 2_000_000_000);
+        assert_eq!(sample.kbps, Some(1600.0));
+        assert_eq!((sample.rtt_ms, sample.jitter_ms), (Some(80.0), Some(4.0)));
+        assert_eq!((sample.loss, sample.lost), (Some(0.05), Some(12)));
+        assert_eq!((sample.plis, sample.firs), (Some(3), Some(1)));
+        let path = sample.path.unwrap();
+        assert_eq!((path.local.word(), path.remote.word()), ("host", "srflx"));
+        assert_eq!(path.transport, Transport::Udp);
+    }
+}

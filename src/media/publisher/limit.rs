@@ -1,0 +1,138 @@
+//! What keeps a session's picture from being what its profile wants: said of what has changed since the last look.
+
+use std::time::Duration;
+
+use crate::{
+    base::Kbps,
+    stats::{Limit, QualityLimit},
+};
+
+/// A rate of less than this share of the profile's best is a coarser picture.
+const FULL: f64 = 0.95;
+/// An encoding that is given less than this share of the program's frames has a machine that is too slow.
+const ENOUGH: f64 = 0.8;
+/// Shorter than this says nothing about how many frames there are.
+const LEAST: Duration = Duration::from_millis(400);
+
+/// How a session and its encoding stand. Counters count since their beginning.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    /// When, running time.
+    pub(super) at: Duration,
+    /// Whether the encoding follows this session.
+    pub(super) leads: bool,
+    /// Whether the session is given less than the encoder makes.
+    pub(super) limited: bool,
+    /// Whether the picture is smaller than the profile's own.
+    pub(super) small: bool,
+    /// What the encoder is asked for.
+    pub(super) rate: Kbps,
+    /// What the profile wants.
+    pub(super) wanted: Kbps,
+    /// Frames a second of the program.
+    pub(super) fps: u32,
+    /// Frames that the encoding was given.
+    pub(super) given: u64,
+    /// Frames that the encoder had no time for.
+    pub(super) late: u64,
+    /// Frames that the rate had no room for.
+    pub(super) withheld: u64,
+}
+
+/// Looks from time to time.
+#[derive(Debug, Default)]
+pub(super) struct Limits {
+    last: Option<Standing>,
+    told: QualityLimit,
+}
+
+impl Limits {
+    /// What limits the quality now; the time since the last look goes to it. The encoder comes before the path: a
+    /// machine that is too slow can be helped at once.
+    pub(super) fn look(&mut self, now: Standing) -> QualityLimit {
+        if let Some(last) = self.last {
+            let passed = now.at.saturating_sub(last.at);
+            self.told.note(reason(&last, &now, passed), passed.as_millis() as u64);
+        }
+        self.last = Some(now);
+        self.told
+    }
+}
+
+fn reason(last: &Standing, now: &Standing, passed: Duration) -> Limit {
+    let given = now.given.saturating_sub(last.given) as f64;
+    let starved = passed >= LEAST && given < f64::from(now.fps) * passed.as_secs_f64() * ENOUGH;
+    if now.late > last.late || starved {
+        return Limit::Cpu;
+    }
+    if now.limited {
+        return Limit::Bandwidth;
+    }
+    let coarse = f64::from(now.rate.0) < f64::from(now.wanted.0) * FULL;
+    if !now.small && !coarse && now.withheld == last.withheld {
+        return Limit::None;
+    }
+    if now.leads { Limit::Bandwidth } else { Limit::Other }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WELL: Standing = Standing {
+        at: Duration::ZERO,
+        leads: true,
+        limited: false,
+        small: false,
+        rate: Kbps(2500),
+        wanted: Kbps(2500),
+        fps: 30,
+        given: 0,
+        late: 0,
+        withheld: 0,
+    };
+
+    /// What a look says half a second after all was well.
+    fn after(change: impl FnOnce(&mut Standing)) -> Limit {
+        let mut limits = Limits::default();
+        assert_eq!(limits.look(WELL), QualityLimit::default(), "nothing has passed yet");
+        let mut now = Standing { at: Duration::from_millis(500), given: 15, ..WELL };
+        change(&mut now);
+        let told = limits.look(now);
+        assert_eq!(told.spent_ms(told.by), 500);
+        told.by
+    }
+
+    #[test]
+    fn each_reason_is_told_by_what_changed() {
+        assert_eq!(after(|_| {}), Limit::None);
+        assert_eq!(after(|s| s.rate = Kbps(2400)), Limit::None, "nearly all");
+        assert_eq!(after(|s| s.rate = Kbps(1200)), Limit::Bandwidth);
+        assert_eq!(after(|s| s.small = true), Limit::Bandwidth);
+        assert_eq!(after(|s| s.withheld = 3), Limit::Bandwidth);
+        assert_eq!(after(|s| s.late = 1), Limit::Cpu);
+        assert_eq!(after(|s| s.given = 8), Limit::Cpu, "half of the frames");
+    }
+
+    #[test]
+    fn who_does_not_lead_is_limited_by_the_other_or_by_its_own_path() {
+        let follow = |change: fn(&mut Standing)| {
+            after(move |s| {
+                s.leads = false;
+                change(s);
+            })
+        };
+        assert_eq!(follow(|s| s.small = true), Limit::Other);
+        assert_eq!(follow(|s| s.limited = true), Limit::Bandwidth);
+        assert_eq!(follow(|_| {}), Limit::None);
+    }
+
+    #[test]
+    fn a_slow_machine_comes_before_a_narrow_path() {
+        let both = after(|s| {
+            s.small = true;
+            s.late = 2;
+        });
+        assert_eq!(both, Limit::Cpu);
+    }
+}
