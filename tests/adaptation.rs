@@ -17,7 +17,11 @@ mod process;
 #[path = "real/viewer.rs"]
 mod viewer;
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
 
 use hawker::{
     base::Kbps,
@@ -132,6 +136,82 @@ async fn an_outage_heals_by_itself_and_is_told() {
     tokio::task::block_in_place(|| show.event_that("recovery", 5, |e| is_well_after(e, &silent)));
     until("picture again", 5, || viewer.figures(Instant::now()).fps > 20.0).await;
     viewer.stop().await;
+    drop(show);
+    stage.stop().await;
+}
+
+/// What `--metrics` of a show tells.
+fn metrics(show: &Show) -> String {
+    let told = show.told();
+    let address = told.split("http://").nth(1).and_then(|rest| rest.split('/').next()).unwrap();
+    let mut to = TcpStream::connect(address).unwrap();
+    to.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut page = String::new();
+    to.read_to_string(&mut page).unwrap();
+    page
+}
+
+/// One figure of it.
+fn figure(page: &str, name: &str) -> Option<f64> {
+    page.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+}
+
+/// The stages of the way that frames go, in order, and what they add up to.
+const WAY: [&str; 6] = [
+    "hawker_frame_stage_seconds{stage=\"capture\",quantile=\"0.5\"}",
+    "hawker_frame_stage_seconds{stage=\"compose\",quantile=\"0.5\"}",
+    "hawker_output_frame_stage_seconds{output=\"far\",stage=\"encode\",quantile=\"0.5\"}",
+    "hawker_output_frame_stage_seconds{output=\"far\",stage=\"pace\",quantile=\"0.5\"}",
+    "hawker_output_frame_stage_seconds{output=\"far\",stage=\"send\",quantile=\"0.5\"}",
+    "hawker_monitor_network_seconds{monitor=\"far\",quantile=\"0.5\"}",
+];
+const WHOLE: &str = "hawker_monitor_latency_seconds{monitor=\"far\",quantile=\"0.5\"}";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_frames_wait_for_adds_up_and_losses_and_limits_are_told() {
+    let path = Path { delay_ms: 20, ..Path::CLEAR };
+    let weather = Weather { publishers: path, ..Weather::CLEAR };
+    let stage = Stage::start(StageOptions { weather, ..StageOptions::default() }).await.unwrap();
+    let place = Place::new();
+    let text = format!(
+        "{SHOW}[[output]]\nid = \"far\"\nto = \"{}\"\nwatch = \"{}\"\n",
+        stage.whip_url(),
+        stage.whep_url()
+    );
+    let file = place.file("show.toml", &text);
+    let show = place.start(&["live", &file, "--metrics", "127.0.0.1:0"]);
+    tokio::task::block_in_place(|| show.event("output-live", 30));
+
+    // The stages of one frame add up exactly; their medians do so nearly.
+    let stages = |page: &str| WAY.map(|stage| figure(page, stage).map(|s| s * 1000.0));
+    until("figures of all stages", 20, || stages(&metrics(&show)).iter().all(Option::is_some))
+        .await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let page = metrics(&show);
+    let each = stages(&page).map(Option::unwrap);
+    let (sum, whole) = (each.iter().sum::<f64>(), figure(&page, WHOLE).unwrap() * 1000.0);
+    println!("{each:.2?} ms add up to {sum:.2} ms of {whole:.2} ms");
+    assert!((sum - whole).abs() < (whole / 10.0).max(2.0), "{each:?} ms are no {whole} ms");
+    assert!(each[5] > 19.0, "the path's own delay is the network's: {each:?}");
+
+    let of = |name: &str, more: &str| {
+        figure(&metrics(&show), &format!("hawker_output_{name}{{output=\"far\"{more}}}"))
+    };
+    assert!(of("key_requests_total", ",kind=\"pli\"") >= Some(1.0), "who comes asks for one");
+    let path = ",local=\"host\",remote=\"host\",transport=\"udp\"";
+    assert_eq!(of("path_info", path), Some(1.0), "{}", metrics(&show));
+    let asked = of("nacks_total", "").unwrap();
+    let lossy = Path { loss: 0.05, ..weather.publishers };
+    stage.set_weather(Weather { publishers: lossy, ..Weather::CLEAR });
+    until("requests for lost packets", 10, || of("nacks_total", "") > Some(asked + 10.0)).await;
+    until("repetition", 10, || of("rtx_bits_per_second", "") > Some(0.0)).await;
+    until("sound that is said twice", 10, || of("redundant_bits_per_second", "") > Some(0.0)).await;
+
+    let narrow = || of("limited_seconds_total", ",by=\"bandwidth\"").unwrap();
+    let before = narrow();
+    stage.set_weather(uplink(800));
+    until("a limit", 10, || of("limit", "") == Some(1.0)).await;
+    until("its time", 10, || narrow() > before + 1.0).await;
     drop(show);
     stage.stop().await;
 }

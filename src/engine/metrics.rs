@@ -9,7 +9,8 @@ use crate::{
     link::metrics::{Metrics, MetricsError},
     show::{InputStatus, Show},
     stats::{
-        Grade, Meters, Verdict, WatchFigures,
+        CongestionState, Grade, LatencySummary, Limit, Meters, OutputFigures, Verdict,
+        WatchFigures,
         exposition::{CONTENT_TYPE, Exposition, Kind},
     },
 };
@@ -68,7 +69,9 @@ pub fn page(show: &Show, meters: &Meters) -> String {
         text.sample(&[("input", input.spec.id.as_str())], Some(truth(up)));
     }
     frames(&mut text, meters);
+    ways(&mut text, meters);
     outputs(&mut text, show, meters);
+    recovery(&mut text, meters);
     monitors(&mut text, meters);
     verdicts(&mut text, meters);
     text.family("hawker_alarms_open", Gauge, "Alarms that are raised, by weight.");
@@ -84,7 +87,62 @@ pub fn page(show: &Show, meters: &Meters) -> String {
         .sample(&[], meters.process.cpu_percent.map(|p| p / 100.0));
     text.family("hawker_resident_memory_bytes", Gauge, "Memory of the engine's process.")
         .sample(&[], meters.process.resident_bytes.map(|b| b as f64));
+    text.family(
+        "hawker_thread_cores",
+        Gauge,
+        "Cores in use over the last second, by what threads do.",
+    );
+    if let Some(shares) = &meters.process.threads {
+        for (group, percent) in [
+            ("picture", shares.picture),
+            ("sound", shares.sound),
+            ("inputs", shares.inputs),
+            ("outputs", shares.outputs),
+            ("stage", shares.stage),
+            ("engine", shares.engine),
+            ("other", shares.other),
+        ] {
+            text.sample(&[("group", group)], Some(percent / 100.0));
+        }
+    }
     text.into_text()
+}
+
+/// The percentiles of a distribution, each with those labels and its own.
+fn quantiles(text: &mut Exposition, labels: &[(&str, &str)], of: Option<LatencySummary>) {
+    for (quantile, ms) in [
+        ("0.5", of.map(|l| l.p50_ms)),
+        ("0.95", of.map(|l| l.p95_ms)),
+        ("0.99", of.map(|l| l.p99_ms)),
+    ] {
+        let labels = [labels, &[("quantile", quantile)]].concat();
+        text.sample(&labels, ms.map(|ms| ms / 1e3));
+    }
+}
+
+/// What frames wait for, by stage.
+fn ways(text: &mut Exposition, meters: &Meters) {
+    text.family(
+        "hawker_frame_stage_seconds",
+        Kind::Gauge,
+        "What the program's frames waited for over the last 10 s, by stage and quantile.",
+    );
+    let way = &meters.way;
+    for (stage, took) in
+        [("capture", way.capture), ("compose", way.compose), ("encode", way.encode)]
+    {
+        quantiles(text, &[("stage", stage)], took);
+    }
+    text.family(
+        "hawker_output_frame_stage_seconds",
+        Kind::Gauge,
+        "What an output's frames waited for over the last 10 s, by stage and quantile.",
+    );
+    for (id, OutputFigures { way, .. }) in &meters.outputs {
+        for (stage, took) in [("encode", way.encode), ("pace", way.pace), ("send", way.send)] {
+            quantiles(text, &[("output", id.as_str()), ("stage", stage)], took);
+        }
+    }
 }
 
 fn frames(text: &mut Exposition, meters: &Meters) {
@@ -155,6 +213,100 @@ fn outputs(text: &mut Exposition, show: &Show, meters: &Meters) {
     }
 }
 
+/// What the receiver asks for, what is sent beyond what has to be, what congestion control does.
+fn recovery(text: &mut Exposition, meters: &Meters) {
+    use Kind::{Counter, Gauge};
+    type Of = fn(&OutputFigures) -> Option<f64>;
+    let count = |n: Option<u64>| n.map(|n| n as f64);
+    let families: [(&'static str, Kind, &str, Of); 10] = [
+        (
+            "hawker_output_jitter_seconds",
+            Gauge,
+            "Of the picture's packets, as the receiver says.",
+            |o| o.jitter_ms.map(|ms| ms / 1e3),
+        ),
+        ("hawker_output_lost_packets", Gauge, "Lost in this session, as the receiver says.", |o| {
+            o.lost.map(|n| n as f64)
+        }),
+        ("hawker_output_nacks_total", Counter, "Packets asked for again.", |o| {
+            o.nacks.map(|n| n as f64)
+        }),
+        ("hawker_output_rtx_bits_per_second", Gauge, "Sent again by RTX.", |o| {
+            o.rtx_kbps.map(|k| k * 1e3)
+        }),
+        ("hawker_output_redundant_bits_per_second", Gauge, "Said twice unasked.", |o| {
+            o.redundant_kbps.map(|k| k * 1e3)
+        }),
+        (
+            "hawker_output_pacer_seconds",
+            Gauge,
+            "The most that waited in the pacer, as time.",
+            |o| o.pacer_ms.map(|ms| ms / 1e3),
+        ),
+        ("hawker_output_pacer_packets", Gauge, "The same in packets.", |o| {
+            o.pacer_packets.map(f64::from)
+        }),
+        (
+            "hawker_output_encoder_queue_frames",
+            Gauge,
+            "Frames that its encoder has in hand.",
+            |o| o.encoder_queue.map(f64::from),
+        ),
+        (
+            "hawker_output_congestion_state",
+            Gauge,
+            "What congestion control does: 0 rising, 1 holding, 2 draining, 3 lossy, 4 testing.",
+            |o| {
+                let place = |state| CongestionState::ALL.iter().position(|s| *s == state);
+                o.congestion.and_then(place).map(|n| n as f64)
+            },
+        ),
+        (
+            "hawker_output_limit",
+            Gauge,
+            "What limits the quality: 0 nothing, 1 bandwidth, 2 processor, 3 another output.",
+            |o| {
+                let place = |by| Limit::ALL.iter().position(|l| *l == by);
+                o.limit.and_then(|limit| place(limit.by)).map(|n| n as f64)
+            },
+        ),
+    ];
+    for (name, kind, help, of) in families {
+        text.family(name, kind, help);
+        for (id, figures) in &meters.outputs {
+            text.sample(&[("output", id.as_str())], of(figures));
+        }
+    }
+    text.family("hawker_output_key_requests_total", Counter, "Key frames asked for, by kind.");
+    for (id, figures) in &meters.outputs {
+        for (kind, n) in [("pli", figures.plis), ("fir", figures.firs)] {
+            text.sample(&[("output", id.as_str()), ("kind", kind)], count(n));
+        }
+    }
+    text.family(
+        "hawker_output_limited_seconds_total",
+        Counter,
+        "Time, by what limited the quality.",
+    );
+    for (id, figures) in &meters.outputs {
+        for by in Limit::ALL {
+            let spent = figures.limit.map(|limit| limit.spent_ms(by) as f64 / 1e3);
+            text.sample(&[("output", id.as_str()), ("by", by.word())], spent);
+        }
+    }
+    text.family("hawker_output_path_info", Gauge, "The path that ICE has chosen; always 1.");
+    for (id, figures) in &meters.outputs {
+        let Some(path) = figures.path else { continue };
+        let labels = [
+            ("output", id.as_str()),
+            ("local", path.local.word()),
+            ("remote", path.remote.word()),
+            ("transport", path.transport.word()),
+        ];
+        text.sample(&labels, Some(1.0));
+    }
+}
+
 fn verdicts(text: &mut Exposition, meters: &Meters) {
     // The order of the grades is a promise, like the names.
     let number = |verdict: &Verdict| Grade::ALL.iter().position(|g| *g == verdict.grade);
@@ -192,19 +344,20 @@ fn monitors(text: &mut Exposition, meters: &Meters) {
         "Capture to arrival over the last 10 s, by quantile.",
     );
     for (name, seen) in &all {
-        let latency = seen.latency;
-        for (quantile, ms) in [
-            ("0.5", latency.map(|l| l.p50_ms)),
-            ("0.95", latency.map(|l| l.p95_ms)),
-            ("0.99", latency.map(|l| l.p99_ms)),
-        ] {
-            let labels: Vec<(&str, &str)> =
-                name.map(|n| ("monitor", n)).into_iter().chain([("quantile", quantile)]).collect();
-            text.sample(&labels, ms.map(|ms| ms / 1e3));
-        }
+        let labels: Vec<(&str, &str)> = name.iter().map(|n| ("monitor", *n)).collect();
+        quantiles(text, &labels, seen.latency);
+    }
+    text.family(
+        "hawker_monitor_network_seconds",
+        Gauge,
+        "The part of it from our socket on, by quantile.",
+    );
+    for (name, seen) in &all {
+        let labels: Vec<(&str, &str)> = name.iter().map(|n| ("monitor", *n)).collect();
+        quantiles(text, &labels, seen.network);
     }
     type Of = fn(&WatchFigures) -> Option<f64>;
-    let families: [(&'static str, Kind, &str, Of); 7] = [
+    let families: [(&'static str, Kind, &str, Of); 11] = [
         ("hawker_monitor_frames_per_second", Gauge, "Frames that arrive.", |w| {
             Some(f64::from(w.fps))
         }),
@@ -232,6 +385,21 @@ fn monitors(text: &mut Exposition, meters: &Meters) {
             "Sound against picture; positive is sound late.",
             |w| w.av_skew_ms.map(|ms| ms / 1e3),
         ),
+        ("hawker_monitor_jitter_seconds", Gauge, "Of the picture's packets.", |w| {
+            w.jitter_ms.map(|ms| ms / 1e3)
+        }),
+        ("hawker_monitor_sound_gaps_total", Counter, "Gaps in the sound of 100 ms or more.", |w| {
+            Some(w.sound_gaps as f64)
+        }),
+        ("hawker_monitor_sound_gap_seconds_total", Counter, "Time in them.", |w| {
+            Some(w.sound_gap_ms as f64 / 1e3)
+        }),
+        (
+            "hawker_monitor_size_changes_total",
+            Counter,
+            "How often the picture's size changed.",
+            |w| Some(w.size_changes as f64),
+        ),
     ];
     for (family, kind, help, of) in families {
         text.family(family, kind, help);
@@ -248,11 +416,13 @@ mod tests {
     use crate::{
         config,
         show::Mode,
-        stats::{LatencySummary, OutputFigures, ViewerFigures},
+        stats::{CandidateKind, CandidatePair, OutputWay, QualityLimit, Transport, ViewerFigures},
     };
 
     fn full() -> String {
         let show = Show::new(config::builtin_show(), Mode::Rehearse);
+        let latency =
+            LatencySummary { p50_ms: 7.0, p95_ms: 9.0, p99_ms: 11.0, max_ms: 20.0, count: 300 };
         let sent = OutputFigures {
             sent_kbps: Some(2400.0),
             target_kbps: Some(2500.0),
@@ -260,10 +430,22 @@ mod tests {
             rtt_ms: Some(23.0),
             loss: Some(0.01),
             silent_ms: Some(40),
+            nacks: Some(12),
+            plis: Some(2),
+            congestion: Some(CongestionState::Draining),
+            path: Some(CandidatePair {
+                local: CandidateKind::Host,
+                remote: CandidateKind::Relay,
+                transport: Transport::Udp,
+            }),
+            limit: Some(QualityLimit {
+                by: Limit::Bandwidth,
+                bandwidth_ms: 1500,
+                ..QualityLimit::default()
+            }),
+            way: OutputWay { pace: Some(latency), ..OutputWay::default() },
             ..OutputFigures::default()
         };
-        let latency =
-            LatencySummary { p50_ms: 7.0, p95_ms: 9.0, p99_ms: 11.0, max_ms: 20.0, count: 300 };
         let viewer = ViewerFigures { state: "connected".into(), ..ViewerFigures::default() };
         let meters = Meters {
             at_ms: 1500,
@@ -291,6 +473,13 @@ mod tests {
             "hawker_monitor_freezes_total 0",
             "hawker_monitor_gap_seconds{monitor=\"tokyo\"} 0",
             "hawker_output_verdict{output=\"stage\"} 0",
+            "hawker_output_nacks_total{output=\"stage\"} 12",
+            "hawker_output_key_requests_total{output=\"stage\",kind=\"pli\"} 2",
+            "hawker_output_congestion_state{output=\"stage\"} 2",
+            "hawker_output_limit{output=\"stage\"} 1",
+            "hawker_output_limited_seconds_total{output=\"stage\",by=\"bandwidth\"} 1.5",
+            "hawker_output_path_info{output=\"stage\",local=\"host\",remote=\"relay\",transport=\"udp\"} 1",
+            "hawker_output_frame_stage_seconds{output=\"stage\",stage=\"pace\",quantile=\"0.95\"} 0.009",
         ] {
             assert!(page.lines().any(|l| l == line), "{line}: {page}");
         }

@@ -1,8 +1,11 @@
 //! What this process uses: processor time by the process clock, memory as Linux's /proc says it. Where a
 //! system does not tell, the figure is `None`.
 
+mod threads;
+
 use std::time::{Duration, Instant};
 
+use self::threads::Threads;
 use crate::stats::{ProcessFigures, report::ProcessReport};
 
 /// Samples the process about once a second.
@@ -13,6 +16,7 @@ pub struct Process {
     last: Instant,
     last_cpu: Duration,
     figures: ProcessFigures,
+    threads: Threads,
 }
 
 fn cpu() -> Duration {
@@ -45,6 +49,7 @@ impl Default for Process {
                 resident_bytes: memory("VmRSS"),
                 ..ProcessFigures::default()
             },
+            threads: Threads::default(),
         }
     }
 }
@@ -58,7 +63,7 @@ impl Process {
             self.figures = ProcessFigures {
                 cpu_percent: share(used.saturating_sub(self.last_cpu), passed),
                 resident_bytes: memory("VmRSS"),
-                threads: None,
+                threads: self.threads.shares(passed),
             };
             (self.last, self.last_cpu) = (Instant::now(), used);
         }

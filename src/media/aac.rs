@@ -97,6 +97,7 @@ impl Encoder {
             .field("channel-mask", gst::Bitmask::new(3))
             .build();
         let source = gst_app::AppSrc::builder()
+            .name("sound-aac")
             .caps(&raw)
             .format(gst::Format::Time)
             .is_live(true)

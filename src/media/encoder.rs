@@ -366,6 +366,8 @@ impl VideoEncoder {
         let raw = canvas_info(canvas)?.to_caps().map_err(setup)?;
         let pipeline = gst::Pipeline::with_name("picture-encoder");
         let source = gst_app::AppSrc::builder()
+            // Its thread is called so too, and those that the encoder starts.
+            .name("picture")
             .caps(&raw)
             .format(gst::Format::Time)
             .is_live(true)
@@ -565,6 +567,7 @@ impl AudioEncoder {
             .build();
         let pipeline = gst::Pipeline::with_name("sound-encoder");
         let source = gst_app::AppSrc::builder()
+            .name("sound")
             .caps(&caps)
             .format(gst::Format::Time)
             .is_live(true)

@@ -239,6 +239,7 @@ impl Outlet {
             target_kbps: Some(f64::from(self.rendition.rate().0)),
             silent_ms: self.stalled().map(|s| s.as_millis() as u64),
             dropped: self.dropped(),
+            encoder_queue: Some(self.rendition.strain.in_hand.load(Ordering::Relaxed)),
             ..OutputFigures::default()
         };
         match self.far.as_ref().filter(|f| f.is_srt).and_then(|f| f.element.upgrade()) {

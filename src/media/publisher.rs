@@ -155,8 +155,10 @@ fn audio_caps(ssrc: u32) -> gst::Caps {
         .build()
 }
 
-fn source(caps: &gst::Caps) -> gst_app::AppSrc {
+fn source(name: &str, caps: &gst::Caps) -> gst_app::AppSrc {
     gst_app::AppSrc::builder()
+        // Its thread is called so, too.
+        .name(name)
         .caps(caps)
         .format(gst::Format::Time)
         .is_live(true)
@@ -242,7 +244,7 @@ impl Publisher {
             .field("channels", 2_i32)
             .field("rate", 48_000_i32)
             .build();
-        let (video, audio) = (source(&encoded), source(&opus));
+        let (video, audio) = (source("out-video", &encoded), source("out-audio", &opus));
         pipeline
             .add_many([video.upcast_ref(), &video_pay, audio.upcast_ref(), &audio_pay, &webrtc])
             .map_err(setup)?;

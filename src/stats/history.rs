@@ -175,6 +175,7 @@ impl History {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::stats::Limit;
 
     /// A show of ten minutes with a stall at 60 s, an outage of the output from 120 to 124 s, and a title
     /// that means harm.
@@ -211,6 +212,11 @@ pub(super) mod tests {
             rtt_tenths: Some(230),
             loss_ppm: Some(if s < 300 { 0 } else { 20_000 }),
             viewers: Some(s / 100),
+            encode_tenths: Some(82),
+            pace_tenths: Some(4),
+            nacks: Some(if s < 300 { 2 } else { 0 }),
+            plis: Some(0),
+            limit: Some(if s < 90 { Limit::Bandwidth } else { Limit::None }),
             ..OutputSecond::default()
         };
         let monitor = |s: u32| MonitorSecond {

@@ -322,6 +322,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn figures_of_an_older_engine_are_read() {
+        let output: OutputFigures =
+            serde_json::from_str(r#"{"sent_kbps":2500.0,"dropped":3,"from_the_future":1}"#)
+                .unwrap();
+        let sent_kbps = Some(2500.0);
+        assert_eq!(output, OutputFigures { sent_kbps, dropped: 3, ..OutputFigures::default() });
+        let seen: WatchFigures = serde_json::from_str(r#"{"fps":30.0}"#).unwrap();
+        assert_eq!(seen, WatchFigures { fps: 30.0, ..WatchFigures::default() });
+        let process: ProcessFigures = serde_json::from_str(r#"{"cpu_percent":64.0}"#).unwrap();
+        assert_eq!((process.cpu_percent, process.threads), (Some(64.0), None));
+        let mut meters = serde_json::to_value(Meters::default()).unwrap();
+        meters.as_object_mut().unwrap().remove("way");
+        assert_eq!(serde_json::from_value::<Meters>(meters).unwrap(), Meters::default());
+    }
+
+    #[test]
     fn counters_do_not_move_the_screen_and_levels_do() {
         let calm = Meters::default();
         let counted = Meters { at_ms: 100, ..calm.clone() };

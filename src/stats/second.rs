@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::meters::{FrameCounts, Meters, OutputFigures, WatchFigures};
+use super::{
+    meters::{FrameCounts, Meters, OutputFigures, WatchFigures},
+    sender::Limit,
+};
 use crate::base::{MonitorId, OutputId};
 
 /// A gap longer than this is no freeze in WebRTC's sense but a pause; its viewer waits all the same.
@@ -65,6 +68,21 @@ pub struct OutputSecond {
     pub dropped: u32,
     /// Who watches, where it is known.
     pub viewers: Option<u32>,
+    /// Encoding, the 95th percentile of the last 10 s, in tenths of a millisecond.
+    #[serde(default)]
+    pub encode_tenths: Option<u32>,
+    /// From the encoder until the pacer let the frame go, likewise.
+    #[serde(default)]
+    pub pace_tenths: Option<u32>,
+    /// Packets that the receiver asked for again.
+    #[serde(default)]
+    pub nacks: Option<u32>,
+    /// Key frames that it asked for.
+    #[serde(default)]
+    pub plis: Option<u32>,
+    /// What limited the quality at the end of it.
+    #[serde(default)]
+    pub limit: Option<Limit>,
 }
 
 /// What a viewer got.
@@ -95,9 +113,17 @@ pub struct Seconds {
     stage: Option<OutputId>,
     off_air: bool,
     frames: FrameCounts,
-    dropped: BTreeMap<OutputId, u64>,
+    outputs: BTreeMap<OutputId, Counted>,
     stalls: Stalls,
     others: BTreeMap<MonitorId, Stalls>,
+}
+
+/// An output's counters.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counted {
+    dropped: u64,
+    nacks: u64,
+    plis: u64,
 }
 
 #[derive(Debug, Default)]
@@ -149,7 +175,7 @@ impl Seconds {
         let outputs = meters.outputs.iter().map(|(id, figures)| {
             let viewers =
                 (self.stage.as_ref() == Some(id)).then(|| whole(meters.watching() as u64));
-            let before = self.dropped.insert(id.clone(), figures.dropped).unwrap_or(0);
+            let before = self.outputs.entry(id.clone()).or_default();
             (id.clone(), output(figures, before, viewers))
         });
         // One that is not there any more has stopped in order.
@@ -173,7 +199,8 @@ impl Seconds {
     }
 }
 
-fn output(figures: &OutputFigures, dropped_before: u64, viewers: Option<u32>) -> OutputSecond {
+fn output(figures: &OutputFigures, before: &mut Counted, viewers: Option<u32>) -> OutputSecond {
+    let grown_since = |now: u64, before: &mut u64| grown(now, std::mem::replace(before, now));
     OutputSecond {
         sent_kbps: figures.sent_kbps.and_then(|k| parts(k, 1.0)),
         target_kbps: figures.target_kbps.and_then(|k| parts(k, 1.0)),
@@ -181,8 +208,13 @@ fn output(figures: &OutputFigures, dropped_before: u64, viewers: Option<u32>) ->
         rtt_tenths: figures.rtt_ms.and_then(|ms| parts(ms, 10.0)),
         loss_ppm: figures.loss.and_then(|l| parts(l, 1e6)),
         silent_ms: figures.silent_ms.map(whole),
-        dropped: grown(figures.dropped, dropped_before),
+        dropped: grown_since(figures.dropped, &mut before.dropped),
         viewers,
+        encode_tenths: figures.way.encode.and_then(|l| parts(l.p95_ms, 10.0)),
+        pace_tenths: figures.way.pace.and_then(|l| parts(l.p95_ms, 10.0)),
+        nacks: figures.nacks.map(|n| grown_since(n, &mut before.nacks)),
+        plis: figures.plis.map(|n| grown_since(n, &mut before.plis)),
+        limit: figures.limit.map(|limit| limit.by),
     }
 }
 

@@ -99,7 +99,8 @@ const COARSER: [(&str, &str, &str); 3] = [
         "at / 10 * 10, source",
         "CAST(round(avg(sent_kbps)) AS INTEGER), CAST(round(avg(target_kbps)) AS INTEGER), \
          CAST(round(avg(available_kbps)) AS INTEGER), CAST(round(avg(rtt_tenths)) AS INTEGER), \
-         CAST(round(avg(loss_ppm)) AS INTEGER), max(silent_ms), sum(dropped), max(viewers)",
+         CAST(round(avg(loss_ppm)) AS INTEGER), max(silent_ms), sum(dropped), max(viewers), \
+         max(encode_tenths), max(pace_tenths), sum(nacks), sum(plis), max(limited)",
     ),
     (
         "monitor_second",

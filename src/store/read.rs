@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{StoreError, open};
 use crate::stats::{
-    History,
+    History, Limit,
     history::{At, Ended, Lost, Noted, Targets, Track},
     second::{MonitorSecond, OutputSecond, ProgramSecond},
 };
@@ -299,7 +299,16 @@ fn output_of(row: &Row<'_>) -> rusqlite::Result<OutputSecond> {
         silent_ms: row.get("silent_ms")?,
         dropped: row.get("dropped")?,
         viewers: row.get("viewers")?,
+        encode_tenths: row.get("encode_tenths")?,
+        pace_tenths: row.get("pace_tenths")?,
+        nacks: row.get("nacks")?,
+        plis: row.get("plis")?,
+        limit: limit_of(row.get("limited")?),
     })
+}
+
+fn limit_of(number: Option<u32>) -> Option<Limit> {
+    Limit::ALL.get(number? as usize).copied()
 }
 
 fn monitor_of(row: &Row<'_>) -> rusqlite::Result<MonitorSecond> {

@@ -88,6 +88,12 @@ CREATE TABLE imported (
   orders REAL,
   PRIMARY KEY (source, market, at)
 ) WITHOUT ROWID;
+", "
+ALTER TABLE output_second ADD COLUMN encode_tenths INTEGER;
+ALTER TABLE output_second ADD COLUMN pace_tenths INTEGER;
+ALTER TABLE output_second ADD COLUMN nacks INTEGER;
+ALTER TABLE output_second ADD COLUMN plis INTEGER;
+ALTER TABLE output_second ADD COLUMN limited INTEGER;
 "];
 
 /// The newest form.

@@ -19,7 +19,7 @@ use crate::{
     base::{Moment, Severity},
     show::{Event, Happening},
     stats::{
-        Report, Second,
+        Limit, Report, Second,
         history::{Lost, Targets},
         second::{MonitorSecond, OutputSecond, ProgramSecond},
     },
@@ -58,6 +58,11 @@ fn second(at_s: u32) -> Second {
         silent_ms: Some(wander(120, salt)),
         dropped: 0,
         viewers,
+        encode_tenths: Some(80 + wander(20, 6)),
+        pace_tenths: Some(4),
+        nacks: Some(wander(3, salt)),
+        plis: Some(0),
+        limit: Some(if at_s % 600 < 30 { Limit::Bandwidth } else { Limit::None }),
     };
     Second {
         at_s,

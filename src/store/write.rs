@@ -6,7 +6,7 @@ use rusqlite::{Connection, named_params, params};
 
 use super::keeper::{Closing, Opening};
 use crate::stats::{
-    Second,
+    Limit, Second,
     history::{Lost, Noted},
     second::{MonitorSecond, OutputSecond, ProgramSecond},
 };
@@ -142,6 +142,11 @@ impl Book {
     }
 }
 
+/// Its place in [`Limit::ALL`], which never changes.
+fn limit_number(limit: Limit) -> u32 {
+    Limit::ALL.iter().position(|l| *l == limit).unwrap_or(0) as u32
+}
+
 fn program(db: &Connection, show: i64, at: u32, p: &ProgramSecond) -> rusqlite::Result<()> {
     db.prepare_cached("INSERT OR REPLACE INTO program_second VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?
         .execute(params![
@@ -166,7 +171,7 @@ fn output(
     o: &OutputSecond,
 ) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "INSERT OR REPLACE INTO output_second VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO output_second VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         show,
@@ -179,7 +184,12 @@ fn output(
         o.loss_ppm,
         o.silent_ms,
         o.dropped,
-        o.viewers
+        o.viewers,
+        o.encode_tenths,
+        o.pace_tenths,
+        o.nacks,
+        o.plis,
+        o.limit.map(limit_number)
     ])?;
     Ok(())
 }

@@ -103,8 +103,10 @@ pub(super) struct Branch {
     linger: Duration,
 }
 
-fn source(caps: &gst::Caps) -> gst_app::AppSrc {
+fn source(name: &str, caps: &gst::Caps) -> gst_app::AppSrc {
     gst_app::AppSrc::builder()
+        // Its thread is called so, too.
+        .name(name)
         .caps(caps)
         .format(gst::Format::Time)
         // With a live source a muxer would go on without the stream that is late.
@@ -120,7 +122,7 @@ impl Branch {
         let setup = |e: gst::glib::BoolError| MediaError::lasting(format!("an output: {e}"));
         let Plan { video, audio, parsers, mux, pads, sink, linger, wording } = plan;
         let pipeline = gst::Pipeline::with_name("outlet");
-        let (video, audio) = (source(&video), source(&audio));
+        let (video, audio) = (source("out-video", &video), source("out-audio", &audio));
         pipeline.add_many([video.upcast_ref(), audio.upcast_ref(), &mux, &sink]).map_err(setup)?;
         for (from, parser, name) in [(&video, parsers.0, pads.0), (&audio, Some(parsers.1), pads.1)]
         {

@@ -4,14 +4,14 @@
 use std::fmt::Write;
 
 use super::History;
-use crate::base::text::csv_field;
+use crate::{base::text::csv_field, stats::Limit};
 
 const HEAD: &str = "at_s,time,kind,name,market,sent_kbps,target_kbps,available_kbps,rtt_ms,loss,silent_ms,\
-output_dropped,viewers,latency_p50_ms,latency_p95_ms,fps,received_kbps,stalls,stalled_ms,gap_ms,av_skew_ms,\
+output_dropped,viewers,encode_p95_ms,pace_p95_ms,nacks,plis,limited_by,latency_p50_ms,latency_p95_ms,fps,received_kbps,stalls,stalled_ms,gap_ms,av_skew_ms,\
 cpu_percent,memory_kib,encoded,repeated,skipped,dropped,withheld";
 
 /// Columns of an output, of a monitor, of the program.
-const COLUMNS: [usize; 3] = [8, 8, 7];
+const COLUMNS: [usize; 3] = [13, 8, 7];
 
 fn tenths(t: Option<impl Into<f64>>) -> String {
     t.map_or_else(String::new, |t| format!("{:.1}", t.into() / 10.0))
@@ -45,14 +45,19 @@ impl History {
                 let loss =
                     o.loss_ppm.map_or_else(String::new, |p| format!("{:.6}", f64::from(p) / 1e6));
                 let cells = format!(
-                    "{},{},{},{},{loss},{},{},{}",
+                    "{},{},{},{},{loss},{},{},{},{},{},{},{},{}",
                     plain(o.sent_kbps),
                     plain(o.target_kbps),
                     plain(o.available_kbps),
                     tenths(o.rtt_tenths),
                     plain(o.silent_ms),
                     o.dropped,
-                    plain(o.viewers)
+                    plain(o.viewers),
+                    tenths(o.encode_tenths),
+                    tenths(o.pace_tenths),
+                    plain(o.nacks),
+                    plain(o.plis),
+                    o.limit.map_or("", Limit::word)
                 );
                 rows.push((at.at_s, 0, &track.name, track.market.as_deref(), cells));
             }
@@ -109,15 +114,15 @@ mod tests {
         let at_60: Vec<_> = csv.lines().filter(|l| l.starts_with("60,")).collect();
         assert_eq!(
             at_60[0],
-            "60,2026-01-01T00:01:00Z,output,main,id,2440,2500,,23.0,0.000000,,0,0,,,,,,,,,,,,,,,"
+            "60,2026-01-01T00:01:00Z,output,main,id,2440,2500,,23.0,0.000000,,0,0,8.2,0.4,2,0,bandwidth,,,,,,,,,,,,,,,"
         );
         assert_eq!(
             at_60[1],
-            "60,2026-01-01T00:01:00Z,monitor,stage,,,,,,,,,,180.0,250.0,30.0,2450,1,1200,0,,,,,,,,"
+            "60,2026-01-01T00:01:00Z,monitor,stage,,,,,,,,,,,,,,,180.0,250.0,30.0,2450,1,1200,0,,,,,,,,"
         );
         assert_eq!(
             at_60[2],
-            "60,2026-01-01T00:01:00Z,program,program,,,,,,,,,,,,,,,,,,35.0,98060,30,0,0,0,0"
+            "60,2026-01-01T00:01:00Z,program,program,,,,,,,,,,,,,,,,,,,,,,,35.0,98060,30,0,0,0,0"
         );
     }
 
