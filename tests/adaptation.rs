@@ -207,6 +207,8 @@ async fn what_frames_wait_for_adds_up_and_losses_and_limits_are_told() {
     until("repetition", 10, || of("rtx_bits_per_second", "") > Some(0.0)).await;
     until("sound that is said twice", 10, || of("redundant_bits_per_second", "") > Some(0.0)).await;
 
+    stage.set_weather(weather);
+    until("no limit", 20, || of("limit", "") == Some(0.0)).await;
     let narrow = || of("limited_seconds_total", ",by=\"bandwidth\"").unwrap();
     let before = narrow();
     stage.set_weather(uplink(800));
