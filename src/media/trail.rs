@@ -147,7 +147,8 @@ pub fn watch(pad: &gst::Pad, stage: usize, trail: &Arc<Sent>, clock: &MediaClock
 /// Whether it is RTP (RFC 3550, 5.1), of the picture, with the marker. Its header is in clear in SRTP too.
 fn ends_frame(packet: &gst::BufferRef) -> bool {
     let mut head = [0; 2];
-    packet.copy_to_slice(0, &mut head).is_ok()
+    packet.size() >= head.len()
+        && packet.copy_to_slice(0, &mut head).is_ok()
         && head[0] & 0xc0 == 0x80
         && u32::from(head[1]) == 0x80 | VIDEO_PT
 }
@@ -226,7 +227,8 @@ mod tests {
         let frames = 200_000;
         let write = std::thread::spawn(move || {
             for n in 0..frames {
-                writer.begin(n % 5, n, [n + 1; 4]);
+                // Five places, and never the same number twice.
+                writer.begin(n % 5 + n / 5 * FRAMES as u64, n, [n + 1; 4]);
             }
         });
         while !write.is_finished() {
