@@ -437,7 +437,7 @@ impl Publisher {
         if !self.opened.load(Ordering::Relaxed) {
             return None;
         }
-        let Rendition { profile, strain, leading, .. } = &*self.rendition;
+        let Rendition { profile, strain, leading, fanout, .. } = &*self.rendition;
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Some(lock(&self.limits).look(Standing {
             at: Duration::from_nanos(self.clock.now().nseconds()),
@@ -450,6 +450,7 @@ impl Publisher {
             given: count(&strain.given),
             late: count(&strain.late),
             withheld: count(&strain.withheld),
+            bytes: fanout.bytes(),
         }))
     }
 }

@@ -136,7 +136,8 @@ pub enum Limit {
     /// Nothing.
     #[default]
     None,
-    /// The path carries less: the picture is smaller or coarser, frames are left out, or the sound goes alone.
+    /// The path carries less than the picture needs: it is smaller or coarser, frames are left out, or the sound goes
+    /// alone.
     Bandwidth,
     /// The encoder does not keep up: frames are left out.
     Cpu,

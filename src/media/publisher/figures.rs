@@ -15,6 +15,8 @@ use crate::{
 
 /// A younger sample is new enough.
 const FRESH: Duration = Duration::from_millis(450);
+/// Ticks of the picture's RTP time in a second.
+const VIDEO_RATE: f64 = 90_000.0;
 /// Over a shorter time no rate is told.
 const LEAST_NS: u64 = 100_000_000;
 
@@ -114,15 +116,26 @@ impl Sample {
                 let ms = |name| entry.get::<f64>(name).ok().map(|seconds| seconds * 1000.0);
                 self.rtt_ms = ms("round-trip-time").filter(|ms| *ms > 0.0).or(self.rtt_ms);
                 if picture {
-                    self.jitter_ms = ms("jitter");
+                    self.jitter_ms = ms("jitter").or_else(|| jitter_ms(entry, ssrc));
                     self.loss = entry.get::<f64>("fraction-lost").ok();
-                    // Packets that come twice are counted against those that are lost.
-                    self.lost = entry.get::<i32>("packets-lost").ok().map(|n| n.max(0) as u64);
+                    // Its type differs from version to version. Packets that come twice are counted against those
+                    // that are lost.
+                    let lost = entry.get::<i64>("packets-lost");
+                    let lost = lost.or_else(|_| entry.get::<i32>("packets-lost").map(i64::from));
+                    self.lost = lost.ok().map(|n| n.max(0) as u64);
                 }
             }
             _ => {}
         }
     }
+}
+
+/// The picture's jitter from the report block itself, which webrtcbin 1.22 leaves out.
+fn jitter_ms(entry: &gst::StructureRef, ssrc: u32) -> Option<f64> {
+    let source = entry.get::<gst::Structure>("gst-rtpsource-stats").ok()?;
+    let of_it = source.get::<u32>("rb-ssrc").is_ok_and(|of| of == ssrc);
+    let ticks = source.get::<u32>("rb-jitter").ok().filter(|_| of_it)?;
+    Some(f64::from(ticks) * 1000.0 / VIDEO_RATE)
 }
 
 /// The kinds of a pair's ends.
@@ -158,11 +171,15 @@ mod tests {
                 .field("fir-count", 1_u32)
                 .build()
         };
+        let block = gst::Structure::builder("application/x-rtp-source-stats")
+            .field("rb-ssrc", 7_u32)
+            .field("rb-jitter", 360_u32)
+            .build();
         let inbound = stream("in", WebRTCStatsType::RemoteInboundRtp, 7)
-            .field("jitter", 0.004)
+            .field("gst-rtpsource-stats", block)
             .field("round-trip-time", 0.08)
             .field("fraction-lost", 0.05)
-            .field("packets-lost", 12_i32)
+            .field("packets-lost", 12_i64)
             .build();
         let end = |name: &str, kind: &str| {
             gst::Structure::builder(name)

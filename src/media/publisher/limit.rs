@@ -1,6 +1,6 @@
 //! What keeps a session's picture from being what its profile wants: said of what has changed since the last look.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use crate::{
     base::Kbps,
@@ -9,6 +9,10 @@ use crate::{
 
 /// A rate of less than this share of the profile's best is a coarser picture.
 const FULL: f64 = 0.95;
+/// An encoder that makes less than this share of its rate needs no more.
+const USED: f64 = 0.8;
+/// Looks over which that is known: a frame is large, the next is small.
+const LOOKS: usize = 4;
 /// An encoding that is given less than this share of the program's frames has a machine that is too slow.
 const ENOUGH: f64 = 0.8;
 /// Shorter than this says nothing about how many frames there are.
@@ -37,12 +41,15 @@ pub(super) struct Standing {
     pub(super) late: u64,
     /// Frames that the rate had no room for.
     pub(super) withheld: u64,
+    /// Bytes that came out of the encoder.
+    pub(super) bytes: u64,
 }
 
 /// Looks from time to time.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
-    last: Option<Standing>,
+    /// The latest looks, oldest first.
+    lately: VecDeque<Standing>,
     told: QualityLimit,
 }
 
@@ -50,16 +57,28 @@ impl Limits {
     /// What limits the quality now; the time since the last look goes to it. The encoder comes before the path: a
     /// machine that is too slow can be helped at once.
     pub(super) fn look(&mut self, now: Standing) -> QualityLimit {
-        if let Some(last) = self.last {
+        if let (Some(oldest), Some(last)) = (self.lately.front(), self.lately.back()) {
             let passed = now.at.saturating_sub(last.at);
-            self.told.note(reason(&last, &now, passed), passed.as_millis() as u64);
+            let by = reason(last, &now, is_used(oldest, &now));
+            self.told.note(by, passed.as_millis() as u64);
         }
-        self.last = Some(now);
+        if self.lately.len() == LOOKS {
+            self.lately.pop_front();
+        }
+        self.lately.push_back(now);
         self.told
     }
 }
 
-fn reason(last: &Standing, now: &Standing, passed: Duration) -> Limit {
+/// Whether the encoder makes what it is asked for. One that does not would make no more of a higher rate.
+fn is_used(since: &Standing, now: &Standing) -> bool {
+    let bits = now.bytes.saturating_sub(since.bytes) as f64 * 8.0;
+    let asked = f64::from(now.rate.0) * 1000.0 * now.at.saturating_sub(since.at).as_secs_f64();
+    bits >= asked * USED
+}
+
+fn reason(last: &Standing, now: &Standing, used: bool) -> Limit {
+    let passed = now.at.saturating_sub(last.at);
     let given = now.given.saturating_sub(last.given) as f64;
     let starved = passed >= LEAST && given < f64::from(now.fps) * passed.as_secs_f64() * ENOUGH;
     if now.late > last.late || starved {
@@ -68,7 +87,7 @@ fn reason(last: &Standing, now: &Standing, passed: Duration) -> Limit {
     if now.limited {
         return Limit::Bandwidth;
     }
-    let coarse = f64::from(now.rate.0) < f64::from(now.wanted.0) * FULL;
+    let coarse = used && f64::from(now.rate.0) < f64::from(now.wanted.0) * FULL;
     if !now.small && !coarse && now.withheld == last.withheld {
         return Limit::None;
     }
@@ -90,13 +109,17 @@ mod tests {
         given: 0,
         late: 0,
         withheld: 0,
+        bytes: 0,
     };
+    /// What the encoder makes of its whole rate in half a second.
+    const BYTES: u64 = 2500 * 1000 / 8 / 2;
 
     /// What a look says half a second after all was well.
     fn after(change: impl FnOnce(&mut Standing)) -> Limit {
         let mut limits = Limits::default();
         assert_eq!(limits.look(WELL), QualityLimit::default(), "nothing has passed yet");
-        let mut now = Standing { at: Duration::from_millis(500), given: 15, ..WELL };
+        let half = Duration::from_millis(500);
+        let mut now = Standing { at: half, given: 15, bytes: BYTES, ..WELL };
         change(&mut now);
         let told = limits.look(now);
         assert_eq!(told.spent_ms(told.by), 500);
@@ -108,6 +131,11 @@ mod tests {
         assert_eq!(after(|_| {}), Limit::None);
         assert_eq!(after(|s| s.rate = Kbps(2400)), Limit::None, "nearly all");
         assert_eq!(after(|s| s.rate = Kbps(1200)), Limit::Bandwidth);
+        let still = after(|s| {
+            s.rate = Kbps(1200);
+            s.bytes /= 10;
+        });
+        assert_eq!(still, Limit::None, "a picture that needs no more is not coarser for it");
         assert_eq!(after(|s| s.small = true), Limit::Bandwidth);
         assert_eq!(after(|s| s.withheld = 3), Limit::Bandwidth);
         assert_eq!(after(|s| s.late = 1), Limit::Cpu);
