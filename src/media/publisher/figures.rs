@@ -83,7 +83,8 @@ impl Sample {
     /// Joins the figures by SSRC: under BUNDLE webrtcbin mislabels kinds.
     fn read(&mut self, reply: &gst::StructureRef, ssrcs: (u32, u32), now_ns: u64) {
         let before = *self;
-        *self = Self { at_ns: now_ns, kbps: before.kbps, rtt_ms: before.rtt_ms, ..Self::default() };
+        // A report may be of the sound alone: what was known stays. A loss is of its own report.
+        *self = Self { at_ns: now_ns, bytes: 0, loss: None, ..before };
         for (_, value) in reply {
             let Ok(entry) = value.get::<gst::Structure>() else { continue };
             match entry.get::<WebRTCStatsType>("type") {
