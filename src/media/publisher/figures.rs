@@ -117,13 +117,14 @@ impl Sample {
                 let ms = |name| entry.get::<f64>(name).ok().map(|seconds| seconds * 1000.0);
                 self.rtt_ms = ms("round-trip-time").filter(|ms| *ms > 0.0).or(self.rtt_ms);
                 if picture {
-                    self.jitter_ms = ms("jitter").or_else(|| jitter_ms(entry, ssrc));
+                    self.jitter_ms =
+                        ms("jitter").or_else(|| jitter_ms(entry, ssrc)).or(self.jitter_ms);
                     self.loss = entry.get::<f64>("fraction-lost").ok();
                     // Its type differs from version to version. Packets that come twice are counted against those
                     // that are lost.
                     let lost = entry.get::<i64>("packets-lost");
                     let lost = lost.or_else(|_| entry.get::<i32>("packets-lost").map(i64::from));
-                    self.lost = lost.ok().map(|n| n.max(0) as u64);
+                    self.lost = lost.ok().map(|n| n.max(0) as u64).or(self.lost);
                 }
             }
             _ => {}
