@@ -9,6 +9,7 @@
 //! possible plan is known and not believed. Starts lie on half hours; everything else is exact to the minute.
 
 mod board;
+pub mod desk;
 mod exact;
 mod grid;
 mod model;
@@ -326,7 +327,7 @@ pub struct Plan {
     pub slots: Vec<Slot>,
     /// What they are worth together.
     pub worth: f64,
-    /// What no plan can exceed.
+    /// What no plan can exceed; 0 where that is not known.
     pub bound: f64,
     /// How it was made.
     pub effort: Effort,

@@ -1,5 +1,5 @@
 //! The schedule on tasks of its own: what a plan must keep, under arbitrary tasks, and how good it is.
 
 mod kept;
-mod made;
+pub(super) mod made;
 mod program;
