@@ -19,6 +19,7 @@
 //! is pure drawing, `run` is the loop that joins them, `terminal` gives the terminal back on every way out.
 
 mod keys;
+pub mod planner;
 mod run;
 mod state;
 mod statistics;

@@ -10,9 +10,7 @@ use crate::{
 };
 
 async fn console(handle: Handle) -> Result<Leave, Failure> {
-    let theme = load::settings()?.theme;
-    let theme =
-        theme.name().parse().map_err(|e| Failure::usage(format!("[console] theme: {e}")))?;
+    let theme = load::theme()?;
     console::run(handle, Options { theme }).await.map_err(|e| match e {
         ConsoleError::NoTerminal(_) => Failure::usage(e.to_string()),
         ConsoleError::Terminal(_) => Failure::start(e.to_string()),

@@ -6,6 +6,7 @@ use super::{Failure, tell};
 use crate::{
     base::SecretRef,
     config::{self, Dirs, STAGE_PORT, Settings},
+    console::Theme,
     engine::{
         Factory,
         studio::{StudioOptions, factory},
@@ -27,6 +28,12 @@ pub(crate) fn state_dir() -> Result<PathBuf, Failure> {
 /// The user's settings.
 pub(crate) fn settings() -> Result<Settings, Failure> {
     Settings::load(&dirs()?).map_err(|e| Failure::usage(e.to_string()))
+}
+
+/// How a console looks, by the user's settings.
+pub(crate) fn theme() -> Result<Theme, Failure> {
+    let theme = settings()?.theme;
+    theme.name().parse().map_err(|e| Failure::usage(format!("[console] theme: {e}")))
 }
 
 /// A show file, or the built-in show.

@@ -4,6 +4,7 @@
 mod accepted;
 mod backtest;
 mod days;
+mod edit;
 mod export;
 mod forecast;
 mod history;
@@ -73,6 +74,8 @@ pub(crate) struct Make {
 enum What {
     /// Make the plan and keep it: `show`, `why` and `export` speak of the one that was accepted
     Accept(Make),
+    /// Look at the week and change it by keys: the accepted plan, or an empty one
+    Edit(edit::Edit),
     /// Print the accepted plan with the parts of each show
     Show {
         /// As JSON
@@ -104,6 +107,7 @@ pub(crate) fn plan(args: &Plan) -> Result<u8, Failure> {
     match &args.what {
         None => make(&args.make),
         Some(What::Accept(args)) => accept(args),
+        Some(What::Edit(args)) => edit::edit(args),
         Some(What::Show { json }) => show(*json),
         Some(What::Why { slot, json }) => explain(*slot, *json),
         Some(What::Export(args)) => export::export(args),

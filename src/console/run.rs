@@ -19,11 +19,11 @@ use tokio::sync::{
 };
 
 use super::{
-    ConsoleError, Leave, Options, Theme,
+    ConsoleError, Leave, Options,
     keys::press,
     state::{State, Todo},
     terminal::Screen,
-    theme::{Depth, Palette},
+    theme::Palette,
     view,
 };
 use crate::{
@@ -48,12 +48,8 @@ type Answer = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>;
 pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError> {
     let mut signals = Signals::new()?;
     let mut screen = Screen::take()?;
-    let var = |name| std::env::var(name).ok();
-    let no_color = var("NO_COLOR").is_some_and(|v| !v.is_empty());
-    let theme = if no_color { Theme::Mono } else { options.theme };
-    let depth = Depth::detect(var("COLORTERM").as_deref(), var("TERM").as_deref());
     let Handle { asks, mut events, mut show, mut past, mut meters, mut picture } = handle;
-    let palette = Palette::new(theme, depth);
+    let palette = Palette::of_terminal(options.theme);
     let first = show.borrow_and_update().clone();
     let state = State::new(first, palette, TimeZone::system(), Timestamp::now());
     let mut console = Console {
@@ -291,7 +287,7 @@ fn stalls(meters: &Meters) -> usize {
 }
 
 /// What the machine says when it wants the console gone. The show is another process and hears of its own.
-struct Signals {
+pub(super) struct Signals {
     #[cfg(unix)]
     term: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -302,7 +298,7 @@ struct Signals {
 
 impl Signals {
     #[cfg(unix)]
-    fn new() -> std::io::Result<Self> {
+    pub(super) fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             term: signal(SignalKind::terminate())?,
@@ -312,7 +308,7 @@ impl Signals {
     }
 
     #[cfg(unix)]
-    async fn come(&mut self) {
+    pub(super) async fn come(&mut self) {
         tokio::select! {
             _ = self.term.recv() => {}
             _ = self.hup.recv() => {}
@@ -321,12 +317,12 @@ impl Signals {
     }
 
     #[cfg(not(unix))]
-    fn new() -> std::io::Result<Self> {
+    pub(super) fn new() -> std::io::Result<Self> {
         Ok(Self {})
     }
 
     #[cfg(not(unix))]
-    async fn come(&mut self) {
+    pub(super) async fn come(&mut self) {
         std::future::pending().await
     }
 }

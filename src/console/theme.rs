@@ -129,9 +129,19 @@ pub(super) struct Palette {
     pub off: Style,
     /// Badge: something is wrong.
     pub alarm: Style,
+    /// How much is expected of an hour, from nothing to the most.
+    pub heat: [Style; 5],
 }
 
 impl Palette {
+    /// As this terminal can show it, by its environment. `NO_COLOR` is honoured whatever the theme.
+    pub(super) fn of_terminal(theme: Theme) -> Self {
+        let var = |name| std::env::var(name).ok();
+        let no_color = var("NO_COLOR").is_some_and(|v| !v.is_empty());
+        let theme = if no_color { Theme::Mono } else { theme };
+        Self::new(theme, Depth::detect(var("COLORTERM").as_deref(), var("TERM").as_deref()))
+    }
+
     pub(super) fn new(theme: Theme, depth: Depth) -> Self {
         if theme == Theme::Mono || depth == Depth::Mono {
             return Self::mono();
@@ -159,6 +169,14 @@ impl Palette {
             rehearsal: badge((54, 84, 158), white),
             off: badge((78, 82, 94), white),
             alarm: badge((236, 190, 84), (24, 20, 8)),
+            heat: [
+                ((60, 64, 76), (214, 216, 222)),
+                ((72, 84, 112), (190, 196, 210)),
+                ((92, 92, 120), (196, 178, 160)),
+                ((132, 104, 96), (206, 160, 112)),
+                ((176, 124, 64), (206, 136, 60)),
+            ]
+            .map(|(on_dark, on_light)| fg(either(on_dark, on_light))),
         }
     }
 
@@ -180,6 +198,7 @@ impl Palette {
             rehearsal: with(Modifier::REVERSED),
             off: with(Modifier::REVERSED.union(Modifier::DIM)),
             alarm: with(Modifier::REVERSED.union(Modifier::BOLD)),
+            heat: [with(Modifier::DIM); 5],
         }
     }
 }

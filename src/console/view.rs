@@ -1,6 +1,6 @@
 //! Pure drawing: a state in, cells out. No view changes anything, and none reads a clock.
 
-mod dialog;
+pub(super) mod dialog;
 mod figures;
 mod header;
 mod inputs;
@@ -8,7 +8,7 @@ mod log;
 mod outputs;
 mod picture;
 mod places;
-mod row;
+pub(super) mod row;
 mod scenes;
 mod statistics;
 

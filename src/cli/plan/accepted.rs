@@ -15,13 +15,34 @@ use crate::{
 /// The greatest plan that is read, in bytes.
 const MOST: u64 = 16 << 20;
 
-fn path() -> Result<PathBuf, Failure> {
-    Ok(places::state_dir()?.join("plan.json"))
+/// The accepted plan, and one that was changed and not saved.
+const FILES: [&str; 2] = ["plan.json", "plan-draft.json"];
+
+fn path(file: &str) -> Result<PathBuf, Failure> {
+    Ok(places::state_dir()?.join(file))
 }
 
-/// Keeps a plan; the one before it is gone.
+/// Keeps a plan; the one before it is gone, and what was not saved of it, too.
 pub(super) fn keep(plan: &Accepted) -> Result<PathBuf, Failure> {
-    let path = path()?;
+    let path = write(FILES[0], plan)?;
+    put_aside(None)?;
+    Ok(path)
+}
+
+/// Puts a plan aside that was not saved, or removes the one that was.
+pub(super) fn put_aside(plan: Option<&Accepted>) -> Result<(), Failure> {
+    match plan {
+        Some(plan) => write(FILES[1], plan).map(|_| ()),
+        None => {
+            // There seldom is one.
+            let _ = fs::remove_file(path(FILES[1])?);
+            Ok(())
+        }
+    }
+}
+
+fn write(file: &str, plan: &Accepted) -> Result<PathBuf, Failure> {
+    let path = path(file)?;
     let failed = |e: std::io::Error| {
         Failure::usage(format!("the plan cannot be kept in {}: {e}", path.display()))
     };
@@ -33,9 +54,23 @@ pub(super) fn keep(plan: &Accepted) -> Result<PathBuf, Failure> {
     Ok(path)
 }
 
+/// What was put aside, if it can be read.
+pub(super) fn aside() -> Option<Accepted> {
+    read(FILES[1]).ok()
+}
+
+/// Whether a plan was accepted, readable or not.
+pub(super) fn is_there() -> bool {
+    path(FILES[0]).is_ok_and(|path| path.exists())
+}
+
 /// The accepted plan.
 pub(super) fn load() -> Result<Accepted, Failure> {
-    let path = path()?;
+    read(FILES[0])
+}
+
+fn read(file: &str) -> Result<Accepted, Failure> {
+    let path = path(file)?;
     let shown = path.display();
     let mut text = String::new();
     let read = fs::File::open(&path).and_then(|file| file.take(MOST).read_to_string(&mut text));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, civil::Date};
 
-use super::Make;
+use super::{Make, accepted};
 use crate::{
     cli::{
         Failure,
@@ -76,6 +76,8 @@ pub(super) struct Source {
     file: Option<PathBuf>,
     from: Timestamp,
     known: Vec<(Market, Outlook)>,
+    /// What of it was left out, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// The plan file, when there is one.
@@ -87,7 +89,7 @@ fn find(named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
     Ok(usual.into_iter().find(|path| path.exists()))
 }
 
-fn wish(file: Option<&Path>) -> Result<Wish, Failure> {
+fn wish(file: Option<&Path>, notes: &mut Vec<String>) -> Result<Wish, Failure> {
     let dirs = dirs()?;
     let wish = match file {
         Some(path) => config::load_plan(path, &dirs),
@@ -99,7 +101,7 @@ fn wish(file: Option<&Path>) -> Result<Wish, Failure> {
     for (host, calendar) in &wish.calendars {
         for note in &calendar.notes {
             let whose = host.as_deref().unwrap_or("the team");
-            tell(&format!("calendar of {whose}: {note}"));
+            notes.push(format!("calendar of {whose}: {note}"));
         }
     }
     Ok(wish)
@@ -117,27 +119,37 @@ fn left_out(wish: &Wish, day: Date) -> Vec<String> {
     notes.collect()
 }
 
-fn tell_left_out(wish: &Wish, day: Date) {
-    for note in left_out(wish, day) {
-        tell(&note);
-    }
-}
-
 /// What is known of the own shows. A plan can be made without.
-fn history() -> History {
+fn history(notes: &mut Vec<String>) -> History {
     let kept = super::history::kept().unwrap_or_else(|failure| {
-        tell(&format!("the own shows are left out of it: {}", failure.text));
+        notes.push(format!("the own shows are left out of it: {}", failure.text));
         History::new()
     });
     // A clock that was wrong may have kept shows of the future.
     kept.before(Timestamp::now())
 }
 
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// A day of the next week, at home.
+fn next_week(wish: &Wish) -> Date {
+    let today = wish.home.clock(Timestamp::now()).date();
+    today.checked_add(jiff::SignedDuration::from_hours(7 * 24)).unwrap_or(today)
+}
+
+/// How many weeks a plan has.
+fn weeks_of(kept: &Accepted) -> u32 {
+    let days = kept.plan.to.duration_since(kept.plan.from).as_hours() / 24;
+    u32::try_from((days + 3) / 7).unwrap_or(1).clamp(1, 8)
+}
+
 impl Source {
     /// By the command line.
     pub(super) fn read(args: &Make) -> Result<Self, Failure> {
-        let file = find(args.file.as_deref())?;
-        let mut wish = wish(file.as_deref())?;
+        let (file, mut notes) = (find(args.file.as_deref())?, Vec::new());
+        let mut wish = wish(file.as_deref(), &mut notes)?;
         wish.weeks = args.weeks.unwrap_or(wish.weeks);
         if let Some(id) = args.market.iter().find(|id| wish.markets.iter().all(|m| m.id != **id)) {
             let has: Vec<&str> = wish.markets.iter().map(|m| m.id.as_str()).collect();
@@ -149,38 +161,88 @@ impl Source {
         if !args.market.is_empty() {
             wish = wish.narrowed(&args.market);
         }
-        let today = wish.home.clock(Timestamp::now()).date();
-        let next = today.checked_add(jiff::SignedDuration::from_hours(7 * 24)).unwrap_or(today);
-        let day = args.week.unwrap_or(next);
-        tell_left_out(&wish, day);
-        Self::new(wish, file, day)
+        let day = args.week.unwrap_or_else(|| next_week(&wish));
+        Ok(Self::new(wish, file, day, notes)?.told())
+    }
+
+    /// To be edited: with the accepted plan and what was put aside, as far as they are of this file and these weeks.
+    pub(super) fn edited(
+        args: &Make,
+        now: Timestamp,
+    ) -> Result<(Self, [Option<Accepted>; 2]), Failure> {
+        let mut notes = Vec::new();
+        let kept = accepted::load().map_err(|failure| notes.push(failure.text)).ok();
+        if !accepted::is_there() {
+            notes.clear();
+        }
+        let ahead = kept.as_ref().filter(|kept| kept.plan.to > now);
+        let file = match (&args.file, ahead.and_then(|kept| kept.file.as_ref())) {
+            (None, Some(file)) if Path::new(file).exists() => Some(PathBuf::from(file)),
+            _ => find(args.file.as_deref())?,
+        };
+        let name = file.as_ref().map(|path| absolute(path).display().to_string());
+        let same = ahead.filter(|kept| kept.file == name);
+        let mut wish = wish(file.as_deref(), &mut notes)?;
+        let day = args.week.or(same.map(|kept| kept.home.clock(kept.plan.from).date()));
+        let day = day.unwrap_or_else(|| next_week(&wish));
+        let weeks = same.filter(|_| args.week.is_none()).map(weeks_of);
+        wish.weeks = args.weeks.or(weeks).unwrap_or(wish.weeks);
+        let source = Self::new(wish, file, day, notes)?;
+        let own = |kept: &Accepted| kept.file == name && kept.plan.from == source.from;
+        let aside = accepted::aside().filter(own);
+        Ok((source, [kept, aside]))
+    }
+
+    /// Whether a plan is of this file and begins with these weeks.
+    pub(super) fn is_of(&self, kept: &Accepted) -> bool {
+        let name = self.file.as_ref().map(|path| path.display().to_string());
+        kept.file == name && kept.plan.from == self.from
+    }
+
+    /// The plan file's name, for the eye.
+    pub(super) fn origin(&self) -> String {
+        let name = self.file.as_ref().map(|path| path.display().to_string());
+        name.unwrap_or_else(|| "the example".into())
+    }
+
+    /// What was left out is told.
+    fn told(self) -> Self {
+        for note in &self.notes {
+            tell(note);
+        }
+        self
     }
 
     /// As the accepted plan was made.
     pub(super) fn of(kept: &Accepted) -> Result<Self, Failure> {
         let file = kept.file.as_ref().map(PathBuf::from);
-        let mut wish = wish(file.as_deref())?;
-        let days = kept.plan.to.duration_since(kept.plan.from).as_hours() / 24;
-        wish.weeks = u32::try_from((days + 3) / 7).unwrap_or(1).clamp(1, 8);
+        let mut notes = Vec::new();
+        let mut wish = wish(file.as_deref(), &mut notes)?;
+        wish.weeks = weeks_of(kept);
         let markets: Vec<MarketId> = kept.zones.keys().filter_map(|id| id.parse().ok()).collect();
         let day = kept.home.clock(kept.plan.from).date();
-        tell_left_out(&wish, day);
-        Self::new(wish.narrowed(&markets), file, day)
+        Ok(Self::new(wish.narrowed(&markets), file, day, notes)?.told())
     }
 
-    fn new(wish: Wish, file: Option<PathBuf>, day: Date) -> Result<Self, Failure> {
+    fn new(
+        wish: Wish,
+        file: Option<PathBuf>,
+        day: Date,
+        mut notes: Vec<String>,
+    ) -> Result<Self, Failure> {
         let (from, hours) = wish.span(day);
+        notes.extend(left_out(&wish, day));
         let all = load::markets()?;
         let wanted: Vec<&Market> =
             all.iter().filter(|m| wish.markets.iter().any(|w| w.id == m.id)).collect();
-        let history = history();
+        let history = history(&mut notes);
         let model = Model::fit(&wanted, &history);
         let known = wanted
             .iter()
             .filter_map(|m| Some(((*m).clone(), model.outlook(&m.id, from, hours)?)))
             .collect();
-        let file = file.map(|path| std::path::absolute(&path).unwrap_or(path));
-        Ok(Self { example: file.is_none(), file, wish, from, known })
+        let file = file.map(|path| absolute(&path));
+        Ok(Self { example: file.is_none(), file, wish, from, known, notes })
     }
 
     /// The task of the planner.
@@ -215,15 +277,16 @@ impl Source {
             Different::Budget(minutes) => wish.rules.budget_min = Some(*minutes),
             Different::Studios(studios) => wish.rules.studios = *studios,
             Different::File(path) => {
-                let mut other = self::wish(Some(path))?;
+                let mut notes = Vec::new();
+                let mut other = self::wish(Some(path), &mut notes)?;
                 other.weeks = self.wish.weeks;
                 let day = other.home.clock(self.from).date();
-                tell_left_out(&other, day);
-                return Self::new(other, Some(path.clone()), day);
+                return Ok(Self::new(other, Some(path.clone()), day, notes)?.told());
             }
         }
         let day = wish.home.clock(self.from).date();
-        Self::new(wish, file, day)
+        // What is left out was told already.
+        Self::new(wish, file, day, Vec::new())
     }
 
     /// The plan with what it takes to show it.

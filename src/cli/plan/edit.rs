@@ -1,0 +1,114 @@
+//! `hawker plan edit`: the week in the terminal, to be changed by keys; and where the planner's pane of a running show
+//! has its data from.
+
+use std::{
+    io::{self, IsTerminal},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use jiff::Timestamp;
+
+use super::{Make, accepted, source, source::Source};
+use crate::{
+    cli::{Failure, face_runtime, load, tell},
+    console::{
+        ConsoleError,
+        planner::{self, Doors, Opened},
+    },
+    planner::schedule::Plan,
+};
+
+/// Edits the accepted plan of a plan file, or makes one.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Edit {
+    /// The plan file; without it that of the accepted plan, then plan.toml as for `hawker plan`
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The first week, as 2027-W10; without it that of the accepted plan, then the next one
+    #[arg(long, value_name = "WEEK", value_parser = source::week)]
+    week: Option<jiff::civil::Date>,
+    /// How many weeks, 1-8
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=8))]
+    weeks: Option<u32>,
+}
+
+/// The doors of the planner's pane: what it opens with, and where it keeps.
+pub(in crate::cli) fn doors(make: Make) -> Doors {
+    let source: Arc<Mutex<Option<Source>>> = Arc::default();
+    let (of_keep, of_aside) = (Arc::clone(&source), Arc::clone(&source));
+    let whole = |source: &Mutex<Option<Source>>, plan: &Plan| {
+        let source = source.lock().unwrap_or_else(PoisonError::into_inner);
+        source.as_ref().map(|source| source.accepted(plan, Timestamp::now()))
+    };
+    Doors {
+        open: Arc::new(move || {
+            let (opened, read) = opened(&make).map_err(|failure| failure.text)?;
+            *source.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
+            Ok(opened)
+        }),
+        keep: Arc::new(move |plan| {
+            let whole = whole(&of_keep, plan).ok_or("there is no plan yet")?;
+            let path = accepted::keep(&whole).map_err(|failure| failure.text)?;
+            Ok(path.display().to_string())
+        }),
+        aside: Arc::new(move |plan| {
+            let draft = plan.and_then(|plan| whole(&of_aside, plan));
+            if let Err(failure) = accepted::put_aside(draft.as_ref()) {
+                tell(&format!("hawker: what was not saved is lost: {}", failure.text));
+            }
+        }),
+    }
+}
+
+fn opened(make: &Make) -> Result<(Opened, Source), Failure> {
+    let (source, [kept, aside]) = Source::edited(make, Timestamp::now())?;
+    let mut notes = source.notes.clone();
+    if source.example {
+        notes.push(
+            "this is the example: `hawker print plan-example >plan.toml` gives you one of your own".into(),
+        );
+    }
+    let own = kept.as_ref().filter(|kept| source.is_of(kept));
+    if let (Some(kept), None) = (&kept, own) {
+        let from = kept.home.clock(kept.plan.from).date();
+        let name = kept.file.as_deref().unwrap_or("the example");
+        notes.push(format!(
+            "saving replaces the plan that was accepted before: {name}, from {from} on"
+        ));
+    }
+    let opened = Opened {
+        title: source.wish.title.clone(),
+        origin: source.origin(),
+        task: source.task(),
+        plan: own.map(|kept| kept.plan.clone()),
+        draft: aside.map(|kept| kept.plan),
+        notes,
+    };
+    Ok((opened, source))
+}
+
+pub(super) fn edit(args: &Edit) -> Result<u8, Failure> {
+    let Edit { file, week, weeks } = args;
+    let make = Make { file: file.clone(), week: *week, weeks: *weeks, ..Make::default() };
+    let doors = doors(make);
+    // What is wrong with the plan file is said in this terminal, not on a screen of its own.
+    let opened = (doors.open)().map_err(Failure::usage)?;
+    if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
+        return Err(Failure::usage(
+            "`hawker plan edit` needs a terminal: `hawker plan` makes a plan without one, `hawker plan accept` \
+             keeps it",
+        ));
+    }
+    let theme = load::theme()?;
+    let doors = Doors { open: Arc::new(move || Ok(opened.clone())), ..doors };
+    let left = face_runtime()?.block_on(planner::plan(doors, theme));
+    let aside = left.map_err(|e| match e {
+        ConsoleError::NoTerminal(_) => Failure::usage(e.to_string()),
+        ConsoleError::Terminal(e) => Failure::start(format!("the terminal failed: {e}")),
+    })?;
+    if aside {
+        tell("what was not saved is put aside: `hawker plan edit` takes it up");
+    }
+    Ok(0)
+}
