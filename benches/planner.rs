@@ -1,6 +1,6 @@
 //! What the planner takes, against its bars: the forecast of 18 markets for 8 weeks (200 ms), the import of a messy
 //! table of 100,000 rows (1 s), and the schedule of 18 markets, 5 hosts, 2 studios and 2 weeks (5 s, twice that
-//! without optimisation; 200 ms if quick). `cargo bench --bench planner`; it prints one line each, and fails on a bar that is missed.
+//! without optimisation; 200 ms if quick), and a key in the planner's pane with what is drawn (16 ms). `cargo bench --bench planner`; it prints one line each, and fails on a bar that is missed.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints and may fail")]
 
@@ -15,11 +15,12 @@ use std::{
 
 use hawker::{
     config::{self, Dirs},
+    console::planner::{Bare, Opened},
     market::{Market, local::plus_hours},
     planner::{
         Model,
         import::{Ask, read},
-        schedule::{Effort, solve},
+        schedule::{Effort, Plan, Task, solve},
     },
 };
 use jiff::Timestamp;
@@ -117,7 +118,34 @@ fn schedule(markets: &[Market], model: &Model<'_>, dirs: &Dirs, day: jiff::civil
         report(&what, plan.slots.len(), "shows", took, bar);
         // The hundredth is reached on the task of the tests; with the shipped markets, whose evenings are flat, not yet.
         assert!(effort == Effort::Quick || gap <= 3.0, "{gap:.2} % from the best at most");
+        if effort == Effort::Full {
+            pane(task.clone(), plan, from);
+        }
     }
+}
+
+/// A key in the planner's pane, with all the drawing that follows.
+fn pane(task: Task, plan: Plan, now: Timestamp) {
+    let opened = Opened {
+        title: "x".into(),
+        origin: "plan.toml".into(),
+        task,
+        plan: Some(plan),
+        draft: None,
+        notes: Vec::new(),
+    };
+    let mut pane = Bare::new(opened, now, (160, 50));
+    let mut times = Vec::new();
+    // Walk, move, lengthen, choose a host and markets, add, take away, take back, look at another market.
+    for key in "\tJ\tK\tL\tH+-h\x1bm\x1blljjjaxuuUve\x1b".chars().cycle().take(290) {
+        let begun = Instant::now();
+        pane.press(key);
+        times.push(begun.elapsed());
+    }
+    times.sort_unstable();
+    let (middle, worst) = (times[times.len() / 2], times[times.len() - 1]);
+    report("a key in the pane of 160x50", pane.shows(), "shows", middle, 16);
+    report("the slowest of 290 keys", pane.shows(), "shows", worst, 16);
 }
 
 /// A table with a mark, semicolons, local decimals, mixed zones, duplicates and rows that make no sense.

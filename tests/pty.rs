@@ -327,3 +327,70 @@ async fn an_open_stall_is_on_the_screen_as_it_begins() {
     drop(show);
     far.stop().await;
 }
+
+/// Two hosts, three markets, one week.
+const WEEK: &str = r#"
+title = "Tea to three markets"
+home-zone = "Asia/Shanghai"
+weeks = 1
+budget-hours = 8
+market = [{ id = "TH" }, { id = "MY" }, { id = "GB" }]
+[[host]]
+id = "lin"
+languages = ["zh", "en"]
+hours = ["daily 10:00-24:00"]
+[[host]]
+id = "fon"
+zone = "Asia/Bangkok"
+languages = ["th"]
+hours = ["daily 16:00-23:00"]
+"#;
+
+#[test]
+fn a_week_is_edited_proposed_and_saved() {
+    let place = Place::new();
+    let file = place.file("plan.toml", WEEK);
+    let terminal = Terminal::open(&place, 80, 24);
+    terminal.type_line(&format!("{HAWKER} plan edit {file}; echo left $?"));
+    terminal.sees("Tea to three markets", 20);
+    terminal.sees("0 shows", 5);
+    terminal.press("a");
+    terminal.sees("1 shows", 5);
+    terminal.sees("unsaved", 5);
+    terminal.press("u");
+    terminal.sees("0 shows", 5);
+    terminal.press("f");
+    terminal.sees("PROPOSAL", 60);
+    terminal.press("y");
+    terminal.sees("the proposal is taken", 5);
+    terminal.press("q");
+    terminal.sees("is not saved", 5);
+    terminal.press("Escape");
+    terminal.press("S");
+    terminal.sees("saved in", 10);
+    terminal.press("q");
+    terminal.sees("left 0", 5);
+    terminal.is_restored();
+    let shown = place.run(&["plan", "show"], 10);
+    assert_eq!(shown.code, 0, "{shown:?}");
+    assert!(shown.out.contains("Tea to three markets") && shown.out.contains("fon"), "{shown:?}");
+
+    // A terminal that goes away takes nothing with it.
+    terminal.type_line(&format!("clear; {HAWKER} plan edit; echo left $?"));
+    terminal.sees("Tea to three markets", 20);
+    terminal.press("x");
+    terminal.sees("unsaved", 5);
+    kill_process(terminal.in_front(), Signal::HUP).unwrap();
+    terminal.sees("takes it up", 10);
+    terminal.type_line(&format!("clear; {HAWKER} plan edit; echo left $?"));
+    terminal.sees("are taken up", 20);
+    terminal.sees("unsaved", 5);
+    terminal.press("u");
+    terminal.press("q");
+    terminal.sees("left 0", 5);
+
+    let none = place.run(&["plan", "edit", "no-such.toml"], 10);
+    assert_eq!(none.code, 2, "{none:?}");
+    let piped = place.run(&["plan", "edit"], 10);
+    assert!(piped.err.contains("needs a terminal"), "{piped:?}");
+}

@@ -11,6 +11,7 @@
 //!  a add  J K move  + - length  h host  m markets  l lock  x remove  u undo  f propose  S save  ? help   keys
 //! ```
 
+mod bare;
 mod keys;
 mod run;
 mod state;
@@ -26,10 +27,11 @@ use std::sync::Arc;
 
 use crate::planner::schedule::{Plan, Task};
 
-pub(super) use keys::press;
+pub use bare::Bare;
+use keys::press;
 pub use run::plan;
 pub(super) use state::{Planner, Todo};
-pub(super) use view::draw;
+use view::draw;
 pub(super) use work::Works;
 
 /// What the pane opens with.
