@@ -37,10 +37,12 @@ pub use run::run;
 pub use theme::Theme;
 
 /// How the console looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Its colours. `NO_COLOR` in the environment makes it [`Theme::Mono`] whatever is said here.
     pub theme: Theme,
+    /// Where the planner's pane has its data from.
+    pub planner: planner::Doors,
 }
 
 /// Why the console was left. None of them ends the show.

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use super::{Failure, load, pick, summary, tell};
+use super::{Failure, load, pick, plan, summary, tell};
 use crate::{
     console::{self, ConsoleError, Leave, Options},
     engine::Handle,
@@ -11,7 +11,7 @@ use crate::{
 
 async fn console(handle: Handle) -> Result<Leave, Failure> {
     let theme = load::theme()?;
-    console::run(handle, Options { theme }).await.map_err(|e| match e {
+    console::run(handle, Options { theme, planner: plan::doors() }).await.map_err(|e| match e {
         ConsoleError::NoTerminal(_) => Failure::usage(e.to_string()),
         ConsoleError::Terminal(_) => Failure::start(e.to_string()),
     })

@@ -24,6 +24,7 @@ use jiff::Timestamp;
 use self::source::Source;
 use super::{Failure, load, out, tell};
 use crate::{
+    console::planner::Doors,
     market::{Market, MarketId},
     planner::{
         compare::compare,
@@ -101,6 +102,11 @@ enum What {
     Backtest(backtest::Backtest),
     /// Take in viewers from a platform's table (CSV or JSON): shows what it understood first
     Import(import::Import),
+}
+
+/// Where the planner's pane of a running show has its data from: the accepted plan, or the usual plan file.
+pub(crate) fn doors() -> Doors {
+    edit::doors(Make::default())
 }
 
 pub(crate) fn plan(args: &Plan) -> Result<u8, Failure> {

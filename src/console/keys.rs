@@ -9,6 +9,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::{
+    planner,
     state::{ARMED_MS, Dialog, Focus, Pane, State},
     statistics::{self, Step},
 };
@@ -42,6 +43,8 @@ pub(super) enum Action {
     Pane(Pane),
     /// In the statistics.
     Statistics(Step),
+    /// In the planner.
+    Planner(planner::Step),
     /// Explain other figures than those that fit: so many on.
     Explain(isize),
     /// Leave, or ask whether to.
@@ -113,6 +116,7 @@ pub(super) enum Own {
     Close,
     OtherList,
     Statistics,
+    Planner,
     Up,
     Down,
     Louder,
@@ -170,6 +174,12 @@ pub(super) const OWN: &[OwnKey<Own>] = &[
         shown: "s",
         doc: "statistics: every figure, its last minutes, and what it means",
         own: Own::Statistics,
+    },
+    OwnKey {
+        chords: &["w"],
+        shown: "w",
+        doc: "the week: what is next on air, and the plan to be changed",
+        own: Own::Planner,
     },
     OwnKey { chords: &["?"], shown: "?", doc: "this help", own: Own::Help },
     OwnKey { chords: &["esc"], shown: "esc", doc: "close what is open", own: Own::Close },
@@ -298,6 +308,9 @@ pub(super) fn press(state: &State, key: &KeyEvent) -> Option<Action> {
         {
             Some(action)
         }
+        None if state.pane == Pane::Planner => {
+            planner::step(&state.planner, key).map(Action::Planner)
+        }
         None => match bind? {
             Bind::Row(row) => meant(state, row.name).map(|command| ask(state, command)),
             Bind::Preview(scene) => Some(safe(Command::Preview { scene: scene.clone() })),
@@ -327,6 +340,7 @@ fn own_action(state: &State, own: Own) -> Option<Action> {
         Own::Close => Action::Close,
         Own::OtherList => Action::OtherList,
         Own::Statistics => Action::Pane(Pane::Statistics),
+        Own::Planner => Action::Pane(Pane::Planner),
         Own::Up => Action::Move(-1),
         Own::Down => Action::Move(1),
         Own::Louder | Own::Softer => {

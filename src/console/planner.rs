@@ -19,7 +19,7 @@ mod view;
 mod work;
 
 #[cfg(test)]
-mod fixture;
+pub(super) mod fixture;
 #[cfg(test)]
 mod tests;
 
@@ -28,7 +28,7 @@ use std::sync::Arc;
 use crate::planner::schedule::{Plan, Task};
 
 pub use bare::Bare;
-use keys::press;
+pub(super) use keys::{Step, step};
 pub use run::plan;
 pub(super) use state::{Planner, Todo};
 use view::draw;

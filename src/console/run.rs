@@ -21,6 +21,7 @@ use tokio::sync::{
 use super::{
     ConsoleError, Leave, Options,
     keys::press,
+    planner::{self, Doors, Works},
     state::{State, Todo},
     terminal::Screen,
     theme::Palette,
@@ -62,6 +63,8 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
         wanted: Some(Instant::now()),
         drawn: Instant::now(),
         over: None,
+        works: Works::default(),
+        doors: options.planner,
     };
     console.resized(screen.size()?);
     meters.mark_changed();
@@ -108,6 +111,11 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
                     console.soon(FRAME);
                 }
             }
+            Some(news) = console.works.next(), if !console.works.is_empty() => {
+                let todo = console.state.planner.on(news);
+                console.plan(todo);
+                console.soon(FRAME);
+            }
             changed = show.changed() => {
                 if changed.is_err() {
                     break console.last_word(&mut events);
@@ -153,6 +161,10 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
     };
     // Nobody looks any more. A full queue is no reason to stay: the engine sees the console go.
     let _ = console.asks.try_send(Ask::Look(None));
+    drop(screen);
+    if console.state.planner.desk.is_some() {
+        (console.doors.aside)(console.state.planner.draft().as_ref());
+    }
     Ok(leave)
 }
 
@@ -170,6 +182,9 @@ struct Console {
     drawn: Instant,
     /// Until when the last word of a show that is over is waited for.
     over: Option<Instant>,
+    /// What the planner waits for.
+    works: Works,
+    doors: Doors,
 }
 
 impl Console {
@@ -241,10 +256,18 @@ impl Console {
             match self.state.act(action, Timestamp::now()) {
                 Some(Todo::Leave) => return true,
                 Some(Todo::Give { command, confirm }) => self.give(command, confirm),
+                Some(Todo::Plan(todo)) => self.plan(Some(todo)),
                 None => {}
             }
         }
         false
+    }
+
+    /// Begins what the planner asks for.
+    fn plan(&mut self, todo: Option<planner::Todo>) {
+        if let Some(todo) = todo {
+            self.works.begin(todo, &self.doors);
+        }
     }
 
     /// Gives a command without waiting: the keyboard stays free while the engine works.

@@ -7,6 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     keys::{Action, Keymap},
+    planner::{self, Planner},
     statistics::Statistics,
     theme::Palette,
     view,
@@ -60,6 +61,8 @@ pub(super) enum Pane {
     Show,
     /// Figures, and how they went.
     Statistics,
+    /// The week, and when the next show is.
+    Planner,
 }
 
 /// A question that waits for an answer, or the help.
@@ -80,6 +83,8 @@ pub(super) enum Dialog {
 pub(super) enum Todo {
     /// Give this to the engine.
     Give { command: Command, confirm: bool },
+    /// Do this for the planner.
+    Plan(planner::Todo),
     /// Leave the console; the show goes on.
     Leave,
 }
@@ -98,6 +103,7 @@ pub(super) struct State {
     pub dialog: Option<Dialog>,
     pub pane: Pane,
     pub statistics: Statistics,
+    pub planner: Planner,
     pub focus: Focus,
     /// The selected input.
     pub input: usize,
@@ -134,6 +140,7 @@ impl State {
             dialog: None,
             pane: Pane::Show,
             statistics: Statistics::new(&show),
+            planner: Planner::new(now, true),
             show,
             focus: Focus::Inputs,
             input: 0,
@@ -192,7 +199,14 @@ impl State {
         if self.leaving_until.is_some_and(|until| until <= self.clock_ms) {
             self.leaving_until = None;
         }
-        !was_stale || before != (self.figures().is_some(), self.seconds_armed(), self.leaving())
+        let planned = self.pane == Pane::Planner && self.planner.tick(self.now());
+        let after = (self.figures().is_some(), self.seconds_armed(), self.leaving());
+        planned || !was_stale || before != after
+    }
+
+    /// The wall clock, as far as the console's clock tells it.
+    fn now(&self) -> Timestamp {
+        self.began + Duration::from_millis(self.clock_ms)
     }
 
     /// When `tick` has something to do next, by the console's clock.
@@ -210,7 +224,12 @@ impl State {
             Some(_) => self.figures_at + STALE_MS + 1,
             None => self.clock_ms + 1000,
         };
-        [armed, self.leaving_until, Some(stale)].into_iter().flatten().min()
+        // The planner counts down.
+        let second = (self.pane == Pane::Planner).then(|| {
+            let into = self.now().subsec_millisecond().unsigned_abs();
+            self.clock_ms + 1000 - u64::from(into)
+        });
+        [armed, self.leaving_until, Some(stale), second].into_iter().flatten().min()
     }
 
     /// Whole seconds a dangerous command stays armed, rounded up.
@@ -245,8 +264,7 @@ impl State {
     /// What the wall clock said at a time of the engine's clock, in ms.
     pub(super) fn wall(&self, engine_ms: u64) -> Timestamp {
         let ago = self.engine_ms().saturating_sub(engine_ms);
-        let now = self.began + Duration::from_millis(self.clock_ms);
-        now.checked_sub(Duration::from_millis(ago)).unwrap_or(self.began)
+        self.now().checked_sub(Duration::from_millis(ago)).unwrap_or(self.began)
     }
 
     /// The selected input.
@@ -308,7 +326,16 @@ impl State {
                     Focus::Outputs => Focus::Inputs,
                 };
             }
+            Action::Pane(Pane::Planner) => {
+                self.pane = Pane::Planner;
+                self.planner.tick(now);
+                return self.planner.wanted().map(Todo::Plan);
+            }
             Action::Pane(pane) => self.pane = pane,
+            Action::Planner(step) => match self.planner.act(step) {
+                Some(planner::Todo::Leave) => self.pane = Pane::Show,
+                todo => return todo.map(Todo::Plan),
+            },
             Action::Statistics(step) => self.statistics.step(step, &self.meters),
             Action::Explain(by) => {
                 let last = view::explained(self).saturating_sub(1);

@@ -10,6 +10,7 @@ use ratatui::{
 use super::{
     fixture,
     keys::Action,
+    planner,
     state::{Dialog, Focus, Pane, State},
     statistics::Step,
     text::width,
@@ -147,6 +148,7 @@ screens! {
     watched_60x40: fixture::watched(), 60, 40;
     alarmed_80x24: fixture::alarmed(), 80, 24;
     alarmed_120x30: fixture::alarmed(), 120, 30;
+    planner_on_air_80x24: week(fixture::on_air()), 80, 24;
     statistics_80x24: fixture::statistics(), 80, 24;
     statistics_60x20: fixture::statistics(), 60, 20;
     statistics_160x50: fixture::statistics(), 160, 50;
@@ -168,6 +170,13 @@ fn of_an_output() -> State {
 fn nothing_to_tell() -> State {
     let mut state = nothing_measured();
     state.act(Action::Pane(Pane::Statistics), fixture::NOON);
+    state
+}
+
+fn week(mut state: State) -> State {
+    state.act(Action::Pane(Pane::Planner), fixture::NOON);
+    state.planner = planner::fixture::planned();
+    state.planner.in_show = true;
     state
 }
 

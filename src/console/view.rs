@@ -12,11 +12,16 @@ pub(super) mod row;
 mod scenes;
 mod statistics;
 
-use ratatui::{Frame, layout::Rect};
+use ratatui::{
+    Frame,
+    layout::Rect,
+    widgets::{Clear, Widget},
+};
 
 use self::places::Places;
 use super::{
     keys::Action,
+    planner,
     state::{Focus, Pane, State},
 };
 use crate::engine::Look;
@@ -30,6 +35,15 @@ pub(super) fn draw(state: &State, frame: &mut Frame) {
         return;
     };
     header::header(state, places.header, buf);
+    if state.pane == Pane::Planner {
+        let pane = Rect { y: area.y + 1, height: area.height - 1, ..area };
+        planner::draw(&state.planner, &state.palette, pane, buf);
+        if state.leaving() {
+            Clear.render(places.footer, buf);
+            log::footer(state, places.footer, buf);
+        }
+        return dialog::dialog(state, area, buf);
+    }
     log::footer(state, places.footer, buf);
     if state.pane == Pane::Statistics {
         statistics::statistics(state, below_the_tally(area), buf);
@@ -73,6 +87,9 @@ pub(super) fn click(state: &State, area: Rect, x: u16, y: u16) -> Option<Action>
     let places = Places::new(state, area)?;
     if state.pane == Pane::Statistics {
         return statistics::click(state, below_the_tally(area), x, y);
+    }
+    if state.pane == Pane::Planner {
+        return None;
     }
     let at = (x, y).into();
     if places.scenes.contains(at) {

@@ -34,7 +34,7 @@ pub(crate) struct Edit {
 }
 
 /// The doors of the planner's pane: what it opens with, and where it keeps.
-pub(in crate::cli) fn doors(make: Make) -> Doors {
+pub(super) fn doors(make: Make) -> Doors {
     let source: Arc<Mutex<Option<Source>>> = Arc::default();
     let (of_keep, of_aside) = (Arc::clone(&source), Arc::clone(&source));
     let whole = |source: &Mutex<Option<Source>>, plan: &Plan| {
@@ -54,8 +54,14 @@ pub(in crate::cli) fn doors(make: Make) -> Doors {
         }),
         aside: Arc::new(move |plan| {
             let draft = plan.and_then(|plan| whole(&of_aside, plan));
-            if let Err(failure) = accepted::put_aside(draft.as_ref()) {
-                tell(&format!("hawker: what was not saved is lost: {}", failure.text));
+            match accepted::put_aside(draft.as_ref()) {
+                Err(failure) => {
+                    tell(&format!("hawker: what was not saved is lost: {}", failure.text));
+                }
+                Ok(()) if draft.is_some() => {
+                    tell("the plan was changed and not saved: `hawker plan edit` takes it up");
+                }
+                Ok(()) => {}
             }
         }),
     }
@@ -103,12 +109,9 @@ pub(super) fn edit(args: &Edit) -> Result<u8, Failure> {
     let theme = load::theme()?;
     let doors = Doors { open: Arc::new(move || Ok(opened.clone())), ..doors };
     let left = face_runtime()?.block_on(planner::plan(doors, theme));
-    let aside = left.map_err(|e| match e {
+    left.map_err(|e| match e {
         ConsoleError::NoTerminal(_) => Failure::usage(e.to_string()),
         ConsoleError::Terminal(e) => Failure::start(format!("the terminal failed: {e}")),
     })?;
-    if aside {
-        tell("what was not saved is put aside: `hawker plan edit` takes it up");
-    }
     Ok(0)
 }

@@ -216,3 +216,25 @@ fn releases_mean_nothing() {
     event.kind = KeyEventKind::Release;
     assert_eq!(press(&state, &event), None);
 }
+
+#[test]
+fn in_the_planner_the_slate_is_one_key_away_and_no_other_command_is() {
+    let pressed = |state: &State, text| press(state, &key(text));
+    let mut state = fixture::on_air();
+    let week = pressed(&state, "w").unwrap();
+    assert_eq!(week, Action::Pane(Pane::Planner));
+    assert_eq!(state.act(week, fixture::NOON), Some(Todo::Plan(planner::Todo::Open)));
+    let panic = Action::Give { command: Command::Panic, confirm: false };
+    assert_eq!(pressed(&state, "p"), Some(panic));
+    for key in ["enter", "g", "E", "o", "m", "1", "alt-1"] {
+        let action = pressed(&state, key);
+        assert!(matches!(action, None | Some(Action::Planner(_))), "{key}: {action:?}");
+    }
+    assert_eq!(pressed(&state, "ctrl-c"), Some(Action::AskToLeave));
+    let back = pressed(&state, "esc").unwrap();
+    assert_eq!(state.act(back, fixture::NOON), None);
+    assert_eq!(state.pane, Pane::Show);
+    // It is read once.
+    let week = pressed(&state, "w").unwrap();
+    assert_eq!(state.act(week, fixture::NOON), None);
+}

@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{Opened, Planner, draw, press, state::News};
+use super::{Opened, Planner, draw, state::News, step};
 use crate::console::{
     Theme,
     theme::{Depth, Palette},
@@ -37,7 +37,9 @@ impl Bare {
             '\x1b' => KeyCode::Esc,
             letter => KeyCode::Char(letter),
         };
-        press(&mut self.planner, &KeyEvent::new(code, KeyModifiers::NONE));
+        if let Some(step) = step(&self.planner, &KeyEvent::new(code, KeyModifiers::NONE)) {
+            self.planner.act(step);
+        }
         self.buf.reset();
         draw(&self.planner, &self.palette, self.buf.area, &mut self.buf);
     }

@@ -81,7 +81,7 @@ pub(super) fn begun() -> Planner {
 }
 
 /// A plan that was made before.
-pub(super) fn planned() -> Planner {
+pub(in crate::console) fn planned() -> Planner {
     let task = task();
     let plan = solve(&task, Effort::Quick);
     opened(task, Some(plan))

@@ -2,8 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::state::Dialog;
-use super::{Planner, Todo};
+use super::{Planner, state::Dialog};
 
 /// What a key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +79,10 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 /// What a key asks for now; `None` when it means nothing.
-fn step(planner: &Planner, key: &KeyEvent) -> Option<Step> {
+pub(in crate::console) fn step(planner: &Planner, key: &KeyEvent) -> Option<Step> {
+    if key.kind == KeyEventKind::Release {
+        return None;
+    }
     let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
     let shift = key.modifiers.contains(KeyModifiers::SHIFT);
     if key.modifiers.contains(KeyModifiers::ALT) {
@@ -155,15 +157,4 @@ fn letter(planner: &Planner, c: char) -> Option<Step> {
         'q' => Step::Leave,
         _ => return None,
     })
-}
-
-/// Carries out what a key asks for. Gives whether the key meant something, and what the loop has to do.
-pub(in crate::console) fn press(planner: &mut Planner, key: &KeyEvent) -> (bool, Option<Todo>) {
-    if key.kind == KeyEventKind::Release {
-        return (false, None);
-    }
-    match step(planner, key) {
-        Some(step) => (true, planner.act(step)),
-        None => (false, None),
-    }
 }

@@ -6,15 +6,15 @@ use crossterm::event::{Event as TerminalEvent, EventStream};
 use futures::StreamExt;
 use jiff::Timestamp;
 
-use super::{Doors, Planner, Todo, Works, view};
+use super::{Doors, Planner, Todo, Works, step, view};
 use crate::console::{ConsoleError, Theme, run::Signals, terminal::Screen, theme::Palette};
 
 /// Runs the pane until it is left. The terminal is given back on every way out. What was not saved is put aside, unless
-/// the operator left it so. Gives whether something was put aside.
+/// the operator left it so.
 ///
 /// # Errors
 /// There is no terminal, or it failed.
-pub async fn plan(doors: Doors, theme: Theme) -> Result<bool, ConsoleError> {
+pub async fn plan(doors: Doors, theme: Theme) -> Result<(), ConsoleError> {
     let mut signals = Signals::new()?;
     let mut screen = Screen::take()?;
     let palette = Palette::of_terminal(theme);
@@ -35,9 +35,9 @@ pub async fn plan(doors: Doors, theme: Theme) -> Result<bool, ConsoleError> {
             () = signals.come() => break,
             key = keys.next() => match key {
                 Some(Ok(TerminalEvent::Key(key))) => {
-                    let (meant, todo) = super::press(&mut planner, &key);
-                    changed = meant;
-                    todo
+                    let step = step(&planner, &key);
+                    changed = step.is_some();
+                    step.and_then(|step| planner.act(step))
                 }
                 Some(Ok(TerminalEvent::Resize(..))) => {
                     changed = true;
@@ -57,14 +57,15 @@ pub async fn plan(doors: Doors, theme: Theme) -> Result<bool, ConsoleError> {
         };
         match todo {
             Some(Todo::Leave) => {
+                drop(screen);
                 (doors.aside)(None);
-                return Ok(false);
+                return Ok(());
             }
             Some(todo) => works.begin(todo, &doors),
             None => {}
         }
     }
-    let draft = planner.draft();
-    (doors.aside)(draft.as_ref());
-    Ok(draft.is_some())
+    drop(screen);
+    (doors.aside)(planner.draft().as_ref());
+    Ok(())
 }

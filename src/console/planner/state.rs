@@ -134,6 +134,7 @@ pub(in crate::console) struct Planner {
     pub computing: Option<Computing>,
     asked: u64,
     pub saving: bool,
+    reading: bool,
     leave_when_saved: bool,
     pub said: Option<Said>,
     /// Now; only the loop sets it.
@@ -164,6 +165,7 @@ impl Planner {
             computing: None,
             asked: 0,
             saving: false,
+            reading: false,
             leave_when_saved: false,
             said: None,
             now,
@@ -175,6 +177,17 @@ impl Planner {
     /// Whether something would be lost.
     pub(in crate::console) fn unsaved(&self) -> bool {
         self.desk.as_ref().is_some_and(Desk::unsaved)
+    }
+
+    /// What it needs when it is opened: to read, unless that was done.
+    pub(in crate::console) fn wanted(&mut self) -> Option<Todo> {
+        if self.desk.is_some() || self.reading {
+            return None;
+        }
+        // What was wrong with the plan file may be mended by now.
+        self.failed = None;
+        self.reading = true;
+        Some(Todo::Open)
     }
 
     /// What would be lost, as a plan.
@@ -189,9 +202,17 @@ impl Planner {
     /// Something came.
     pub(in crate::console) fn on(&mut self, news: News) -> Option<Todo> {
         match news {
-            News::Opened(Err(why)) => self.failed = Some(why),
-            News::Opened(Ok(opened)) => self.open(opened),
+            News::Opened(opened) => {
+                self.reading = false;
+                match opened {
+                    Ok(opened) => self.open(opened),
+                    Err(why) => self.failed = Some(why),
+                }
+            }
             News::Failed(why) => {
+                if std::mem::take(&mut self.reading) {
+                    self.failed = Some(why.clone());
+                }
                 self.computing = None;
                 self.saving = false;
                 self.leave_when_saved = false;

@@ -6,8 +6,8 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Color};
 
 use super::{
     Planner, Todo, draw, fixture,
-    keys::press,
     state::{Dialog, News},
+    step,
 };
 use crate::console::{
     text::width,
@@ -65,11 +65,15 @@ fn keys(line: &str) -> Vec<KeyEvent> {
     all
 }
 
+fn press(planner: &mut Planner, key: &KeyEvent) -> Option<Todo> {
+    step(planner, key).and_then(|step| planner.act(step))
+}
+
 /// Presses keys; what the loop has to do is done. Gives what is left to do.
 fn typed(planner: &mut Planner, line: &str) -> Option<Todo> {
     let mut last = None;
     for key in keys(line) {
-        let todo = press(planner, &key).1;
+        let todo = press(planner, &key);
         last = fixture::serve(planner, todo);
     }
     last
@@ -161,7 +165,7 @@ fn nothing_unsaved_is_left_without_a_question() {
     // Saved, and then left; what could not be saved stays.
     planner.dialog = None;
     typed(&mut planner, "q");
-    let todo = press(&mut planner, &keys("s")[0]).1.unwrap();
+    let todo = press(&mut planner, &keys("s")[0]).unwrap();
     let Todo::Keep { shows, .. } = todo else { panic!("{todo:?}") };
     let full = News::Kept { shows: shows.clone(), kept: Err("the disk is full".into()) };
     assert_eq!(planner.on(full), None);
@@ -194,7 +198,7 @@ fn a_proposal_is_looked_at_then_taken_or_dropped() {
 #[test]
 fn a_proposal_for_other_locks_comes_too_late() {
     let mut planner = fixture::begun();
-    let todo = press(&mut planner, &keys("f")[0]).1;
+    let todo = press(&mut planner, &keys("f")[0]);
     assert!(screen(&planner, 80, 24).contains("computing a proposal, 0 s"));
     // The pane is alive meanwhile.
     typed(&mut planner, "<right>al");
@@ -202,7 +206,7 @@ fn a_proposal_for_other_locks_comes_too_late() {
     assert!(planner.proposal.is_none());
     assert!(planner.said.as_ref().unwrap().text.contains("locked shows have changed"));
     // One that is not waited for any more is not shown.
-    let todo = press(&mut planner, &keys("f")[0]).1;
+    let todo = press(&mut planner, &keys("f")[0]);
     typed(&mut planner, "n");
     fixture::serve(&mut planner, todo);
     assert!(planner.proposal.is_none() && planner.computing.is_none());
