@@ -72,7 +72,8 @@ fn opened(make: &Make) -> Result<(Opened, Source), Failure> {
     let mut notes = source.notes.clone();
     if source.example {
         notes.push(
-            "this is the example: `hawker print plan-example >plan.toml` gives you one of your own".into(),
+            "this is the example: `hawker print plan-example >plan.toml` gives you one of your own"
+                .into(),
         );
     }
     let own = kept.as_ref().filter(|kept| source.is_of(kept));

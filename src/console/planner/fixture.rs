@@ -94,9 +94,7 @@ pub(super) fn serve(planner: &mut Planner, todo: Option<Todo>) -> Option<Todo> {
             let plan = solve(&asked.task, Effort::Quick);
             planner.on(News::Proposed { number: asked.number, plan })
         }
-        Todo::Keep { shows, .. } => {
-            planner.on(News::Kept { shows, kept: Ok("plan.json".into()) })
-        }
+        Todo::Keep { shows, .. } => planner.on(News::Kept { shows, kept: Ok("plan.json".into()) }),
         other => Some(other),
     }
 }

@@ -46,11 +46,22 @@ pub(in crate::console) struct MarketRow {
 /// What lies over the pane.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::console) enum Dialog {
-    Help { from: usize },
+    Help {
+        from: usize,
+    },
     /// Rules that are broken, clocks, sale days, what was not read.
-    Notes { from: usize },
-    Hosts { at: usize, rows: Vec<HostRow> },
-    Markets { at: usize, rows: Vec<MarketRow>, chosen: Vec<usize> },
+    Notes {
+        from: usize,
+    },
+    Hosts {
+        at: usize,
+        rows: Vec<HostRow>,
+    },
+    Markets {
+        at: usize,
+        rows: Vec<MarketRow>,
+        chosen: Vec<usize>,
+    },
     /// Something was not saved.
     Leaving,
 }
@@ -86,8 +97,14 @@ impl PartialEq for Asked {
 #[derive(Debug)]
 pub(in crate::console) enum News {
     Opened(Result<Opened, String>),
-    Proposed { number: u64, plan: Plan },
-    Kept { shows: Vec<Show>, kept: Result<String, String> },
+    Proposed {
+        number: u64,
+        plan: Plan,
+    },
+    Kept {
+        shows: Vec<Show>,
+        kept: Result<String, String>,
+    },
     /// A thread broke.
     Failed(String),
 }
@@ -246,7 +263,10 @@ impl Planner {
             let shows = desk.shows_of(&draft);
             if shows != desk.shows() {
                 desk.accept(shows, draft.bound);
-                self.say("edits that were not saved are taken up: S saves them, u drops them", true);
+                self.say(
+                    "edits that were not saved are taken up: S saves them, u drops them",
+                    true,
+                );
             }
         }
         self.notes = notes;
@@ -277,7 +297,10 @@ impl Planner {
         let Some(desk) = &self.desk else { return };
         let locked: Vec<Show> = desk.shows().iter().filter(|s| s.locked).cloned().collect();
         if locked != asked.locked {
-            self.say("the locked shows have changed since the proposal was asked for: f asks again", true);
+            self.say(
+                "the locked shows have changed since the proposal was asked for: f asks again",
+                true,
+            );
             return;
         }
         let shows = desk.shows_of(plan);
@@ -586,7 +609,8 @@ impl Planner {
             }
         });
         let rows = rows.collect();
-        self.dialog = Some(Dialog::Markets { at: chosen.first().copied().unwrap_or(0), rows, chosen });
+        self.dialog =
+            Some(Dialog::Markets { at: chosen.first().copied().unwrap_or(0), rows, chosen });
     }
 
     fn in_dialog(&mut self, step: Step) -> Option<Todo> {

@@ -59,12 +59,7 @@ fn same(a: &Show, b: &Show) -> bool {
 }
 
 /// Draws the pane, its keys in the last row.
-pub(in crate::console) fn draw(
-    planner: &Planner,
-    palette: &Palette,
-    area: Rect,
-    buf: &mut Buffer,
-) {
+pub(in crate::console) fn draw(planner: &Planner, palette: &Palette, area: Rect, buf: &mut Buffer) {
     let Some(inner) = bars::inside(planner, palette, area, buf) else { return };
     let Some(desk) = &planner.desk else {
         bars::no_desk(planner, palette, inner, buf);

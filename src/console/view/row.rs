@@ -67,7 +67,12 @@ impl<'a> Row<'a> {
     }
 
     /// A column of fixed width, text at its right.
-    pub(in crate::console) fn right(&mut self, text: &str, columns: u16, style: Style) -> &mut Self {
+    pub(in crate::console) fn right(
+        &mut self,
+        text: &str,
+        columns: u16,
+        style: Style,
+    ) -> &mut Self {
         let columns = columns.min(self.rest());
         let text = clip(text, columns);
         self.x += columns - width(&text);
@@ -75,7 +80,12 @@ impl<'a> Row<'a> {
     }
 
     /// A word on a coloured ground, centred in its column.
-    pub(in crate::console) fn badge(&mut self, text: &str, columns: u16, style: Style) -> &mut Self {
+    pub(in crate::console) fn badge(
+        &mut self,
+        text: &str,
+        columns: u16,
+        style: Style,
+    ) -> &mut Self {
         let columns = columns.min(self.rest());
         let text = clip(text, columns.saturating_sub(2));
         let before = (columns.saturating_sub(width(&text))) / 2;

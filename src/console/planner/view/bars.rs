@@ -171,8 +171,7 @@ pub(super) fn next(
 pub(super) fn said(planner: &Planner, palette: &Palette, area: Rect, buf: &mut Buffer) {
     let mut row = Row::new(buf, area, 0);
     if let Some(said) = &planner.said {
-        let (mark, style) =
-            if said.warning { ("!", palette.warn) } else { ("·", palette.text) };
+        let (mark, style) = if said.warning { ("!", palette.warn) } else { ("·", palette.text) };
         row.put(mark, style).gap(1).put(&said.text, style);
     } else if planner.proposal.is_none()
         && let Some((mark, text)) = planner.all_notes().into_iter().next()
@@ -196,7 +195,8 @@ pub(super) fn keys(planner: &Planner, palette: &Palette, area: Rect, buf: &mut B
         ("l", "lock"),
         ("e", "notes"),
     ];
-    const COMPARE: [(&str, &str); 3] = [("y", "take it"), ("n", "drop it"), ("tab", "the other one")];
+    const COMPARE: [(&str, &str); 3] =
+        [("y", "take it"), ("n", "drop it"), ("tab", "the other one")];
     let keys: &[(&str, &str)] = if planner.proposal.is_some() { &COMPARE } else { &EDIT };
     let tail: &[(&str, &str)] = if planner.in_show {
         &[("p", "panic"), ("esc", "back"), ("?", "help")]

@@ -65,7 +65,8 @@ pub(super) fn detail(sheet: Sheet<'_>, palette: &Palette, area: Rect, buf: &mut 
 /// A show.
 fn about(sheet: Sheet<'_>, index: usize, palette: &Palette, columns: u16, lines: &mut Lines) {
     let (desk, ground) = (sheet.desk, sheet.desk.ground());
-    let (Some(show), Some(figures)) = (desk.shows().get(index), desk.verdict().shows.get(index)) else {
+    let (Some(show), Some(figures)) = (desk.shows().get(index), desk.verdict().shows.get(index))
+    else {
         return;
     };
     let home = &ground.task.home;
@@ -142,9 +143,12 @@ fn hour(sheet: Sheet<'_>, palette: &Palette, columns: u16, lines: &mut Lines) {
     folded("viewers", &best.join(", "), columns, palette.text, lines);
     lines.truncate(if columns >= 60 { 3 } else { 8 });
     let hosts = ground.task.hosts.iter().enumerate();
-    let can: Vec<&str> =
-        hosts.filter(|(h, _)| ground.can(*h, planner.cursor)).map(|(_, h)| h.name.as_str()).collect();
-    let can = if can.is_empty() { "nobody: a adds a show all the same".into() } else { can.join(", ") };
+    let can: Vec<&str> = hosts
+        .filter(|(h, _)| ground.can(*h, planner.cursor))
+        .map(|(_, h)| h.name.as_str())
+        .collect();
+    let can =
+        if can.is_empty() { "nobody: a adds a show all the same".into() } else { can.join(", ") };
     folded("can be on air", &can, columns, palette.text, lines);
     special(sheet, palette, columns, lines);
 }
@@ -160,7 +164,13 @@ fn special(sheet: Sheet<'_>, palette: &Palette, columns: u16, lines: &mut Lines)
     for special in &day.specials {
         let who: Vec<&str> =
             special.markets.iter().map(|m| ground.task.demands[*m].market.as_str()).collect();
-        folded("★", &format!("{} ({})", special.name, who.join(", ")), columns, palette.text, lines);
+        folded(
+            "★",
+            &format!("{} ({})", special.name, who.join(", ")),
+            columns,
+            palette.text,
+            lines,
+        );
     }
 }
 

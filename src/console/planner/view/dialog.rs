@@ -86,8 +86,7 @@ fn choose(
     buf: &mut Buffer,
 ) {
     let height = (rows.len() as u16 + 2).min(area.height);
-    let inside =
-        boxed(palette, area, (area.width.min(96), height), title, palette.key, buf);
+    let inside = boxed(palette, area, (area.width.min(96), height), title, palette.key, buf);
     let seen = window(rows.len(), usize::from(inside.height), at);
     for (y, index) in seen.enumerate() {
         let choice = &rows[index];

@@ -33,7 +33,11 @@ pub(super) fn one(sheet: Sheet<'_>, palette: &Palette, area: Rect, buf: &mut Buf
     let name = if sheet.held { None } else { Some("PROPOSAL") };
     shows(sheet, &ruler, day, palette, week, buf);
     if let Some(name) = name {
-        Row::new(buf, gutter, 0).badge(name, gutter.width.saturating_sub(1).min(10), palette.preview);
+        Row::new(buf, gutter, 0).badge(
+            name,
+            gutter.width.saturating_sub(1).min(10),
+            palette.preview,
+        );
     }
 }
 
@@ -52,7 +56,8 @@ pub(super) fn both(
     let half = (area.width - HOME - 2) / 2;
     let day = day_width(half);
     hours(own, &ruler, palette, gutter, buf);
-    for (nth, (sheet, name)) in [(own, "AS IT IS"), (proposed, "PROPOSAL")].into_iter().enumerate() {
+    for (nth, (sheet, name)) in [(own, "AS IT IS"), (proposed, "PROPOSAL")].into_iter().enumerate()
+    {
         let x = area.x + HOME + nth as u16 * (half + 2);
         let style = if nth == 0 { palette.rehearsal } else { palette.preview };
         Row::new(buf, Rect { x, width: half, ..names }, 0).badge(name, 10, style);
@@ -81,7 +86,8 @@ fn hours(sheet: Sheet<'_>, ruler: &Ruler, palette: &Palette, area: Rect, buf: &m
     heads.left("home", HOME, palette.dim);
     for market in first..first + seen {
         let meant = planner.focus == Some(market);
-        let style = if meant { palette.selected.add_modifier(Modifier::UNDERLINED) } else { palette.dim };
+        let style =
+            if meant { palette.selected.add_modifier(Modifier::UNDERLINED) } else { palette.dim };
         heads.left(&ground.task.demands[market].market, MARKET - 1, style).gap(1);
     }
     for (y, row) in ruler.seen.clone().enumerate() {
@@ -90,7 +96,8 @@ fn hours(sheet: Sheet<'_>, ruler: &Ruler, palette: &Palette, area: Rect, buf: &m
         let here = cell.contains(&planner.cursor);
         let style = if here { palette.selected } else { palette.dim };
         line.left(&ruler.name(row), HOME, style);
-        let Some(step) = cell.iter().find(|s| **s == planner.cursor).or(cell.first()).copied() else {
+        let Some(step) = cell.iter().find(|s| **s == planner.cursor).or(cell.first()).copied()
+        else {
             // The clocks skip it.
             line.fill("╌", area.width.saturating_sub(HOME + 1), palette.rule);
             continue;
@@ -283,18 +290,21 @@ fn draw(
     } else if full <= 1 {
         // One line: who, and for whom as far as it goes.
         let short: String = name.chars().take(3).collect();
-        let short = if room < 7 { mark.to_owned() + &short } else { format!("{mark}{short} {lead}") };
+        let short =
+            if room < 7 { mark.to_owned() + &short } else { format!("{mark}{short} {lead}") };
         vec![short]
     } else {
         vec![format!("{mark}{name}"), more, format!("{viewers:.0}{guess}")]
     };
     let mut words = words.into_iter();
     for row in rows {
-        let Some(y) = row.checked_sub(ruler.seen.start).filter(|_| ruler.seen.contains(&row)) else {
+        let Some(y) = row.checked_sub(ruler.seen.start).filter(|_| ruler.seen.contains(&row))
+        else {
             continue;
         };
         let mut line = Row::new(buf, area, y as u16 + 1);
-        let with_words = Some(row) == words_at || (words_at.is_some_and(|at| row > at) && whole(row));
+        let with_words =
+            Some(row) == words_at || (words_at.is_some_and(|at| row > at) && whole(row));
         if whole(row) || Some(row) == words_at {
             line.fill(" ", room, style);
         } else {
@@ -332,7 +342,8 @@ fn cursor(
     if !sheet.held || !planner.here().is_empty() {
         return;
     }
-    let Some(row) = ruler.seen.clone().find(|r| ruler.cell(day, *r).contains(&planner.cursor)) else {
+    let Some(row) = ruler.seen.clone().find(|r| ruler.cell(day, *r).contains(&planner.cursor))
+    else {
         return;
     };
     let clock = ground.task.home.clock(ground.at(planner.cursor));

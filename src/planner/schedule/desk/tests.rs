@@ -46,7 +46,10 @@ fn a_solved_plan_breaks_nothing_and_is_worth_what_it_says() {
     assert!((desk.verdict().worth - plan.worth).abs() < 1e-6, "{}", plan.worth);
     let again = desk.plan(Effort::Quick);
     for (one, two) in again.slots.iter().zip(&plan.slots) {
-        assert_eq!((one.start, &one.host, one.exploration), (two.start, &two.host, two.exploration));
+        assert_eq!(
+            (one.start, &one.host, one.exploration),
+            (two.start, &two.host, two.exploration)
+        );
         for (a, b) in one.airings.iter().zip(&two.airings) {
             assert_eq!((&a.market, a.leads, a.repeat), (&b.market, b.leads, b.repeat));
             assert!((a.worth - b.worth).abs() < 1e-9);
@@ -186,14 +189,19 @@ fn what_breaks_a_rule_stands_and_is_told() {
     let near = told(&mut desk, Edit::Markets { show: two, markets });
     assert!(near.iter().any(|t| t.contains("min apart, 12 h at least")), "{near:?}");
     let near = told(&mut desk, Edit::Later { show: two, by: -3 });
-    assert!(near.iter().any(|t| t.contains(&format!("{name} is in two shows at once"))), "{near:?}");
+    assert!(
+        near.iter().any(|t| t.contains(&format!("{name} is in two shows at once"))),
+        "{near:?}"
+    );
 }
 
 #[test]
 fn what_cannot_be_is_refused_with_what_to_do() {
     let (mut desk, one) = with_one();
     let why = |desk: &mut Desk, edit: Edit| desk.edit(&edit).unwrap_err().0;
-    assert!(why(&mut desk, Edit::Days { show: one, by: 40 }).contains("outside of the plan's weeks"));
+    assert!(
+        why(&mut desk, Edit::Days { show: one, by: 40 }).contains("outside of the plan's weeks")
+    );
     assert!(why(&mut desk, Edit::Markets { show: one, markets: Vec::new() }).contains("x takes"));
     assert!(why(&mut desk, Edit::Remove(9)).contains("a adds one"));
     desk.edit(&Edit::Lock(one)).unwrap();
