@@ -355,7 +355,7 @@ fn a_week_is_edited_proposed_and_saved() {
     terminal.sees("Tea to three markets", 20);
     terminal.sees("0 shows", 5);
     terminal.press("a");
-    terminal.sees("1 shows", 5);
+    terminal.sees("1 show 1.0 h", 5);
     terminal.sees("unsaved", 5);
     terminal.press("u");
     terminal.sees("0 shows", 5);

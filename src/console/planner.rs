@@ -12,9 +12,11 @@
 //! ```
 
 mod bare;
+mod heat;
 mod keys;
 mod run;
 mod state;
+mod told;
 mod view;
 mod work;
 

@@ -3,17 +3,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Opened, keys::Step};
+use super::{Opened, heat, keys::Step};
 use crate::{
     market::{Fold, Gap},
     planner::schedule::{
         Effort, Plan, STEP_MIN, Task,
-        desk::{Change, Desk, Edit, Ground, Show, Verdict, judge},
+        desk::{Change, Desk, Edit, Show, Verdict, judge},
     },
 };
-
-/// How heat is told: from nothing to the most.
-pub(super) const LEVELS: u8 = 5;
 
 /// What the last key did.
 #[derive(Debug, Clone, PartialEq)]
@@ -272,7 +269,7 @@ impl Planner {
         self.notes = notes;
         self.notes.extend(gone);
         (self.title, self.origin) = (title, origin);
-        self.heat = heat(desk.ground());
+        self.heat = heat::levels(desk.ground());
         let markets = 0..desk.ground().task.demands.len();
         let from = desk.ground().task.from;
         let weeks = desk.ground().task.weeks;
@@ -572,11 +569,7 @@ impl Planner {
         };
         let rows: Vec<HostRow> = (0..desk.ground().task.hosts.len())
             .map(|host| match desk.would(&Edit::Host { show, host }) {
-                Ok(change) => HostRow {
-                    host,
-                    worth: Some(change.worth),
-                    why: change.broken.into_iter().next().unwrap_or_default(),
-                },
+                Ok(change) => HostRow { host, worth: Some(change.worth), why: in_the_way(change) },
                 Err(why) => HostRow { host, worth: None, why: why.0 },
             })
             .collect();
@@ -602,7 +595,7 @@ impl Planner {
                 Ok(change) => MarketRow {
                     market,
                     worth: if has { -change.worth } else { change.worth },
-                    why: change.broken.into_iter().next().unwrap_or_default(),
+                    why: in_the_way(change),
                 },
                 // The only one it has.
                 Err(_) => MarketRow { market, worth: desk.adds(show), why: String::new() },
@@ -686,78 +679,10 @@ impl Planner {
         };
         None
     }
-
-    /// Everything that is to be known, a sentence each, with a mark.
-    pub(super) fn all_notes(&self) -> Vec<(&'static str, String)> {
-        let mut all: Vec<(&'static str, String)> = Vec::new();
-        let Some(desk) = &self.desk else { return all };
-        let ground = desk.ground();
-        all.extend(desk.verdict().breaches.iter().map(|b| ("!", b.text.clone())));
-        match self.guessed {
-            (true, _) => all.push((
-                "?",
-                "no show of your own is known: figures with ? rest on the markets' windows and an assumed \
-                 audience; `hawker plan import` takes in a platform's table"
-                    .into(),
-            )),
-            (_, true) => {
-                all.push(("?", "figures with ? rest on the markets' windows, not on own shows".into()));
-            }
-            _ => {}
-        }
-        all.extend(self.notes.iter().map(|note| ("·", note.clone())));
-        for market in (0..ground.task.demands.len()).filter(|m| ground.unspoken(*m)) {
-            let demand = &ground.task.demands[market];
-            let spoken = demand.languages.join(", ");
-            all.push(("·", format!("no host speaks a language of {} ({spoken})", demand.market)));
-        }
-        let id = |m: &usize| ground.task.demands[*m].market.clone();
-        for day in &ground.days {
-            for shift in &day.shifts {
-                all.push(("⇅", clocks(ground, shift)));
-            }
-        }
-        for day in &ground.days {
-            let date = day.date.strftime("%a %d %b");
-            for special in &day.specials {
-                let who: Vec<String> = special.markets.iter().map(id).collect();
-                all.push(("★", format!("{date}: {} ({})", special.name, who.join(", "))));
-            }
-        }
-        all
-    }
 }
 
-/// `Sun 28 Mar: clocks of Europe/London (GB) go forward by 1 h`
-pub(super) fn clocks(ground: &Ground, shift: &crate::planner::schedule::desk::Shift) -> String {
-    let mut who: Vec<String> =
-        shift.markets.iter().map(|m| ground.task.demands[*m].market.clone()).collect();
-    if shift.home {
-        who.insert(0, "home".into());
-    }
-    let way = if shift.seconds > 0 { "forward" } else { "back" };
-    let day = shift.zone.clock(shift.at).strftime("%a %d %b");
-    let hours = f64::from(shift.seconds.abs()) / 3600.0;
-    format!("{day}: clocks of {} ({}) go {way} by {hours} h", shift.zone, who.join(", "))
-}
-
-/// How hot each half hour is: of all markets together, then of each.
-fn heat(ground: &Ground) -> Vec<Vec<u8>> {
-    let markets = ground.task.demands.len();
-    let by: Vec<Vec<f64>> = (0..markets)
-        .map(|market| (0..ground.steps()).map(|step| ground.heat(market, step)).collect())
-        .collect();
-    let all = (0..ground.steps()).map(|step| by.iter().map(|m| m[step]).sum()).collect();
-    std::iter::once(all).chain(by).map(|heat| levels(&heat)).collect()
-}
-
-/// From the least to the most in steps that hold as many half hours as their heat says.
-fn levels(heat: &[f64]) -> Vec<u8> {
-    let least = heat.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = heat.iter().copied().fold(0.0, f64::max);
-    let span = most - least;
-    let level = |v: &f64| {
-        if span <= 0.0 { 0 } else { ((v - least) / span * f64::from(LEVELS)) as u8 }
-    };
-    heat.iter().map(|v| level(v).min(LEVELS - 1)).collect()
+/// The first rule that a change breaks, without the name of the show, which is known.
+fn in_the_way(change: Change) -> String {
+    let first = change.broken.into_iter().next().unwrap_or_default();
+    first.split_once("): ").map_or(first.clone(), |(_, rest)| rest.to_owned())
 }

@@ -80,10 +80,11 @@ pub(super) fn title(
     let weeks = ground.task.weeks;
     let span = if weeks > 1 { format!("{span} ({}/{weeks})", week + 1) } else { span };
     let shows = desk.shows().len();
+    let word = if shows == 1 { "show" } else { "shows" };
     let hours = f64::from(verdict.minutes) / 60.0;
     let guess = if planner.guessed.0 { "?" } else { "" };
     let mut tail: Vec<(String, Style)> = vec![
-        (format!("{shows} shows {hours:.1} h"), palette.text),
+        (format!("{shows} {word} {hours:.1} h"), palette.text),
         (format!("worth {:.0}{guess}", verdict.worth), palette.selected),
     ];
     match verdict.breaches.len() {

@@ -6,10 +6,7 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use super::{Sheet, same};
 use crate::{
     console::{
-        planner::{
-            Planner,
-            state::{Proposal, clocks},
-        },
+        planner::{Planner, state::Proposal, told::clocks},
         text::{width, wrap},
         theme::Palette,
         view::row::{Row, heading},
@@ -186,7 +183,8 @@ pub(super) fn difference(
     let ground = desk.ground();
     let (before, after) = (desk.verdict(), &proposal.verdict);
     let mut lines = Lines::new();
-    let change = if before.worth > 0.0 {
+    // From next to nothing a percentage says nothing.
+    let change = if before.worth > after.worth / 5.0 {
         format!(" ({:+.1} %)", (after.worth / before.worth - 1.0) * 100.0)
     } else {
         String::new()

@@ -160,7 +160,8 @@ fn markets(
 
 fn leaving(planner: &Planner, palette: &Palette, area: Rect, buf: &mut Buffer) {
     let undone = planner.desk.as_ref().map_or(0, |d| d.depth().0);
-    let text = format!("The plan was changed ({undone} edits) and is not saved.");
+    let edits = if undone == 1 { "edit" } else { "edits" };
+    let text = format!("The plan was changed ({undone} {edits}) and is not saved.");
     let inside = boxed(palette, area, (58, 6), "leave", palette.warn, buf);
     Row::new(buf, inside, 1).gap(1).put(&text, palette.selected);
     let mut row = Row::new(buf, inside, 3);

@@ -5,6 +5,7 @@ use ratatui::{
     layout::Rect,
     style::{Modifier, Style},
 };
+use unicode_segmentation::UnicodeSegmentation;
 
 use super::{Sheet, ruler::Ruler};
 use crate::{
@@ -24,9 +25,12 @@ const HEAT: [&str; 5] = [" ", "·", "░", "▒", "▓"];
 /// One plan.
 pub(super) fn one(sheet: Sheet<'_>, palette: &Palette, area: Rect, buf: &mut Buffer) {
     let ruler = ruler(sheet, area);
-    let day = day_width(area.width.saturating_sub(HOME + 3 * MARKET));
+    // Days of eight columns, and as many markets as then fit; what is left is the days'.
+    let count = sheet.desk.ground().task.demands.len() as u16;
+    let wanted = (area.width.saturating_sub(HOME + 7 * 8) / MARKET).max(3).min(count);
+    let day = day_width(area.width.saturating_sub(HOME + wanted * MARKET));
     let days = day * ruler.days.len() as u16;
-    let markets = area.width.saturating_sub(HOME + days) / MARKET;
+    let markets = (area.width.saturating_sub(HOME + days) / MARKET).min(count);
     let gutter = Rect { width: HOME + markets * MARKET, ..area };
     let week = Rect { x: gutter.right(), width: area.right() - gutter.right(), ..area };
     hours(sheet, &ruler, palette, gutter, buf);
@@ -290,13 +294,12 @@ fn draw(
     } else if full <= 1 {
         // One line: who, and for whom as far as it goes.
         let short: String = name.chars().take(3).collect();
-        let short =
-            if room < 7 { mark.to_owned() + &short } else { format!("{mark}{short} {lead}") };
-        vec![short]
+        vec![if room < 7 { format!("{mark}{short}") } else { format!("{mark}{short} {lead}") }]
     } else {
         vec![format!("{mark}{name}"), more, format!("{viewers:.0}{guess}")]
     };
-    let mut words = words.into_iter();
+    // A name that is cut to three letters says more than two and a sign that it is cut.
+    let mut words = words.into_iter().map(|word| if room < 7 { begun(&word, room) } else { word });
     for row in rows {
         let Some(y) = row.checked_sub(ruler.seen.start).filter(|_| ruler.seen.contains(&row))
         else {
@@ -317,6 +320,18 @@ fn draw(
             Row::new(buf, area, y as u16 + 1).left(&word, room, style);
         }
     }
+}
+
+/// As much of a word as there is room for.
+fn begun(word: &str, room: u16) -> String {
+    let mut all = String::new();
+    for letter in word.graphemes(true) {
+        if width(&all) + width(letter) > room {
+            break;
+        }
+        all.push_str(letter);
+    }
+    all
 }
 
 /// The ground of a style as ink: for half a cell.
