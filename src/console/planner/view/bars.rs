@@ -82,7 +82,7 @@ pub(super) fn title(
     let shows = desk.shows().len();
     let word = if shows == 1 { "show" } else { "shows" };
     let hours = f64::from(verdict.minutes) / 60.0;
-    let guess = if planner.guessed.0 { "?" } else { "" };
+    let guess = if planner.guessed.0 && shows > 0 { "?" } else { "" };
     let mut tail: Vec<(String, Style)> = vec![
         (format!("{shows} {word} {hours:.1} h"), palette.text),
         (format!("worth {:.0}{guess}", verdict.worth), palette.selected),

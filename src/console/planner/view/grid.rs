@@ -288,13 +288,21 @@ fn draw(
     let viewers: f64 = figures.parts.iter().map(|p| p.viewers).sum();
     let room = area.width;
     let full = rows.iter().filter(|r| whole(**r)).count();
-    let both = format!("{mark}{name} {more}");
+    // Where a row is an hour, half past is said.
+    let past = rows.first().is_some_and(|row| !whole(*row)) && full == 0;
+    let past = if past { ":30 " } else { "" };
+    let both = format!("{mark}{past}{name} {more}");
     let words: Vec<String> = if full <= 1 && width(&both) <= room {
         vec![both]
     } else if full <= 1 {
         // One line: who, and for whom as far as it goes.
         let short: String = name.chars().take(3).collect();
-        vec![if room < 7 { format!("{mark}{short}") } else { format!("{mark}{short} {lead}") }]
+        let after = if past.is_empty() { lead } else { "" };
+        vec![if room < 7 {
+            format!("{mark}{short}")
+        } else {
+            format!("{mark}{past}{short} {after}")
+        }]
     } else {
         vec![format!("{mark}{name}"), more, format!("{viewers:.0}{guess}")]
     };

@@ -108,7 +108,8 @@ impl Verdict {
 pub fn judge(ground: &Ground, shows: &[Show]) -> Verdict {
     let mut figures: Vec<Figures> = shows.iter().map(|show| of(ground, show)).collect();
     repeats(ground, shows, &mut figures);
-    let worth = figures.iter().map(Figures::worth).sum();
+    // An empty sum is -0.0.
+    let worth = figures.iter().map(Figures::worth).sum::<f64>() + 0.0;
     let minutes = shows.iter().map(|s| s.minutes).sum();
     let mut found = Found { ground, shows, all: Vec::new() };
     for (index, show) in shows.iter().enumerate() {
