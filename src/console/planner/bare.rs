@@ -22,7 +22,7 @@ impl Bare {
     /// Of so many columns and rows.
     pub fn new(opened: Opened, now: Timestamp, (columns, rows): (u16, u16)) -> Self {
         let mut planner = Planner::new(now, false);
-        planner.on(News::Opened(Ok(opened)));
+        planner.on(News::Opened(Ok(Box::new(opened))));
         Self {
             planner,
             palette: Palette::new(Theme::Dark, Depth::True),

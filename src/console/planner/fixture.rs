@@ -68,7 +68,7 @@ fn opened(task: Task, plan: Option<Plan>) -> Planner {
         draft: None,
         notes: Vec::new(),
     };
-    assert_eq!(planner.on(News::Opened(Ok(opened))), None);
+    assert_eq!(planner.on(News::Opened(Ok(Box::new(opened)))), None);
     planner
 }
 

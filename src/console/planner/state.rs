@@ -93,7 +93,7 @@ impl PartialEq for Asked {
 /// What came of it.
 #[derive(Debug)]
 pub(in crate::console) enum News {
-    Opened(Result<Opened, String>),
+    Opened(Result<Box<Opened>, String>),
     Proposed {
         number: u64,
         plan: Plan,
@@ -219,7 +219,7 @@ impl Planner {
             News::Opened(opened) => {
                 self.reading = false;
                 match opened {
-                    Ok(opened) => self.open(opened),
+                    Ok(opened) => self.open(*opened),
                     Err(why) => self.failed = Some(why),
                 }
             }

@@ -23,6 +23,7 @@ impl Planner {
             _ => {}
         }
         all.extend(self.notes.iter().map(|note| ("·", note.clone())));
+        all.push(("·", format!("the plan file: {}", self.origin)));
         for market in (0..ground.task.demands.len()).filter(|m| ground.unspoken(*m)) {
             let demand = &ground.task.demands[market];
             let spoken = demand.languages.join(", ");

@@ -36,7 +36,7 @@ impl Works {
         let doors = doors.clone();
         let work: Box<dyn FnOnce() -> News + Send> = match todo {
             Todo::Leave => return,
-            Todo::Open => Box::new(move || News::Opened((doors.open)())),
+            Todo::Open => Box::new(move || News::Opened((doors.open)().map(Box::new))),
             Todo::Propose(asked) => Box::new(move || News::Proposed {
                 number: asked.number,
                 plan: solve(&asked.task, Effort::Full),

@@ -18,7 +18,7 @@ use crate::{
 type Lines = Vec<(String, Style)>;
 
 /// Writes lines below a heading, as many as fit; says when there are more.
-fn put(name: &str, lines: &Lines, palette: &Palette, area: Rect, buf: &mut Buffer) {
+fn put(name: &str, lines: &[(String, Style)], palette: &Palette, area: Rect, buf: &mut Buffer) {
     heading(buf, area, palette, name, &[]);
     let rows = usize::from(area.height.saturating_sub(1));
     let mut y = 1;

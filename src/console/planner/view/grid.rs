@@ -34,14 +34,10 @@ pub(super) fn one(sheet: Sheet<'_>, palette: &Palette, area: Rect, buf: &mut Buf
     let gutter = Rect { width: HOME + markets * MARKET, ..area };
     let week = Rect { x: gutter.right(), width: area.right() - gutter.right(), ..area };
     hours(sheet, &ruler, palette, gutter, buf);
-    let name = if sheet.held { None } else { Some("PROPOSAL") };
     shows(sheet, &ruler, day, palette, week, buf);
-    if let Some(name) = name {
-        Row::new(buf, gutter, 0).badge(
-            name,
-            gutter.width.saturating_sub(1).min(10),
-            palette.preview,
-        );
+    if !sheet.held {
+        let columns = gutter.width.saturating_sub(1).min(10);
+        Row::new(buf, gutter, 0).badge("PROPOSAL", columns, palette.preview);
     }
 }
 
