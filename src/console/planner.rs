@@ -33,7 +33,7 @@ pub use bare::Bare;
 pub(super) use keys::{Step, step};
 pub use run::plan;
 pub(super) use state::{Planner, Todo};
-use view::draw;
+pub(super) use view::draw;
 pub(super) use work::Works;
 
 /// What the pane opens with.
