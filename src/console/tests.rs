@@ -186,6 +186,17 @@ fn mono(mut state: State) -> State {
 }
 
 #[test]
+fn the_slate_is_seen_over_the_week() {
+    for (w, h) in [(60, 20), (80, 24), (160, 50)] {
+        let air = screen(&week(fixture::on_air()), w, h);
+        assert!(air.contains("ON AIR") && !air.contains("SLATE") && air.contains("PLAN"), "{air}");
+        let slate = screen(&week(panicked()), w, h);
+        assert!(slate.contains("ON AIR") && slate.contains("SLATE"), "{slate}");
+        assert!(slate.contains("PLAN") && slate.contains("next on air"), "{slate}");
+    }
+}
+
+#[test]
 fn the_mono_theme_has_no_colours() {
     for state in
         [fixture::on_air(), panicked(), armed(), fixture::crowded(), fixture::looked_back()]

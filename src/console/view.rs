@@ -36,7 +36,12 @@ pub(super) fn draw(state: &State, frame: &mut Frame) {
     };
     header::header(state, places.header, buf);
     if state.pane == Pane::Planner {
-        let pane = Rect { y: area.y + 1, height: area.height - 1, ..area };
+        let mut pane = Rect { y: area.y + 1, height: area.height - 1, ..area };
+        if state.show.panic {
+            // The slate is nothing to be forgotten over a plan.
+            header::bus(state, places.bus, buf);
+            pane = Rect { y: pane.y + 1, height: pane.height - 1, ..pane };
+        }
         planner::draw(&state.planner, &state.palette, pane, buf);
         if state.leaving() {
             Clear.render(places.footer, buf);

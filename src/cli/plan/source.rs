@@ -187,9 +187,16 @@ impl Source {
         let day = day.unwrap_or_else(|| next_week(&wish));
         let weeks = same.filter(|_| args.week.is_none()).map(weeks_of);
         wish.weeks = args.weeks.or(weeks).unwrap_or(wish.weeks);
-        let source = Self::new(wish, file, day, notes)?;
-        let own = |kept: &Accepted| kept.file == name && kept.plan.from == source.from;
-        let aside = accepted::aside().filter(own);
+        let mut source = Self::new(wish, file, day, notes)?;
+        let mut aside = accepted::aside();
+        if let Some(other) = aside.take_if(|aside| !source.is_of(aside)) {
+            let from = other.home.clock(other.plan.from).date();
+            let name = other.file.as_deref().unwrap_or("the example");
+            source.notes.push(format!(
+                "there are unsaved edits of {name}, from {from} on: saving here drops them; name that file to \
+                 take them up"
+            ));
+        }
         Ok((source, [kept, aside]))
     }
 
