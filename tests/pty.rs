@@ -365,7 +365,7 @@ fn a_week_is_edited_proposed_and_saved() {
     terminal.sees("the proposal is taken", 5);
     terminal.press("q");
     terminal.sees("is not saved", 5);
-    terminal.press("Escape");
+    terminal.press("n");
     terminal.press("S");
     terminal.sees("saved in", 10);
     terminal.press("q");
