@@ -177,10 +177,7 @@ impl Statistics {
 /// What the figures of a show are held against.
 pub(super) fn aims(show: &Show) -> Aims {
     let profile = &show.spec.profile;
-    Aims {
-        targets: profile.targets(),
-        fps: f64::from(profile.canvas.fps),
-    }
+    Aims { targets: profile.targets(), fps: f64::from(profile.canvas.fps) }
 }
 
 #[cfg(test)]
