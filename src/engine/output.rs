@@ -459,7 +459,11 @@ impl Run {
                         ticks += 1;
                         if ticks.is_multiple_of(5) {
                             let figures = publisher.figures();
-                            tally(&self.tally).take(&figures);
+                            let mut tally = tally(&self.tally);
+                            tally.take(&figures);
+                            // Of two sessions the one that ends last may not be the one that goes on.
+                            tally.sent = Some(publisher.departures());
+                            drop(tally);
                         }
                         self.listen(publisher, &mut silence).await?;
                     }

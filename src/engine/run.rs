@@ -30,7 +30,7 @@ use crate::{
         Effect, Fact, Input, Mode, Refusal, Show, ShowSpec, Start,
         replay::{Entry, Opening},
     },
-    stats::{Meters, Report, alarm::Alarms},
+    stats::{Meters, Report, WatchFigures, alarm::Alarms},
 };
 
 /// How many facts may wait.
@@ -375,7 +375,9 @@ impl Engine {
 /// Whether one who watches may be about to see a stall.
 fn overdue(meters: &Meters) -> bool {
     let mut watching = meters.monitor.iter().chain(meters.monitors.values());
-    watching.any(|w| !w.frozen && OVERDUE_MS.contains(&w.gap_ms))
+    // Where few frames come, the next one is due later.
+    let late = |w: &WatchFigures| w.gap_ms as f32 * w.fps > 2000.0;
+    watching.any(|w| !w.frozen && OVERDUE_MS.contains(&w.gap_ms) && late(w))
 }
 
 async fn until(at: Option<Instant>) {

@@ -82,7 +82,7 @@ pub struct Consumer {
     /// Whether the picture passes at all.
     picture: AtomicBool,
     /// Whether only some of it passes.
-    thinned: AtomicBool,
+    left_out: AtomicU64,
     thinner: Mutex<Thinner>,
     dropped: AtomicU64,
 }
@@ -110,7 +110,7 @@ impl Consumer {
             asked: AtomicBool::new(false),
             open: AtomicBool::new(false),
             picture: AtomicBool::new(true),
-            thinned: AtomicBool::new(false),
+            left_out: AtomicU64::new(0),
             thinner: Mutex::default(),
             dropped: AtomicU64::new(0),
         }
@@ -152,15 +152,14 @@ impl Consumer {
     /// Lets the picture pass or not, and no more of it than that; `None` for all of it.
     pub fn limit(&self, picture: bool, most: Option<Kbps>) {
         lock(&self.thinner).limit(most);
-        self.thinned.store(most.is_some(), Ordering::Relaxed);
         if !self.picture.swap(picture, Ordering::AcqRel) && picture {
             self.waiting_for_key.store(true, Ordering::Release);
         }
     }
 
-    /// Whether only some of the picture passes, or none.
-    pub fn is_limited(&self) -> bool {
-        !self.has_picture() || self.thinned.load(Ordering::Relaxed)
+    /// Frames that did not pass so far, because the path has no room for them.
+    pub fn left_out(&self) -> u64 {
+        self.left_out.load(Ordering::Relaxed)
     }
 
     /// Whether the picture passes.
@@ -174,6 +173,7 @@ impl Consumer {
             self.has_picture() && lock(&self.thinner).pass(now, frame.key, frame.buffer.size());
         if !passes {
             self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.left_out.fetch_add(1, Ordering::Relaxed);
         }
         passes
     }

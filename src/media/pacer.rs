@@ -99,7 +99,9 @@ struct Line {
 impl Line {
     fn note_waiting(&mut self) {
         let rate = self.bucket.bits_per_second.max(1);
-        self.most_ms = self.most_ms.max(self.waiting_bits as f64 * 1000.0 / rate as f64);
+        let ms = self.waiting_bits as f64 * 1000.0 / rate as f64;
+        // What would wait longer leaves at once.
+        self.most_ms = self.most_ms.max(ms.min(self.longest.as_secs_f64() * 1000.0));
         self.most_packets = self.most_packets.max(self.waiting.len() as u32);
     }
 }

@@ -442,7 +442,7 @@ impl Publisher {
         Some(lock(&self.limits).look(Standing {
             at: Duration::from_nanos(self.clock.now().nseconds()),
             leads: leading.is(self.order),
-            limited: self.consumer.is_limited(),
+            left_out: self.consumer.left_out(),
             small: strain.small.load(Ordering::Relaxed),
             rate: self.rendition.rate(),
             wanted: profile.max_kbps,

@@ -171,7 +171,9 @@ fn output(
     o: &OutputSecond,
 ) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "INSERT OR REPLACE INTO output_second VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO output_second (show, at, source, sent_kbps, target_kbps, available_kbps, rtt_tenths,
+           loss_ppm, silent_ms, dropped, viewers, encode_tenths, pace_tenths, nacks, plis, limited)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         show,

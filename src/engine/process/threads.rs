@@ -30,7 +30,7 @@ impl Group {
         ("aac", Self::Sound),
         ("in-", Self::Inputs),
         ("inputs", Self::Inputs),
-        ("queue", Self::Inputs),
+        ("queue", Self::Outputs),
         ("multiqueue", Self::Inputs),
         ("videotestsrc", Self::Inputs),
         ("audiotestsrc", Self::Inputs),
@@ -94,6 +94,8 @@ impl Threads {
         per_second: u64,
     ) -> ThreadShares {
         let mut shares = ThreadShares::default();
+        // What was used before anybody looked was not used in this time.
+        let first = self.used.is_empty();
         let mut used = BTreeMap::new();
         let percent = 100.0 / per_second.max(1) as f64 / passed.as_secs_f64().max(1e-3);
         for (id, name, ticks) in stats.filter_map(|stat| read(&stat)) {
@@ -108,7 +110,9 @@ impl Threads {
             };
             // A new thread has used all it has since the last time; another one may have an old one's number.
             let before = self.used.get(&id).copied().filter(|before| *before <= ticks);
-            *group += (ticks - before.unwrap_or(0)) as f64 * percent;
+            if !first {
+                *group += (ticks - before.unwrap_or(0)) as f64 * percent;
+            }
             used.insert(id, ticks);
         }
         self.used = used;

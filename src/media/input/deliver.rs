@@ -285,6 +285,8 @@ fn queue(pace: Pace) -> Result<Option<gst::Element>, MediaError> {
         return Ok(None);
     }
     let queue = element("queue")?;
+    // Its thread has its name.
+    queue.set_property("name", format!("in-{}", queue.name()));
     queue.set_property("max-size-buffers", 0_u32);
     queue.set_property("max-size-bytes", 0_u32);
     queue.set_property("max-size-time", AHEAD);

@@ -25,8 +25,8 @@ pub(super) struct Standing {
     pub(super) at: Duration,
     /// Whether the encoding follows this session.
     pub(super) leads: bool,
-    /// Whether the session is given less than the encoder makes.
-    pub(super) limited: bool,
+    /// Frames that the encoder made and the session was not given, because its path has no room for them.
+    pub(super) left_out: u64,
     /// Whether the picture is smaller than the profile's own.
     pub(super) small: bool,
     /// What the encoder is asked for.
@@ -84,7 +84,7 @@ fn reason(last: &Standing, now: &Standing, used: bool) -> Limit {
     if now.late > last.late || starved {
         return Limit::Cpu;
     }
-    if now.limited {
+    if now.left_out > last.left_out {
         return Limit::Bandwidth;
     }
     let coarse = used && f64::from(now.rate.0) < f64::from(now.wanted.0) * FULL;
@@ -101,7 +101,7 @@ mod tests {
     const WELL: Standing = Standing {
         at: Duration::ZERO,
         leads: true,
-        limited: false,
+        left_out: 0,
         small: false,
         rate: Kbps(2500),
         wanted: Kbps(2500),
@@ -151,7 +151,7 @@ mod tests {
             })
         };
         assert_eq!(follow(|s| s.small = true), Limit::Other);
-        assert_eq!(follow(|s| s.limited = true), Limit::Bandwidth);
+        assert_eq!(follow(|s| s.left_out = 1), Limit::Bandwidth);
         assert_eq!(follow(|_| {}), Limit::None);
     }
 
