@@ -1,6 +1,8 @@
 //! What the planner takes, against its bars: the forecast of 18 markets for 8 weeks (200 ms), the import of a messy
 //! table of 100,000 rows (1 s), and the schedule of 18 markets, 5 hosts, 2 studios and 2 weeks (5 s, twice that
-//! without optimisation; 200 ms if quick), and a key in the planner's pane with what is drawn (16 ms). `cargo bench --bench planner`; it prints one line each, and fails on a bar that is missed.
+//! without optimisation; 200 ms if quick; proven to be within a hundredth of the best), mending it (200 ms), and a key in
+//! the planner's pane with what is drawn (16 ms). `cargo bench --bench planner`; it prints one line each, and fails on a
+//! bar that is missed. `cargo bench --bench planner -- shipped` does the schedule alone.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints and may fail")]
 
@@ -20,12 +22,15 @@ use hawker::{
     planner::{
         Model,
         import::{Ask, read},
-        schedule::{Effort, Plan, Task, solve},
+        schedule::{Effort, Plan, Task, repair, solve},
     },
 };
 use jiff::Timestamp;
 
 const TURNS: usize = 5;
+
+/// So many histories are made up for the schedule.
+const HISTORIES: u64 = 3;
 
 fn main() {
     let dirs = Dirs::below(std::path::Path::new("/nowhere/at/all"));
@@ -33,8 +38,16 @@ fn main() {
     let all: Vec<&Market> = markets.iter().collect();
     let begin: Timestamp = "2026-01-05T00:00:00Z".parse().unwrap();
     let shape = synthetic::Shape { weeks: 52, shows: 6, ..synthetic::STABLE };
-    let (history, _) = synthetic::history(&all, begin, shape, 1);
     let from = plus_hours(begin, 52 * 168);
+    let day = from.to_zoned(jiff::tz::TimeZone::UTC).date();
+    for seed in 1..=HISTORIES {
+        let (history, _) = synthetic::history(&all, begin, shape, seed);
+        shipped(&markets, &Model::fit(&all, &history), &dirs, (day, seed));
+    }
+    if std::env::args().any(|arg| arg == "shipped") {
+        return;
+    }
+    let (history, _) = synthetic::history(&all, begin, shape, 1);
     let forecast = median(|| {
         let model = Model::fit(&all, &history);
         let hours: usize = all
@@ -45,8 +58,6 @@ fn main() {
         assert_eq!(hours, 18 * 8 * 168);
     });
     report("forecast of 18 markets, 8 weeks", history.len(), "aired hours", forecast, 200);
-    let model = Model::fit(&all, &history);
-    schedule(&markets, &model, &dirs, from.to_zoned(jiff::tz::TimeZone::UTC).date());
 
     let table = messy(100_000);
     let ask = Ask { markets: &markets, ..Ask::default() };
@@ -87,8 +98,13 @@ const HOSTS: [(&str, &str, &str, &str); 5] = [
     ("kim", "Asia/Seoul", "\"ko\", \"ja\", \"en\", \"de\"", "mon-fri 10:00-23:00"),
 ];
 
-/// The schedule, quickly and fully.
-fn schedule(markets: &[Market], model: &Model<'_>, dirs: &Dirs, day: jiff::civil::Date) {
+/// The schedule of the shipped markets after a made-up history, quickly and fully.
+fn shipped(
+    markets: &[Market],
+    model: &Model<'_>,
+    dirs: &Dirs,
+    (day, seed): (jiff::civil::Date, u64),
+) {
     let mut text = String::from(
         "title = \"x\"\nhome-zone = \"Asia/Shanghai\"\nweeks = 2\nstudios = 2\nbudget-hours = 60\n\
          most-markets = 4\nexplore-permille = 100\n",
@@ -114,14 +130,24 @@ fn schedule(markets: &[Market], model: &Model<'_>, dirs: &Dirs, day: jiff::civil
         let plan = solve(&task, effort);
         let took = begun.elapsed();
         let gap = plan.gap() * 100.0;
-        let what = format!("schedule, {effort:?}, within {gap:.2} %");
+        let what = format!("shipped {seed}, {effort:?}, within {gap:.2} %");
         report(&what, plan.slots.len(), "shows", took, bar);
-        // The hundredth is reached on the task of the tests; with the shipped markets, whose evenings are flat, not yet.
-        assert!(effort == Effort::Quick || gap <= 3.0, "{gap:.2} % from the best at most");
+        assert!(effort == Effort::Quick || gap <= 1.0, "{gap:.2} % from the best at most");
+        mended(&task, &plan, seed);
         if effort == Effort::Full {
             pane(task.clone(), plan, from);
         }
     }
+}
+
+/// A plan of which a host leaves, mended.
+fn mended(task: &Task, plan: &Plan, seed: u64) {
+    let mut task = task.clone();
+    task.hosts.remove(1);
+    let mended = median(|| assert!(!repair(&task, plan, plan.from).moves.is_empty()));
+    let repaired = repair(&task, plan, plan.from);
+    let what = format!("mended {seed}, {:.0} of {:.0}", repaired.plan.worth, plan.worth);
+    report(&what, repaired.moves.len(), "moves", mended, 200);
 }
 
 /// A key in the planner's pane, with all the drawing that follows.

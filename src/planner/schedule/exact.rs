@@ -27,6 +27,9 @@ pub(super) struct Work {
     pub nodes: u64,
 }
 
+/// Within so much of the bound a plan is good enough.
+const NEAR: f64 = 0.005;
+
 /// A show that may be, as a column.
 struct Column {
     frame: Frame,
@@ -49,15 +52,19 @@ pub(super) struct Source<'p> {
     pub prices: &'p Prices,
 }
 
-/// Solves window after window; keeps what is better.
+/// Solves window after window; keeps what is better, until it is near the bound.
 pub(super) fn improve<'m, 't>(
     model: &'m Model<'t>,
     source: Source<'_>,
     work: Work,
     mut board: Board<'m, 't>,
+    bound: f64,
 ) -> Board<'m, 't> {
     const DAY: usize = 24 * 60 / STEP_MIN as usize;
     for (days, first) in work.passes {
+        if board.unexplored() == 0 && bound - board.worth <= bound * NEAR {
+            break;
+        }
         let mut from = first * DAY;
         while from < model.grid.steps {
             let to = (from + days * DAY).min(model.grid.steps);

@@ -35,8 +35,8 @@ pub(super) struct Market {
     open: Vec<Vec<bool>>,
     /// A locked show is the day's best already.
     pub taken: Vec<bool>,
-    /// The rows of the gap stand so many steps apart.
-    pub stride: usize,
+    /// Steps of the gap between two shows.
+    pub gap: usize,
 }
 
 /// A host as the search sees it.
@@ -134,8 +134,8 @@ impl<'t> Model<'t> {
         let reach: Vec<usize> =
             self.lengths.iter().map(|l| steps_of(l.min.saturating_add(demand.gap_min))).collect();
         let open = vec![vec![true; self.grid.steps]; self.lengths.len()];
-        let stride = (steps_of(demand.gap_min) / 6).max(1);
-        Market { sums, untried, day, days, reach, open, taken: vec![false; days], stride }
+        let gap = steps_of(demand.gap_min);
+        Market { sums, untried, day, days, reach, open, taken: vec![false; days], gap }
     }
 
     fn person(&self, index: usize) -> Person {

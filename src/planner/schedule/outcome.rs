@@ -3,16 +3,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Airing, Effort, Plan, Slot, board::Board, model::Model, prices::Prices};
+use super::{Airing, Effort, Plan, Slot, board::Board, model::Model};
 
-/// The plan of a board.
-pub(super) fn plan(
-    model: &Model<'_>,
-    board: &Board<'_, '_>,
-    bound: f64,
-    prices: &Prices,
-    effort: Effort,
-) -> Plan {
+/// The plan of a board; `bound` is for what is not locked.
+pub(super) fn plan(model: &Model<'_>, board: &Board<'_, '_>, bound: f64, effort: Effort) -> Plan {
     let task = model.task;
     let mut slots = Vec::new();
     for show in &board.shows {
@@ -33,10 +27,9 @@ pub(super) fn plan(
     slots.extend(locked);
     slots.sort_by(|a, b| (a.start, &a.host).cmp(&(b.start, &b.host)));
     notes.extend(unspoken(model));
-    let missing = board.unexplored();
     let (wanted, locked) = model.explore;
     let worth = board.worth + locked_worth;
-    let bound = bound + prices.without(missing) + locked_worth;
+    let bound = bound + locked_worth;
     Plan {
         from: task.from,
         to: model.grid.end,

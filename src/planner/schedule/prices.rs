@@ -29,6 +29,9 @@ pub(super) struct Prices {
     studio: Vec<f64>,
     /// For being near a point in time, by market and point.
     gap: Vec<Vec<f64>>,
+    /// Steps between two such points, by market. With more than one shows may come too close by less than that,
+    /// and the bound is the looser for it.
+    stride: Vec<usize>,
     /// For being the best of the day, by market and day.
     day: Vec<Vec<f64>>,
     /// What an hour of exploration is paid.
@@ -51,18 +54,16 @@ fn sums(values: &[f64]) -> Vec<f64> {
 }
 
 impl Prices {
-    /// Nothing costs anything.
-    pub(super) fn none(model: &Model<'_>) -> Self {
+    /// Nothing costs anything. A market's gap has `points` prices or a few more: many say more and are found later.
+    pub(super) fn none(model: &Model<'_>, points: usize) -> Self {
         let weeks = model.task.weeks as usize;
+        let stride: Vec<usize> = model.markets.iter().map(|m| (m.gap / points).max(1)).collect();
         Self {
             budget: vec![0.0; weeks],
             host_week: vec![vec![0.0; weeks]; model.people.len()],
             studio: vec![0.0; model.grid.steps],
-            gap: model
-                .markets
-                .iter()
-                .map(|m| vec![0.0; model.grid.steps.div_ceil(m.stride)])
-                .collect(),
+            gap: stride.iter().map(|s| vec![0.0; model.grid.steps.div_ceil(*s)]).collect(),
+            stride,
             day: model.markets.iter().map(|m| vec![0.0; m.days]).collect(),
             explore: 0.0,
         }
@@ -87,8 +88,9 @@ impl Prices {
             };
             let gap = &sums.gap[index];
             let last = gap.len() - 1;
-            let end = (step + market.reach[length]).div_ceil(market.stride).min(last);
-            let near = gap[end] - gap[step.div_ceil(market.stride).min(last)];
+            let stride = self.stride[index];
+            let end = (step + market.reach[length]).div_ceil(stride).min(last);
+            let near = gap[end] - gap[step.div_ceil(stride).min(last)];
             let explored = if market.untried[step] { self.explore * hours } else { 0.0 };
             (index, best(worth) - near + explored, best(worth * model.follow) - near)
         });
@@ -204,7 +206,8 @@ impl Prices {
         length: f64,
         distance: f64,
     ) {
-        let mut over = Self::none(model);
+        let mut over = self.clone();
+        over.all_mut().for_each(|price| *price = 0.0);
         let hour = |min: u32| f64::from(min) / 60.0;
         for (room, price) in model.budget.iter().flatten().zip(&mut over.budget) {
             *price = -hour(*room);
@@ -230,7 +233,8 @@ impl Prices {
             for (place, index) in markets.iter().enumerate() {
                 let market = &model.markets[*index];
                 let end = step + market.reach[*length];
-                let points = step.div_ceil(market.stride)..end.div_ceil(market.stride);
+                let stride = self.stride[*index];
+                let points = step.div_ceil(stride)..end.div_ceil(stride);
                 for point in points {
                     if let Some(price) = over.gap[*index].get_mut(point) {
                         *price += 1.0;
@@ -300,8 +304,8 @@ impl Prices {
 
     /// What a market's attention around a show costs.
     pub(super) fn near(&self, model: &Model<'_>, market: usize, step: usize, length: usize) -> f64 {
-        let m = &model.markets[market];
-        let points = step.div_ceil(m.stride)..(step + m.reach[length]).div_ceil(m.stride);
+        let (reach, stride) = (model.markets[market].reach[length], self.stride[market]);
+        let points = step.div_ceil(stride)..(step + reach).div_ceil(stride);
         let gap: f64 = self.gap[market]
             .get(points.start..points.end.min(self.gap[market].len()))
             .map_or(0.0, |prices| prices.iter().sum());

@@ -16,6 +16,8 @@ use super::{
 struct Work {
     /// Moves of the prices.
     moves: usize,
+    /// Prices along a market's gap.
+    points: usize,
     /// A plan is made at every so many of them.
     every: usize,
     /// Moves after which the paths are likely enough to be kept as columns.
@@ -27,6 +29,7 @@ struct Work {
 
 const QUICK: Work = Work {
     moves: 40,
+    points: 6,
     every: 8,
     settled: 15,
     rebuilds: 20,
@@ -35,11 +38,13 @@ const QUICK: Work = Work {
 
 const FULL: Work = Work {
     moves: 400,
+    // One at every half hour.
+    points: usize::MAX,
     every: 15,
     settled: 60,
     rebuilds: 200,
     programs: exact::Work {
-        passes: &[(2, 0), (3, 1), (5, 0), (7, 0), (7, 3), (14, 0), (2, 1), (5, 3), (7, 0)],
+        passes: &[(2, 0), (3, 1), (5, 0), (7, 0), (7, 3), (2, 1), (5, 3)],
         columns: 700,
         nodes: 60,
     },
@@ -78,8 +83,8 @@ fn build<'m, 't>(model: &'m Model<'t>, order: &[Priced], prices: Option<&Prices>
 
 /// The bound, the prices that gave it, and the best plan found on the way.
 fn price<'m, 't>(model: &'m Model<'t>, work: &Work) -> (f64, Prices, Vec<Priced>, Board<'m, 't>) {
-    let mut prices = Prices::none(model);
-    let mut trend = Prices::none(model);
+    let mut prices = Prices::none(model, work.points);
+    let mut trend = Prices::none(model, work.points);
     let mut best_prices = prices.clone();
     let mut pool = BTreeMap::new();
     let mut board = build(model, &prices.frames(model, 0.0), None);
@@ -196,6 +201,7 @@ pub(super) fn run(model: &Model<'_>, effort: Effort) -> Plan {
     let order = prices.frames(model, -(bound - board.worth).max(0.0));
     let board = rebuild(&order, &prices, board, work.rebuilds);
     let source = exact::Source { pool: &pool, order: &order, prices: &prices };
-    let board = exact::improve(model, source, work.programs, board);
-    outcome::plan(model, &board, bound, &prices, effort)
+    let board = exact::improve(model, source, work.programs, board, bound);
+    let bound = bound + prices.without(board.unexplored());
+    outcome::plan(model, &board, bound, effort)
 }
