@@ -1,6 +1,7 @@
 //! iCalendar (RFC 5545), as much of it as a plan needs: shows go out as events, and busy times come in. What comes in
 //! was written by others: everything is bounded, and what is not understood is said, never guessed.
 
+mod dates;
 mod read;
 mod recur;
 #[cfg(test)]
