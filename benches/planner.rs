@@ -12,6 +12,7 @@ mod synthetic;
 
 use std::{
     fmt::Write as _,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -29,10 +30,18 @@ use jiff::Timestamp;
 
 const TURNS: usize = 5;
 
+/// Whether a bar was missed; the rest is measured all the same.
+static MISSED: AtomicBool = AtomicBool::new(false);
+
 /// So many histories are made up for the schedule.
 const HISTORIES: u64 = 3;
 
 fn main() {
+    measure();
+    assert!(!MISSED.load(Ordering::Relaxed), "a bar was missed");
+}
+
+fn measure() {
     let dirs = Dirs::below(std::path::Path::new("/nowhere/at/all"));
     let markets = config::load_markets(&dirs).unwrap();
     let all: Vec<&Market> = markets.iter().collect();
@@ -217,6 +226,8 @@ fn median(mut work: impl FnMut()) -> Duration {
 
 fn report(what: &str, n: usize, of: &str, took: Duration, bar_ms: u128) {
     let ms = took.as_secs_f64() * 1000.0;
-    println!("{what:<34} {n:>7} {of:<12} {ms:>7.1} ms  (bar {bar_ms} ms)");
-    assert!(took.as_millis() <= bar_ms, "{what}: {ms:.0} ms, but at most {bar_ms} ms are meant");
+    let missed = took.as_millis() > bar_ms;
+    let mark = if missed { ": missed" } else { "" };
+    println!("{what:<34} {n:>7} {of:<12} {ms:>7.1} ms  (bar {bar_ms} ms{mark})");
+    MISSED.fetch_or(missed, Ordering::Relaxed);
 }

@@ -26,7 +26,10 @@ pub use presets::{
     profiles, server_of,
 };
 pub use redact::shown_url;
-pub use schema::{history_schema, plan::plan_schema, probe_schema, report_schema, show_schema};
+pub use schema::{
+    forecast_schema, history_schema, made_plan_schema, plan::plan_schema, probe_schema,
+    repair_schema, report_schema, show_schema,
+};
 pub use secrets::{read_secret, secret_warning};
 pub use settings::{STAGE_PORT, Settings, Theme, print_config};
 pub use show::{EXAMPLES, builtin_show, load_output, load_show, parse_show};

@@ -20,7 +20,7 @@ pub mod segments;
 pub mod wish;
 
 pub use backtest::{Score, backtest};
-pub use forecast::{forecast, prior};
+pub use forecast::{Foretold, forecast, prior};
 pub use history::{Aired, History};
 pub use model::{Choice, Exploration, Method, Model};
 pub use outlook::{Expected, Outlook, Reason};

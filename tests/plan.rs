@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says it by failing")]
 
+#[path = "probe/schema.rs"]
+mod schema;
+
 use std::{
     fmt::Write as _,
     path::Path,
@@ -75,6 +78,7 @@ fn a_table_is_shown_then_kept_and_twice_changes_nothing() {
     assert!(text.contains("164 of 168 hours of the week were never aired"), "{text}");
     let json = plan(home.path(), &["forecast", "--market", "TH", "--json", "--weeks", "8"]);
     let told: serde_json::Value = serde_json::from_str(&out(&json)).unwrap();
+    schema::assert_fits(&told, &hawker::config::forecast_schema());
     assert_eq!(told[0]["hours"].as_array().unwrap().len(), 8 * 168);
     assert_eq!(told[0]["aired_hours"], 48);
 
@@ -193,4 +197,39 @@ fn timers_are_written_for_a_show_that_can_run() {
         .flatten()
         .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "timer"));
     assert!(timers.count() > 2);
+}
+
+#[test]
+fn an_accepted_plan_is_mended_when_the_plan_file_changes() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("plan.toml");
+    let text = include_str!("../presets/plans/example.toml");
+    std::fs::write(&file, text).unwrap();
+    let path = file.to_str().unwrap();
+    let accepted = plan(home.path(), &["accept", "--quick", "--json", path]);
+    assert!(accepted.status.success(), "{}", err(&accepted));
+    let before: serde_json::Value = serde_json::from_str(&out(&accepted)).unwrap();
+    schema::assert_fits(&before, &hawker::config::made_plan_schema());
+    let same = plan(home.path(), &["repair"]);
+    assert!(out(&same).contains("Nothing is broken"), "{}", out(&same));
+    // Fon is away from now on.
+    std::fs::write(&file, text.replace("tue-sun 16:00-02:00", "tue-sun 03:00-03:30")).unwrap();
+    let told = plan(home.path(), &["repair"]);
+    assert!(out(&told).contains("fon cannot then"), "{}{}", out(&told), err(&told));
+    assert!(err(&told).contains("repair --yes"), "{}", err(&told));
+    let shown = plan(home.path(), &["show", "--json"]);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&out(&shown)).unwrap(), before);
+    let kept = plan(home.path(), &["repair", "--yes", "--json"]);
+    let mended: serde_json::Value = serde_json::from_str(&out(&kept)).unwrap();
+    schema::assert_fits(&mended, &hawker::config::repair_schema());
+    let shown = plan(home.path(), &["show", "--json"]);
+    let after: serde_json::Value = serde_json::from_str(&out(&shown)).unwrap();
+    assert_eq!(after["plan"], mended["plan"]);
+    let slots = after["plan"]["slots"].as_array().unwrap();
+    assert!(!slots.is_empty() && slots.iter().all(|s| s["host"] == "lin"), "{slots:?}");
+    assert_eq!(after["segments"].as_array().unwrap().len(), slots.len());
+    let again = plan(home.path(), &["repair"]);
+    assert!(out(&again).contains("Nothing is broken"), "{}", out(&again));
+    let wrong = plan(home.path(), &["repair", "--free", "99"]);
+    assert!(err(&wrong).contains("no such show"), "{}", err(&wrong));
 }

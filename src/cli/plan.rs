@@ -9,6 +9,7 @@ mod export;
 mod forecast;
 mod history;
 mod import;
+mod repair;
 mod source;
 mod table;
 mod told;
@@ -92,6 +93,8 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// Mend the accepted plan with few changes when the plan file does not allow it any more
+    Repair(repair::Repair),
     /// Give the accepted plan to other programs
     Export(export::Export),
     /// List the days on which more or less is sold, of all markets
@@ -116,6 +119,7 @@ pub(crate) fn plan(args: &Plan) -> Result<u8, Failure> {
         Some(What::Edit(args)) => edit::edit(args),
         Some(What::Show { json }) => show(*json),
         Some(What::Why { slot, json }) => explain(*slot, *json),
+        Some(What::Repair(args)) => repair::repair(args),
         Some(What::Export(args)) => export::export(args),
         Some(What::Days(args)) => days::days(args),
         Some(What::Forecast(args)) => forecast::forecast(args),

@@ -23,6 +23,12 @@ enum Thing {
     ShowSchema,
     /// The JSON Schema of a plan file
     PlanSchema,
+    /// The JSON Schema of what `hawker plan --json`, `plan accept --json` and `plan show --json` print
+    MadePlanSchema,
+    /// The JSON Schema of what `hawker plan forecast --json` prints
+    ForecastSchema,
+    /// The JSON Schema of what `hawker plan repair --json` prints
+    RepairSchema,
     /// A plan file to copy from
     PlanExample,
     /// The JSON Schema of a report
@@ -51,6 +57,9 @@ pub(crate) fn print(args: &Print) -> Result<u8, Failure> {
     let text = match args.what {
         Thing::ShowSchema => format!("{:#}", config::show_schema()),
         Thing::PlanSchema => format!("{:#}", config::plan_schema()),
+        Thing::MadePlanSchema => format!("{:#}", config::made_plan_schema()),
+        Thing::ForecastSchema => format!("{:#}", config::forecast_schema()),
+        Thing::RepairSchema => format!("{:#}", config::repair_schema()),
         Thing::PlanExample => config::PLAN_EXAMPLES[0].1.to_owned(),
         Thing::ReportSchema => format!("{:#}", config::report_schema()),
         Thing::HistorySchema => format!("{:#}", config::history_schema()),

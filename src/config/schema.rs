@@ -7,6 +7,7 @@ use schemars::{JsonSchema, schema_for};
 use serde::Deserialize;
 
 use crate::{
+    planner::{Foretold, export::Accepted, schedule::Repair},
     show::{Container, Pick, VideoCodec, spec::TestPattern},
     stats::{Report, history::Told},
     whip::probe::ProbeReport,
@@ -25,6 +26,21 @@ pub fn report_schema() -> serde_json::Value {
 /// The JSON Schema of a show as it was kept.
 pub fn history_schema() -> serde_json::Value {
     schema_for!(Told).to_value()
+}
+
+/// The JSON Schema of a plan as it is made, kept and told.
+pub fn made_plan_schema() -> serde_json::Value {
+    schema_for!(Accepted).to_value()
+}
+
+/// The JSON Schema of forecasts.
+pub fn forecast_schema() -> serde_json::Value {
+    schema_for!(Vec<Foretold>).to_value()
+}
+
+/// The JSON Schema of a mended plan.
+pub fn repair_schema() -> serde_json::Value {
+    schema_for!(Repair).to_value()
 }
 
 /// The JSON Schema of a probe of ingests.

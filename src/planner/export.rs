@@ -6,6 +6,7 @@ mod timers;
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -21,7 +22,7 @@ use crate::{
 pub use timers::{Timer, timers};
 
 /// A plan that was accepted, with what is needed to show it without the files it came from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Accepted {
     /// The version of this form: 1.
@@ -29,10 +30,13 @@ pub struct Accepted {
     /// What the plan is called.
     pub title: String,
     /// Where the team is.
+    #[schemars(with = "String")]
     pub home: Zone,
     /// The zones of its markets, by their ids.
+    #[schemars(with = "BTreeMap<String, String>")]
     pub zones: BTreeMap<String, Zone>,
     /// When it was accepted.
+    #[schemars(with = "String")]
     pub at: Timestamp,
     /// The plan file, from the root; the example without it.
     pub file: Option<String>,

@@ -2,8 +2,10 @@
 //! markets that learn from each other.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::{Expected, History, Model, Outlook, Reason};
+use super::{Expected, History, Method, Model, Outlook, Reason};
 use crate::market::{
     Almanac, Market,
     local::{hour_of, plus_hours},
@@ -15,6 +17,18 @@ pub const BEGINNER: f32 = 30.0;
 
 /// The band of that assumption: a seventh, and seven times as many.
 const BEGINNER_BAND: f32 = 7.0;
+
+/// A market's forecast as `hawker plan forecast --json` tells it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Foretold {
+    /// Hour by hour.
+    #[serde(flatten)]
+    pub outlook: Outlook,
+    /// How it was made.
+    pub method: Method,
+    /// Hours that were aired in the market so far.
+    pub aired_hours: usize,
+}
 
 /// What is expected from the market's windows alone, for `hours` hours from the one that holds `from`.
 pub fn prior(market: &Market, from: Timestamp, hours: usize) -> Outlook {

@@ -2,6 +2,8 @@
 //! and what follows for the hours to come.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{
     Expected, History, Outlook, Reason,
@@ -33,7 +35,8 @@ const TREND: f64 = 0.05;
 const ORDERS: f32 = 10.0;
 
 /// How a market's hours are forecast.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Method {
     /// From the windows: nothing was aired there.
     Windows,

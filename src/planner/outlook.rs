@@ -4,6 +4,7 @@
 use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::market::{
@@ -15,11 +16,13 @@ use crate::market::{
 pub const WEEK: usize = 168;
 
 /// What is expected in a market from an hour on, hour by hour.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Outlook {
     /// The market.
+    #[schemars(with = "String")]
     pub market: MarketId,
     /// When the first hour begins: on the hour, by UTC.
+    #[schemars(with = "String")]
     pub from: Timestamp,
     /// The hours, one after the other, without a gap.
     pub hours: Vec<Expected>,
@@ -40,7 +43,7 @@ impl Outlook {
 }
 
 /// What is expected in an hour of being on air.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Expected {
     /// Viewers at once, on average over the hour. As likely more as less.
     pub viewers: f32,
@@ -56,7 +59,7 @@ pub struct Expected {
 }
 
 /// What an expectation rests on.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// The market's windows: nothing of one's own is known, or too little to speak alone.

@@ -15,18 +15,21 @@ mod grid;
 mod model;
 mod outcome;
 mod prices;
+mod repair;
 mod search;
 #[cfg(test)]
 mod tests;
 mod why;
 
 use jiff::{Timestamp, civil::Date};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Outlook, Reason};
 use crate::market::{Market, Zone};
 
 pub use grid::week_start;
+pub use repair::{Move, Repair, repair};
 pub use why::{Absent, Other, Why, why};
 
 /// Starts lie on a grid of so many minutes.
@@ -253,7 +256,7 @@ pub struct Task {
 }
 
 /// How much work a plan may cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effort {
     /// Greedy, mended by some exchanges.
@@ -263,7 +266,7 @@ pub enum Effort {
 }
 
 /// A market in a show of the plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Airing {
     /// The market.
@@ -285,10 +288,11 @@ pub struct Airing {
 }
 
 /// A show of the plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Slot {
     /// Its start.
+    #[schemars(with = "String")]
     pub start: Timestamp,
     /// Its length.
     pub minutes: u32,
@@ -316,12 +320,14 @@ impl Slot {
 }
 
 /// A plan, and how good it is known to be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Plan {
     /// When it begins.
+    #[schemars(with = "String")]
     pub from: Timestamp,
     /// When it ends.
+    #[schemars(with = "String")]
     pub to: Timestamp,
     /// The shows by their start.
     pub slots: Vec<Slot>,

@@ -3,13 +3,14 @@
 //! those who came late.
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Outlook, schedule::Slot};
 use crate::market::{Market, Taste};
 
 /// What a part of a show is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Why to stay: the best of the show in a few sentences.
@@ -41,7 +42,7 @@ impl Kind {
 }
 
 /// A part of a show.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Segment {
     /// Seconds from the start of the show.

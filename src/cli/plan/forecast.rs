@@ -3,12 +3,11 @@
 use std::fmt::Write as _;
 
 use jiff::{Timestamp, tz::TimeZone};
-use serde::Serialize;
 
 use crate::{
     cli::{Failure, out},
     market::Market,
-    planner::{Expected, Method, Model, Outlook, outlook::WEEK},
+    planner::{Expected, Foretold, Method, Model, Outlook, outlook::WEEK},
 };
 
 /// The most hours that are told of a day.
@@ -29,14 +28,6 @@ pub(crate) struct Forecast {
     json: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct Told {
-    #[serde(flatten)]
-    outlook: Outlook,
-    method: &'static str,
-    aired_hours: usize,
-}
-
 pub(crate) fn forecast(args: &Forecast) -> Result<u8, Failure> {
     let markets = super::chosen(&args.market)?;
     let now = Timestamp::now();
@@ -47,11 +38,11 @@ pub(crate) fn forecast(args: &Forecast) -> Result<u8, Failure> {
     let hours = args.weeks as usize * WEEK;
     let outlooks = markets.iter().filter_map(|m| model.outlook(&m.id, now, hours));
     if args.json {
-        let told: Vec<Told> = outlooks
+        let told: Vec<Foretold> = outlooks
             .zip(model.choices())
-            .map(|(outlook, choice)| Told {
+            .map(|(outlook, choice)| Foretold {
                 outlook,
-                method: method(choice.method),
+                method: choice.method,
                 aired_hours: choice.hours,
             })
             .collect();
@@ -68,14 +59,6 @@ pub(crate) fn forecast(args: &Forecast) -> Result<u8, Failure> {
         .collect();
     out(&told.join("\n"));
     Ok(0)
-}
-
-const fn method(method: Method) -> &'static str {
-    match method {
-        Method::Windows => "windows",
-        Method::Model => "model",
-        Method::LastWeek => "last-week",
-    }
 }
 
 /// A market: the best hours of each day there, with the time at home.

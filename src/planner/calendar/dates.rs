@@ -12,7 +12,7 @@ pub(super) struct Days {
     /// 1-12; all when there is none.
     pub months: Vec<i8>,
     /// 1-31 from the beginning of a month, or -1 to -31 from its end.
-    pub month_days: Vec<i8>,
+    pub dates: Vec<i8>,
     /// Weekdays from Monday 0, with their number in the month (in the year, if a year has no months named), from the
     /// end if negative; 0 means each.
     pub weekdays: Vec<(i8, usize)>,
@@ -53,7 +53,7 @@ pub(super) fn weekdays(text: &str) -> Option<Vec<(i8, usize)>> {
 impl Days {
     /// The days of a month, or of a whole year without one; `start` says what the rule does not.
     pub(super) fn of(&self, year: i16, month: Option<i8>, start: Date) -> Vec<Date> {
-        let by_day = !self.month_days.is_empty() || !self.weekdays.is_empty();
+        let by_day = !self.dates.is_empty() || !self.weekdays.is_empty();
         let mut all = Vec::new();
         for number in 1..=12 {
             let named = match month {
@@ -100,9 +100,9 @@ impl Days {
     /// Whether a day of the month that begins on `first` is one of them; weekdays are counted in the year or in the month.
     fn has(&self, first: Date, day: i8, in_year: bool) -> bool {
         let length = first.days_in_month();
-        let by_number = self.month_days.is_empty()
-            || self.month_days.contains(&day)
-            || self.month_days.contains(&(day - length - 1));
+        let by_number = self.dates.is_empty()
+            || self.dates.contains(&day)
+            || self.dates.contains(&(day - length - 1));
         let monday = |d: Weekday| usize::from(d.to_monday_zero_offset().unsigned_abs());
         let weekday = (monday(first.weekday()) + usize::from(day.unsigned_abs()) - 1) % 7;
         let (place, of) = if in_year {

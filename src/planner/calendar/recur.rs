@@ -87,7 +87,7 @@ impl Rule {
                 }
                 "BYDAY" => rule.days.weekdays = dates::weekdays(value).ok_or_else(refused)?,
                 "BYMONTHDAY" => {
-                    rule.days.month_days = dates::numbers(value, 31, true).ok_or_else(refused)?;
+                    rule.days.dates = dates::numbers(value, 31, true).ok_or_else(refused)?;
                 }
                 "BYMONTH" => {
                     rule.days.months = dates::numbers(value, 12, false).ok_or_else(refused)?;
@@ -124,7 +124,7 @@ impl Rule {
         let daily = self.every == Every::Day;
         let with = if daily { "DAILY" } else { "WEEKLY" };
         let more = [
-            ("BYMONTHDAY", days.month_days.is_empty()),
+            ("BYMONTHDAY", days.dates.is_empty()),
             ("BYMONTH", days.months.is_empty()),
             ("BYSETPOS", days.places.is_empty()),
             ("a number in BYDAY", days.weekdays.iter().all(|(number, _)| *number == 0)),

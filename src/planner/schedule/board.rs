@@ -119,7 +119,8 @@ impl<'m, 't> Board<'m, 't> {
             })
     }
 
-    fn free(&self, market: usize, step: usize, length: usize) -> bool {
+    /// Whether a market has no other show so near.
+    pub(super) fn free(&self, market: usize, step: usize, length: usize) -> bool {
         let next = step + self.model.markets[market].reach[length];
         self.parts[market].iter().all(|part| step >= part.next || part.step >= next)
     }

@@ -3,3 +3,4 @@
 mod kept;
 pub(super) mod made;
 mod program;
+mod repair;

@@ -176,7 +176,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn tasks()(
+    pub(super) fn tasks()(
         // Weeks in which clocks change somewhere: in New York, in Europe, in both, and in none.
         monday in prop::sample::select(vec![date(2027, 3, 8), date(2027, 3, 22), date(2027, 11, 1), date(2027, 10, 25), date(2027, 6, 7)]),
         home in 0..PLACES.len(),
