@@ -210,8 +210,11 @@ fn commands() -> String {
             Risk::Safe => "",
             Risk::Confirm | Risk::Arm => " (needs --yes)",
         };
-        let args: String = row.args.iter().map(|a| format!(" {}", a.usage())).collect();
-        let _ = writeln!(text, "{}{args}\n    {}{risk}", row.name, row.doc);
+        text.push_str(row.name);
+        for arg in row.args {
+            let _ = write!(text, " {}", arg.usage());
+        }
+        let _ = writeln!(text, "\n    {}{risk}", row.doc);
         for arg in row.args {
             let _ = writeln!(text, "    {}: {}", arg.name, arg.doc);
         }
