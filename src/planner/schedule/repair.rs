@@ -47,7 +47,7 @@ pub struct Repair {
 /// Where one went, a new show may take its place. A show that the hand took out is not put back. Of slots that are in
 /// each other's way the one worth more stays.
 ///
-/// The same arguments give the same repair, in some 10 ms for two weeks. What only moves in worth (because a show that
+/// The same arguments give the same repair, in some milliseconds for two weeks. What only moves in worth (because a show that
 /// is held fast takes the best of a day) is no change. The bound is the one of `plan`.
 pub fn repair(task: &Task, plan: &Plan, now: Timestamp) -> Repair {
     let (task, mut gone) = held(task, plan, now);
