@@ -281,11 +281,12 @@ fn draw(
     };
     let figures = &sheet.verdict.shows[block.show];
     let guess = if figures.parts.iter().any(|p| p.guessed) { "?" } else { "" };
-    let viewers: f64 = figures.parts.iter().map(|p| p.viewers).sum();
+    let viewers = figures.parts.iter().map(|p| p.viewers).sum::<f64>() + 0.0;
     let room = area.width;
     let full = rows.iter().filter(|r| whole(**r)).count();
     // Where a row is an hour, half past is said.
-    let past = rows.first().is_some_and(|row| !whole(*row)) && full == 0;
+    let first = ground.task.home.clock(ground.at(block.first));
+    let past = ruler.by == 1 && full == 0 && first.minute() >= 30;
     let past = if past { ":30 " } else { "" };
     let both = format!("{mark}{past}{name} {more}");
     let words: Vec<String> = if full <= 1 && width(&both) <= room {
