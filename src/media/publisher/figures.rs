@@ -20,6 +20,12 @@ const VIDEO_RATE: f64 = 90_000.0;
 /// Over a shorter time no rate is told.
 const LEAST_NS: u64 = 100_000_000;
 
+/// GStreamer takes a round trip from the wall clock: when that is set, what it says is the size of the step. No path is
+/// that long.
+fn is_a_way(round_trip_ms: f64) -> bool {
+    round_trip_ms > 0.0 && round_trip_ms < 10_000.0
+}
+
 /// The newest of what was said.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Sample {
@@ -115,7 +121,7 @@ impl Sample {
             }
             WebRTCStatsType::RemoteInboundRtp => {
                 let ms = |name| entry.get::<f64>(name).ok().map(|seconds| seconds * 1000.0);
-                self.rtt_ms = ms("round-trip-time").filter(|ms| *ms > 0.0).or(self.rtt_ms);
+                self.rtt_ms = ms("round-trip-time").filter(|ms| is_a_way(*ms)).or(self.rtt_ms);
                 if picture {
                     self.jitter_ms =
                         ms("jitter").or_else(|| jitter_ms(entry, ssrc)).or(self.jitter_ms);
