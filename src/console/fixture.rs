@@ -107,7 +107,7 @@ pub(super) fn after(spec: ShowSpec, mode: Mode, inputs: Vec<Input>) -> State {
         ms += 500;
     }
     let palette = Palette::new(Theme::Dark, Depth::True);
-    let mut state = State::new(Arc::new(show), palette, TimeZone::UTC, NOON);
+    let mut state = State::new(Arc::new(show), &palette, TimeZone::UTC, NOON);
     for event in &events {
         state.on_event(event);
     }

@@ -52,7 +52,7 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
     let Handle { asks, mut events, mut show, mut past, mut meters, mut picture } = handle;
     let palette = Palette::of_terminal(options.theme);
     let first = show.borrow_and_update().clone();
-    let state = State::new(first, palette, TimeZone::system(), Timestamp::now());
+    let state = State::new(first, &palette, TimeZone::system(), Timestamp::now());
     let mut console = Console {
         state,
         asks,

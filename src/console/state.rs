@@ -126,7 +126,7 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(show: Arc<Show>, palette: Palette, zone: TimeZone, now: Timestamp) -> Self {
+    pub(super) fn new(show: Arc<Show>, palette: &Palette, zone: TimeZone, now: Timestamp) -> Self {
         let (keymap, clashes) = Keymap::new(&show.spec);
         let mut log = Ring::new(LOG);
         for text in clashes {
@@ -151,7 +151,7 @@ impl State {
             began: now,
             zone,
             keymap,
-            palette,
+            palette: *palette,
         }
     }
 

@@ -31,14 +31,12 @@ pub(super) fn keep(plan: &Accepted) -> Result<PathBuf, Failure> {
 
 /// Puts a plan aside that was not saved, or removes the one that was.
 pub(super) fn put_aside(plan: Option<&Accepted>) -> Result<(), Failure> {
-    match plan {
-        Some(plan) => write(FILES[1], plan).map(|_| ()),
-        None => {
-            // There seldom is one.
-            let _ = fs::remove_file(path(FILES[1])?);
-            Ok(())
-        }
+    if let Some(plan) = plan {
+        return write(FILES[1], plan).map(|_| ());
     }
+    // There seldom is one.
+    let _ = fs::remove_file(path(FILES[1])?);
+    Ok(())
 }
 
 fn write(file: &str, plan: &Accepted) -> Result<PathBuf, Failure> {

@@ -21,8 +21,8 @@ type Lines = Vec<(String, Style)>;
 fn put(name: &str, lines: &[(String, Style)], palette: &Palette, area: Rect, buf: &mut Buffer) {
     heading(buf, area, palette, name, &[]);
     let rows = usize::from(area.height.saturating_sub(1));
-    let mut y = 1;
     for (nth, (line, style)) in lines.iter().enumerate() {
+        let y = (nth + 1).min(usize::from(u16::MAX)) as u16;
         if nth + 1 == rows && lines.len() > rows {
             let more = format!("… {} more", lines.len() - nth);
             let room = area.width.saturating_sub(width(&more) + 2);
@@ -30,7 +30,6 @@ fn put(name: &str, lines: &[(String, Style)], palette: &Palette, area: Rect, buf
             return;
         }
         Row::new(buf, area, y).put(line, *style);
-        y += 1;
     }
 }
 
@@ -45,18 +44,14 @@ fn folded(mark: &str, text: &str, columns: u16, style: Style, into: &mut Lines) 
 
 pub(super) fn detail(sheet: Sheet<'_>, palette: &Palette, area: Rect, buf: &mut Buffer) {
     let mut lines = Lines::new();
-    match sheet.planner.selected() {
-        Some(index) => {
-            about(sheet, index, palette, area.width, &mut lines);
-            let many = sheet.planner.here().len();
-            let name = if many > 1 { format!("SHOW (of {many} here: tab)") } else { "SHOW".into() };
-            put(&name, &lines, palette, area, buf);
-        }
-        None => {
-            hour(sheet, palette, area.width, &mut lines);
-            put("HOUR", &lines, palette, area, buf);
-        }
-    }
+    let Some(index) = sheet.planner.selected() else {
+        hour(sheet, palette, area.width, &mut lines);
+        return put("HOUR", &lines, palette, area, buf);
+    };
+    about(sheet, index, palette, area.width, &mut lines);
+    let many = sheet.planner.here().len();
+    let name = if many > 1 { format!("SHOW (of {many} here: tab)") } else { "SHOW".into() };
+    put(&name, &lines, palette, area, buf);
 }
 
 /// A show.
