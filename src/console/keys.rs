@@ -325,8 +325,19 @@ fn in_statistics(bind: Option<&Bind>, chord: Chord) -> Option<Action> {
     match bind {
         Some(Bind::Own(Own::Close | Own::Statistics)) => Some(Action::Pane(Pane::Show)),
         Some(Bind::Own(Own::Help)) => Some(Action::Open(Dialog::Explain { from: 0 })),
+        // The hand on the inputs is not seen here.
+        Some(Bind::Own(Own::Louder | Own::Softer)) => Some(unseen()),
+        Some(Bind::Row(row)) if row.args.first().is_some_and(|a| a.name == "input") => {
+            Some(unseen())
+        }
         _ => of_pane(statistics::KEYS, chord).map(Action::Statistics),
     }
+}
+
+fn unseen() -> Action {
+    Action::Refuse(
+        "this key is for the selected input, which is not seen here: esc goes back to it".into(),
+    )
 }
 
 const fn safe(command: Command) -> Action {

@@ -32,6 +32,7 @@ use crate::planner::schedule::{Plan, Task};
 pub use bare::Bare;
 pub(super) use keys::{Step, step};
 pub use run::plan;
+pub(super) use run::put_aside;
 pub(super) use state::{Planner, Todo};
 pub(super) use view::draw;
 pub(super) use work::Works;

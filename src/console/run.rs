@@ -21,7 +21,7 @@ use tokio::sync::{
 use super::{
     ConsoleError, Leave, Options,
     keys::press,
-    planner::{self, Doors, Works},
+    planner::{self, Doors, Works, put_aside},
     state::{State, Todo},
     terminal::Screen,
     theme::Palette,
@@ -75,27 +75,29 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
             console.wanted = None;
             console.drawn = Instant::now();
             console.look();
-            screen.draw(|frame| view::draw(&console.state, frame))?;
+            if let Err(error) = screen.draw(|frame| view::draw(&console.state, frame)) {
+                break Err(error.into());
+            }
         }
         let wake = console.next_wake();
         tokio::select! {
             biased;
-            () = signals.come() => break Leave::Detached,
+            () = signals.come() => break Ok(Leave::Detached),
             key = keys.next() => match key {
                 Some(Ok(event)) => {
                     if console.terminal(event) {
-                        break Leave::Detached;
+                        break Ok(Leave::Detached);
                     }
                 }
                 // A terminal that cannot be read is gone; the show is not.
-                Some(Err(_)) | None => break Leave::Detached,
+                Some(Err(_)) | None => break Ok(Leave::Detached),
             },
             event = events.recv() => match event {
                 Ok(event) => {
                     console.state.on_event(&event);
                     console.soon(FRAME);
                     if let Happening::ShowEnded { exit_code, .. } = event.what {
-                        break Leave::ShowEnded { exit_code };
+                        break Ok(Leave::ShowEnded { exit_code });
                     }
                 }
                 Err(RecvError::Lagged(lost)) => {
@@ -103,7 +105,7 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
                     console.state.on_refusal(Timestamp::now(), why);
                     console.soon(FRAME);
                 }
-                Err(RecvError::Closed) => break console.ending().unwrap_or(Leave::EngineGone),
+                Err(RecvError::Closed) => break Ok(console.ending().unwrap_or(Leave::EngineGone)),
             },
             answer = console.answers.next(), if !console.answers.is_empty() => {
                 if let Some(Err(refusal)) = answer {
@@ -118,7 +120,7 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
             }
             changed = show.changed() => {
                 if changed.is_err() {
-                    break console.last_word(&mut events);
+                    break Ok(console.last_word(&mut events));
                 }
                 console.state.on_show(show.borrow_and_update().clone());
                 console.soon(FRAME);
@@ -151,7 +153,7 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
             }
             () = tokio::time::sleep_until(wake.into()) => {
                 if console.over.is_some_and(|at| at <= Instant::now()) {
-                    break console.ending().unwrap_or(Leave::EngineGone);
+                    break Ok(console.ending().unwrap_or(Leave::EngineGone));
                 }
                 if console.tick() {
                     console.soon(FRAME);
@@ -162,10 +164,8 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
     // Nobody looks any more. A full queue is no reason to stay: the engine sees the console go.
     let _ = console.asks.try_send(Ask::Look(None));
     drop(screen);
-    if console.state.planner.desk.is_some() {
-        (console.doors.aside)(console.state.planner.draft().as_ref());
-    }
-    Ok(leave)
+    put_aside(&console.state.planner, &console.doors);
+    leave
 }
 
 struct Console {

@@ -165,7 +165,7 @@ impl State {
 
     /// Figures of a second before this console came.
     pub(super) fn on_past(&mut self, meters: &Meters) {
-        self.statistics.on_meters(&self.show, meters);
+        self.statistics.on_past(&self.show, meters);
     }
 
     /// New figures.
@@ -280,6 +280,9 @@ impl State {
     /// Which output `go-live` and `stop-output` mean: the selected one while the hand is on the outputs,
     /// otherwise all of them.
     pub(super) fn meant_output(&self) -> Option<OutputId> {
+        if self.pane == Pane::Statistics {
+            return self.statistics.output(&self.meters);
+        }
         match self.focus {
             Focus::Outputs => self.selected_output().map(|o| o.spec.id.clone()),
             Focus::Inputs => None,

@@ -5,7 +5,8 @@ use std::cmp::Reverse;
 
 use super::keys::OwnKey;
 use crate::{
-    show::{OutputStatus, Show, Target},
+    base::OutputId,
+    show::{OutputState, OutputStatus, Show, Target},
     stats::{
         Course, Grade, Meters, Verdict,
         course::{Sample, verdict},
@@ -88,7 +89,31 @@ impl Statistics {
         self.course.off_air(
             stage.is_some_and(|o| matches!(o.status, OutputStatus::Idle | OutputStatus::Stopping)),
         );
+        self.take(meters);
+    }
+
+    /// Figures of a second before the console came. What the show is now says nothing of then: the stage was on the
+    /// air when it sent.
+    pub(super) fn on_past(&mut self, show: &Show, meters: &Meters) {
+        let stage = show.outputs.iter().find(|o| o.spec.target == Target::Stage);
+        let sent = |o: &OutputState| meters.outputs.contains_key(&o.spec.id);
+        self.course.off_air(stage.is_some_and(|o| !sent(o)));
+        self.take(meters);
+    }
+
+    fn take(&mut self, meters: &Meters) {
         self.course.take(meters);
+        // What is looked at goes with the oldest there is.
+        let oldest = self.course.samples().next().map_or(0, |sample| sample.at_ms);
+        self.frozen = self.frozen.map(|at_ms| at_ms.max(oldest));
+    }
+
+    /// The output whose figures are looked at.
+    pub(super) fn output(&self, meters: &Meters) -> Option<OutputId> {
+        match self.subjects(meters).into_iter().nth(self.selected(meters))? {
+            Who::Output(id) => Some(id),
+            Who::Program | Who::Monitor(_) | Who::Viewer(_) => None,
+        }
     }
 
     /// The figures' past.
@@ -174,16 +199,23 @@ impl Statistics {
     }
 }
 
-/// What the figures of a show are held against.
-pub(super) fn aims(show: &Show) -> Aims {
-    let profile = &show.spec.profile;
+/// What the figures of a subject are held against: the profile of the output that they are about, or the show's.
+pub(super) fn aims(show: &Show, who: &Who) -> Aims {
+    let monitors = &show.spec.monitors;
+    let output = match who {
+        Who::Output(id) => Some(id),
+        Who::Monitor(id) => monitors.iter().find(|m| m.id == *id).and_then(|m| m.output.as_ref()),
+        Who::Program | Who::Viewer(_) => None,
+    };
+    let profile = output.and_then(|id| show.output(id)?.spec.profile.as_deref());
+    let profile = profile.unwrap_or(&show.spec.profile);
     Aims { targets: profile.targets(), fps: f64::from(profile.canvas.fps) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::fixture;
+    use crate::{console::fixture, stats::course::KEPT_S};
 
     fn at(s: u64) -> Meters {
         Meters { at_ms: s * 1000, ..(*fixture::watched().meters).clone() }
@@ -225,6 +257,17 @@ mod tests {
         let show = fixture::watched().show;
         statistics.on_meters(&show, &at(30));
         assert_eq!(statistics.sample().map(|s| s.at_ms), Some(19_000));
+    }
+
+    #[test]
+    fn what_is_older_than_an_hour_is_not_looked_at_any_more() {
+        let mut statistics = watched(10..10 + KEPT_S as u64);
+        statistics.step(Step::Oldest, &at(0));
+        assert_eq!(statistics.frozen(), Some(10_000));
+        let show = fixture::watched().show;
+        statistics.on_meters(&show, &at(10 + KEPT_S as u64));
+        assert_eq!(statistics.frozen(), Some(11_000));
+        assert_eq!(statistics.sample().map(|s| s.at_ms), Some(11_000));
     }
 
     #[test]

@@ -367,7 +367,8 @@ impl Turn<'_> {
             }
             Command::Acknowledge { alarm } => self.acknowledge(alarm),
             Command::Mark { note } => {
-                let note = note.map(|note| short(&note, NOTE)).filter(|note| !note.is_empty());
+                let note =
+                    note.map(|note| short(note.trim(), NOTE)).filter(|note| !note.is_empty());
                 self.say(Happening::Marked { note });
             }
             Command::EndShow => self.end(Ending::Asked),

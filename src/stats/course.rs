@@ -60,7 +60,10 @@ pub struct Course {
     seconds: Seconds,
     second: Second,
     samples: Ring<Sample>,
-    stalls: BTreeMap<MonitorId, VecDeque<u32>>,
+    /// How long the second that was last taken took; `None` of the first, of which no growth is known.
+    passed_s: Option<f64>,
+    /// When, in seconds, and for how many ms.
+    stalls: BTreeMap<MonitorId, VecDeque<(u64, u32)>>,
 }
 
 impl Course {
@@ -70,6 +73,7 @@ impl Course {
             seconds: Seconds::new(stage),
             second: Second::default(),
             samples: Ring::new(KEPT_S),
+            passed_s: None,
             stalls: BTreeMap::new(),
         }
     }
@@ -85,13 +89,14 @@ impl Course {
         if self.samples.last().is_some_and(|last| last.at_ms / 1000 >= second) {
             return false;
         }
-        let first = self.samples.is_empty();
+        let last = self.samples.last().map(|last| last.at_ms);
         self.second = self.seconds.take(meters);
-        if first {
+        self.passed_s = last.map(|last| (meters.at_ms - last) as f64 / 1000.0);
+        if last.is_none() {
             // Counters grew to what they are before anybody looked.
             self.second = self.seconds.take(meters);
         }
-        self.stalled();
+        self.stalled(meters.at_ms / 1000);
         let of = subjects(meters).into_iter().map(|who| {
             let values = who.figures().iter().enumerate();
             let values =
@@ -113,7 +118,7 @@ impl Course {
         let figure = who.figures().get(nth)?;
         match who {
             Who::Monitor(id) if is_stall_share(figure) => self.stall_share(id),
-            _ => figure.read(&Look { meters, second: &self.second }, who),
+            _ => figure.read(&self.look(meters), who),
         }
     }
 
@@ -129,7 +134,7 @@ impl Course {
 
     /// A word about a subject now.
     pub fn word(&self, meters: &Meters, who: &Who, of: &Trait) -> Option<String> {
-        of.read(&Look { meters, second: &self.second }, who)
+        of.read(&self.look(meters), who)
     }
 
     /// The figures of a subject's table in the five minutes up to that time, one for each second, the oldest first;
@@ -155,22 +160,29 @@ impl Course {
         windows
     }
 
-    fn stalled(&mut self) {
+    fn look<'a>(&'a self, meters: &'a Meters) -> Look<'a> {
+        Look { meters, second: &self.second, passed_s: self.passed_s }
+    }
+
+    fn stalled(&mut self, now_s: u64) {
         let stage = self.second.monitor.iter().filter_map(|seen| Some((STAGE.parse().ok()?, seen)));
         let others = self.second.monitors.iter().map(|(id, seen)| (id.clone(), seen));
         for (id, seen) in stage.chain(others) {
             let seconds = self.stalls.entry(id).or_default();
-            seconds.push_back(seen.stalled_ms);
-            if seconds.len() > SHOWN_S {
+            seconds.push_back((now_s, seen.stalled_ms));
+        }
+        for seconds in self.stalls.values_mut() {
+            while seconds.front().is_some_and(|(at_s, _)| at_s + SHOWN_S as u64 <= now_s) {
                 seconds.pop_front();
             }
         }
+        self.stalls.retain(|_, seconds| !seconds.is_empty());
     }
 
     /// In percent.
     fn stall_share(&self, id: &MonitorId) -> Option<f64> {
         let seconds = self.stalls.get(id)?;
-        let stalled: f64 = seconds.iter().map(|ms| f64::from(*ms)).sum();
+        let stalled: f64 = seconds.iter().map(|(_, ms)| f64::from(*ms)).sum();
         (!seconds.is_empty()).then(|| (stalled / 10.0 / seconds.len() as f64).min(100.0))
     }
 }
@@ -193,9 +205,10 @@ fn subjects(meters: &Meters) -> Vec<Who> {
     let stage = meters.monitor.iter().filter_map(|_| Some(Who::Monitor(STAGE.parse().ok()?)));
     let outputs = meters.outputs.keys().cloned().map(Who::Output);
     let monitors = meters.monitors.keys().cloned().map(Who::Monitor);
-    // A page gives its visits names of their own; one that does not is one.
-    let viewers: BTreeSet<_> = meters.viewers.iter().map(|v| &v.id).collect();
-    let viewers = viewers.into_iter().take(VIEWERS).map(|id| Who::Viewer(id.clone()));
+    // A page gives its visits names of their own; those that do not are one.
+    let mut named = BTreeSet::new();
+    let viewers = meters.viewers.iter().filter(|v| named.insert(&v.id)).take(VIEWERS);
+    let viewers: Vec<_> = viewers.map(|v| Who::Viewer(v.id.clone())).collect();
     [Who::Program].into_iter().chain(outputs).chain(stage).chain(monitors).chain(viewers).collect()
 }
 
@@ -259,6 +272,9 @@ mod tests {
         let program = nth(&Who::Program, "frames");
         let frames: Vec<_> = course.samples().map(|s| s.value(&Who::Program, program)).collect();
         assert!(frames.iter().all(|f| *f == Some(30.0)));
+        // A look that came late: 60 frames in two seconds are 30 a second.
+        course.take(&meters(100 + 5000 + 1));
+        assert_eq!(course.samples().last().unwrap().value(&Who::Program, program), Some(30.0));
         assert_eq!(course.samples().last().unwrap().subjects().count(), 3 + VIEWERS);
     }
 
@@ -267,7 +283,7 @@ mod tests {
         let mut course = Course::new(None);
         course.take(&meters(1000));
         let first = course.samples().next().unwrap();
-        assert_eq!(first.value(&Who::Program, nth(&Who::Program, "frames")), Some(0.0));
+        assert_eq!(first.value(&Who::Program, nth(&Who::Program, "frames")), None);
     }
 
     #[test]

@@ -102,9 +102,16 @@ pub struct Look<'a> {
     pub meters: &'a Meters,
     /// The last whole second.
     pub second: &'a Second,
+    /// How many seconds that took; `None` when what counters grew by is not known yet.
+    pub passed_s: Option<f64>,
 }
 
 impl<'a> Look<'a> {
+    /// What grew, in a second.
+    fn rate(&self, grown: u32) -> Option<f64> {
+        Some(f64::from(grown) / self.passed_s?.max(0.5))
+    }
+
     fn output(&self, who: &Who) -> Option<&'a OutputFigures> {
         let Who::Output(id) = who else { return None };
         self.meters.outputs.get(id)

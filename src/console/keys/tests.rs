@@ -178,6 +178,7 @@ fn in_the_statistics_arrows_choose_and_commands_are_still_commands() {
     let before = selected(&state);
     assert_eq!(typed(&mut state, &["up", "x", "p"]), [given("mark", false), given("panic", false)]);
     assert_eq!((selected(&state), state.input), (before - 1, 0));
+    assert_eq!(typed(&mut state, &["m", "+"]), [], "the selected input is not seen here");
     typed(&mut state, &["left", "left"]);
     let newest = state.meters.at_ms;
     assert_eq!(state.statistics.frozen(), Some(newest - 2000));

@@ -26,9 +26,14 @@ pub async fn plan(doors: Doors, theme: Theme) -> Result<(), ConsoleError> {
     let mut changed = true;
     loop {
         if std::mem::take(&mut changed) {
-            screen.draw(|frame| {
+            let drawn = screen.draw(|frame| {
                 view::draw(&planner, &palette, frame.area(), frame.buffer_mut());
-            })?;
+            });
+            if let Err(error) = drawn {
+                drop(screen);
+                put_aside(&planner, &doors);
+                return Err(error.into());
+            }
         }
         let todo = tokio::select! {
             biased;
@@ -58,7 +63,9 @@ pub async fn plan(doors: Doors, theme: Theme) -> Result<(), ConsoleError> {
         match todo {
             Some(Todo::Leave) => {
                 drop(screen);
-                (doors.aside)(None);
+                if planner.took_up {
+                    (doors.aside)(None);
+                }
                 return Ok(());
             }
             Some(todo) => works.begin(todo, &doors),
@@ -66,6 +73,14 @@ pub async fn plan(doors: Doors, theme: Theme) -> Result<(), ConsoleError> {
         }
     }
     drop(screen);
-    (doors.aside)(planner.draft().as_ref());
+    put_aside(&planner, &doors);
     Ok(())
+}
+
+/// Puts aside what is not saved. What somebody else put aside stays.
+pub(in crate::console) fn put_aside(planner: &Planner, doors: &Doors) {
+    let draft = planner.draft();
+    if draft.is_some() || planner.took_up {
+        (doors.aside)(draft.as_ref());
+    }
 }

@@ -131,6 +131,8 @@ pub(in crate::console) struct Planner {
     /// Why there is no desk.
     pub failed: Option<String>,
     pub notes: Vec<String>,
+    /// Whether edits that had been put aside were taken up: they are this planner's to drop.
+    pub took_up: bool,
     /// By market, and before them of all together: how hot each half hour is, 0-4.
     pub heat: Vec<Vec<u8>>,
     /// Expectations rest on own shows nowhere, or in some markets only.
@@ -168,6 +170,7 @@ impl Planner {
             origin: String::new(),
             failed: None,
             notes: Vec::new(),
+            took_up: false,
             heat: Vec::new(),
             guessed: (false, false),
             cursor: 0,
@@ -256,6 +259,7 @@ impl Planner {
     fn open(&mut self, opened: Opened) {
         let Opened { title, origin, task, plan, draft, notes } = opened;
         let (mut desk, gone) = Desk::new(task, plan.as_ref());
+        self.took_up = draft.is_some();
         if let Some(draft) = draft {
             let shows = desk.shows_of(&draft);
             if shows != desk.shows() {

@@ -85,7 +85,7 @@ pub(in crate::console) fn draw(planner: &Planner, palette: &Palette, area: Rect,
     };
     let own = Sheet::own(planner, desk);
     match &planner.proposal {
-        Some(proposal) if inner.width >= WIDE => {
+        Some(proposal) if inner.width >= WIDE && grid::has_room_for_both(rest) => {
             let proposed = Sheet::proposed(planner, desk, proposal);
             grid::both(own, proposed, palette, rest, buf);
         }

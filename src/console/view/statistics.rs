@@ -69,7 +69,7 @@ pub(super) fn statistics(state: &State, area: Rect, buf: &mut Buffer) {
     subjects(state, places.subjects, buf);
     figures(state, places.figures, buf);
     if places.log.height > 1 {
-        let until = state.statistics.frozen().map(|at_ms| state.wall(at_ms + 999));
+        let until = state.statistics.frozen().map(|at_ms| state.wall(at_ms));
         log::log_until(state, until, places.log, buf);
     }
 }
@@ -193,7 +193,7 @@ enum Told {
 
 /// A stage of the frames' way: its name, its median and 95th percentile in ms.
 struct Stage {
-    name: &'static str,
+    of: &'static Figure,
     p50: Option<f64>,
     p95: Option<f64>,
     /// Where it begins: the medians before it, in ms.
@@ -224,8 +224,9 @@ fn way(state: &State, who: &Who) -> Vec<Stage> {
         }
         Who::Monitor(id) => {
             let output = monitors.iter().find(|m| m.id == *id).and_then(|m| m.output.clone());
-            through.extend(output.map(Who::Output));
-            through.push(who.clone());
+            // Nobody knows whose stream the others watch.
+            let Some(output) = output else { return Vec::new() };
+            through.extend([Who::Output(output), who.clone()]);
         }
         Who::Viewer(_) => through.extend(stage_output()),
     }
@@ -236,9 +237,9 @@ fn way(state: &State, who: &Who) -> Vec<Stage> {
         for pair in figures.chunks_exact(2) {
             let [(median, figure), (high, _)] = *pair else { continue };
             let (p50, p95) = (value(state, who, median), value(state, who, high));
-            let stage = Stage { name: figure.name, p50, p95, from: 0.0 };
+            let stage = Stage { of: figure, p50, p95, from: 0.0 };
             // An output that has an encoding of its own tells of that one instead.
-            match stages.iter_mut().find(|s| s.name == stage.name) {
+            match stages.iter_mut().find(|s| s.of.name == stage.of.name) {
                 Some(_) if p50.is_none() => {}
                 Some(same) => *same = stage,
                 None => stages.push(stage),
@@ -382,7 +383,7 @@ fn draw(
 ) {
     let palette = &state.palette;
     let Some(of) = who.figures().get(nth) else { return };
-    let aims = aims(&state.show);
+    let aims = aims(&state.show, who);
     let now = value(state, who, nth);
     let high = p95(course, of.aim.is_least());
     let style = |value: Option<f64>| match value {
@@ -394,7 +395,10 @@ fn draw(
     row.left(of.name, NAME, palette.dim).gap(1);
     row.right(&figure(now, of.decimals), VALUE, if open { palette.bad } else { style(now) });
     row.gap(1).left(of.unit, UNIT, palette.dim);
-    row.right(&figure(high, of.decimals), VALUE, style(high));
+    // Of a sum there is none.
+    let high = high.filter(|_| of.kind != Kind::Total);
+    let shown = if of.kind == Kind::Total { String::new() } else { figure(high, of.decimals) };
+    row.right(&shown, VALUE, style(high));
     if columns.target {
         let target = of.aim.value(&aims);
         let sign = if of.aim.is_least() { "≥ " } else { "≤ " };
@@ -448,7 +452,7 @@ fn bar(value: f64, most: f64) -> &'static str {
 /// A stage begins where the one before it ends.
 fn waterfall(stage: &Stage, most: f64, palette: &Palette, row: &mut Row) {
     let style = if stage.p50.is_some() { palette.text } else { palette.dim };
-    row.left(stage.name, NAME, palette.dim).gap(1);
+    row.left(stage.of.name, NAME, palette.dim).gap(1);
     row.right(&figure(stage.p50, 1), VALUE, style).gap(1 + UNIT);
     row.right(&figure(stage.p95, 1), VALUE, style).gap(1);
     let Some(p50) = stage.p50 else { return };
@@ -471,7 +475,7 @@ pub(super) fn footer(state: &State, area: Rect, buf: &mut Buffer) {
         ("space", freeze),
         ("←→", "1 s"),
         ("pgup/dn", "1 min"),
-        ("x", "mark"),
+        ("x", "mark now"),
         ("p", "panic"),
         ("tab", "more"),
         ("↑↓", "of whom"),
@@ -507,7 +511,14 @@ pub(super) fn explained(state: &State) -> Vec<(String, String)> {
         ("now", "The newest value, ten times a second. Frozen: the value of that second."),
         ("p95", "95 of 100 seconds of the last five minutes were no worse."),
         ("target", "What is aimed at: from the show's profile. In red: missed."),
-        ("5 min", "The last five minutes, each column the worst of its time; · is not measured."),
+        (
+            "5 min",
+            "The last five minutes, each column the worst of its time; · is not measured. Of a sum: by how much it grew.",
+        ),
+        (
+            "frames' way",
+            "Where a frame's time goes, stage by stage. A bar is the median, the pale end behind it the 95th percentile.",
+        ),
         (
             "verdict",
             "The worst that counts now, held against flapping; and where it arises, where figures tell.",
@@ -515,7 +526,12 @@ pub(super) fn explained(state: &State) -> Vec<(String, String)> {
     ];
     let columns = columns.map(|(name, text)| (name.to_owned(), text.to_owned()));
     let keys = KEYS.iter().map(|k| (k.shown.to_owned(), k.doc.to_owned()));
-    figures.chain(traits).chain(columns).chain(keys).collect()
+    // Stages that frames pass before they come to this subject.
+    let stages = way(state, who).into_iter().map(|stage| stage.of);
+    let stages = stages.filter(|of| who.figures().iter().all(|own| own.name != of.name));
+    let stages = stages
+        .map(|of| (of.name.to_owned(), format!("{} Source: {}", of.meaning, small(of.source))));
+    figures.chain(traits).chain(stages).chain(columns).chain(keys).collect()
 }
 
 /// A sentence that begins in the middle of a line; a name keeps its capital.

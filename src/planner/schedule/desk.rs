@@ -161,7 +161,8 @@ impl Desk {
         let before = Past { shows: self.shows.clone(), bound: self.bound, what: what.clone() };
         self.undo.push(before);
         self.redo.clear();
-        self.put(shows, Some(bound), what)
+        // A bound of nothing is none that is known.
+        self.put(shows, (bound > 0.0).then_some(bound), what)
     }
 
     fn put(&mut self, shows: Vec<Show>, bound: Option<f64>, what: String) -> Change {

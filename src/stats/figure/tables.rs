@@ -45,35 +45,35 @@ pub(super) const PROGRAM: &[Figure] = &[
         Aim::AtLeast(|aims| aims.fps),
         "Frames that left the encoder in the last second.",
         "Counted behind the encoder.",
-        |l, _| Some(f64::from(l.second.program.encoded)),
+        |l, _| l.rate(l.second.program.encoded),
     ),
     figure(
         ("dropped", "/s", 0),
         Aim::AtMost(|_| 0.0),
         "Frames that were drawn and not encoded, because the encoder was still busy: this machine is too slow.",
         "Counted before the encoder.",
-        |l, _| Some(f64::from(l.second.program.dropped)),
+        |l, _| l.rate(l.second.program.dropped),
     ),
     figure(
         ("withheld", "/s", 0),
         Aim::None,
         "Frames that were not encoded because the link had no room for them.",
         "Counted before the encoder.",
-        |l, _| Some(f64::from(l.second.program.withheld)),
+        |l, _| l.rate(l.second.program.withheld),
     ),
     figure(
         ("repeated", "/s", 0),
         Aim::None,
         "Frames drawn with the same picture of the main input as the frame before: its next one came late.",
         "Counted where the program is drawn.",
-        |l, _| Some(f64::from(l.second.program.repeated)),
+        |l, _| l.rate(l.second.program.repeated),
     ),
     figure(
         ("skipped", "/s", 0),
         Aim::None,
         "Frames of the main input that were never shown, because the next one came before they were drawn.",
         "Counted where the program is drawn.",
-        |l, _| Some(f64::from(l.second.program.skipped)),
+        |l, _| l.rate(l.second.program.skipped),
     ),
     figure(
         ("loudness", "LUFS", 1),
@@ -114,15 +114,21 @@ pub(super) const PROGRAM: &[Figure] = &[
         "From the capture of the main input's picture until it is taken for the program.",
         |l, _| Some(l.meters.way.capture?.p50_ms),
     ),
-    stage("capture p95", "The same, of the slowest.", |l, _| Some(l.meters.way.capture?.p95_ms)),
+    stage("capture p95", "The same: 95 of 100 frames took no longer.", |l, _| {
+        Some(l.meters.way.capture?.p95_ms)
+    }),
     stage("compose", "Until the program's frame is drawn.", |l, _| {
         Some(l.meters.way.compose?.p50_ms)
     }),
-    stage("compose p95", "The same, of the slowest.", |l, _| Some(l.meters.way.compose?.p95_ms)),
+    stage("compose p95", "The same: 95 of 100 frames took no longer.", |l, _| {
+        Some(l.meters.way.compose?.p95_ms)
+    }),
     stage("encode", "Until it is out of the encoder, waiting for it included.", |l, _| {
         Some(l.meters.way.encode?.p50_ms)
     }),
-    stage("encode p95", "The same, of the slowest.", |l, _| Some(l.meters.way.encode?.p95_ms)),
+    stage("encode p95", "The same: 95 of 100 frames took no longer.", |l, _| {
+        Some(l.meters.way.encode?.p95_ms)
+    }),
 ];
 
 /// Of an output.
@@ -233,7 +239,7 @@ pub(super) const OUTPUT: &[Figure] = &[
         Aim::AtMost(|_| 0.0),
         "Frames that were encoded and not sent, because this output could not keep up.",
         "Counted in the output's queue.",
-        |l, w| Some(f64::from(l.output_second(w)?.dropped)),
+        |l, w| l.rate(l.output_second(w)?.dropped),
     ),
     figure(
         ("disk free", "GB", 1),
@@ -255,15 +261,21 @@ pub(super) const OUTPUT: &[Figure] = &[
         "Until it is out of this output's encoder, waiting for it included.",
         |l, w| Some(l.output(w)?.way.encode?.p50_ms),
     ),
-    stage("encode p95", "The same, of the slowest.", |l, w| Some(l.output(w)?.way.encode?.p95_ms)),
+    stage("encode p95", "The same: 95 of 100 frames took no longer.", |l, w| {
+        Some(l.output(w)?.way.encode?.p95_ms)
+    }),
     stage("pace", "Until the pacer lets its last packet go.", |l, w| {
         Some(l.output(w)?.way.pace?.p50_ms)
     }),
-    stage("pace p95", "The same, of the slowest.", |l, w| Some(l.output(w)?.way.pace?.p95_ms)),
+    stage("pace p95", "The same: 95 of 100 frames took no longer.", |l, w| {
+        Some(l.output(w)?.way.pace?.p95_ms)
+    }),
     stage("send", "Until its last packet is encrypted and handed to the socket.", |l, w| {
         Some(l.output(w)?.way.send?.p50_ms)
     }),
-    stage("send p95", "The same, of the slowest.", |l, w| Some(l.output(w)?.way.send?.p95_ms)),
+    stage("send p95", "The same: 95 of 100 frames took no longer.", |l, w| {
+        Some(l.output(w)?.way.send?.p95_ms)
+    }),
 ];
 
 /// Words about an output.
@@ -308,7 +320,7 @@ pub(super) const OUTPUT_TRAITS: &[Trait] = &[
 pub(super) const MONITOR: &[Figure] = &[
     figure(
         ("latency p50", "ms", 1),
-        Aim::AtMost(|aims| f64::from(aims.targets.latency_ms)),
+        Aim::None,
         "From the camera's frame to its arrival at the viewer: half of the last 10 s of frames took no longer.",
         "The capture stamp inside each frame, read on arrival by the same clock. No decoding, no screen.",
         |l, w| l.watch(w)?.latency.map(|l| l.p50_ms),
@@ -332,7 +344,7 @@ pub(super) const MONITOR: &[Figure] = &[
         Aim::None,
         "How long the picture stood still in that second. A freeze counts where it ends.",
         "Gaps longer than a freeze is by WebRTC's definition, and longer ones as they go on.",
-        |l, w| Some(f64::from(l.watch_second(w)?.stalled_ms)),
+        |l, w| l.rate(l.watch_second(w)?.stalled_ms),
     ),
     STALL_SHARE,
     figure(
@@ -390,7 +402,7 @@ pub(super) const MONITOR: &[Figure] = &[
     stage("network", "From our socket to the arrival of its last packet here, servers between included.", |l, w| {
         Some(l.watch(w)?.network?.p50_ms)
     }),
-    stage("network p95", "The same, of the slowest.", |l, w| Some(l.watch(w)?.network?.p95_ms)),
+    stage("network p95", "The same: 95 of 100 frames took no longer.", |l, w| Some(l.watch(w)?.network?.p95_ms)),
 ];
 
 /// Words about a monitor.
@@ -469,7 +481,8 @@ pub(super) const VIEWER: &[Figure] = &[
         "Time its picture stood still so far.",
         "The browser's getStats.",
         |l, w| l.viewer(w)?.freeze_seconds,
-    ),
+    )
+    .total(),
     figure(
         ("lost", "", 0),
         Aim::None,

@@ -166,7 +166,7 @@ fn leaving(planner: &Planner, palette: &Palette, area: Rect, buf: &mut Buffer) {
     Row::new(buf, inside, 1).gap(1).put(&text, palette.selected);
     let mut row = Row::new(buf, inside, 3);
     row.gap(1);
-    for (key, word) in [("s", "save and leave"), ("d", "leave it unsaved"), ("esc", "stay")] {
+    for (key, word) in [("s", "save and leave"), ("d", "drop the edits"), ("esc", "stay")] {
         row.put(key, palette.key).gap(1).put(word, palette.text).gap(3);
     }
 }

@@ -70,6 +70,11 @@ fn ruler(sheet: Sheet<'_>, area: Rect) -> Ruler {
     Ruler::new(sheet.desk.ground(), sheet.planner.cursor, rows)
 }
 
+/// Whether two weeks fit side by side, every day of them.
+pub(super) const fn has_room_for_both(area: Rect) -> bool {
+    area.width.saturating_sub(HOME + 2) / 2 >= 7 * DAY.0
+}
+
 fn day_width(columns: u16) -> u16 {
     (columns / 7).clamp(DAY.0, DAY.1)
 }
