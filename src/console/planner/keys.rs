@@ -76,6 +76,10 @@ pub(super) const KEYS: &[Key] = &[
     key("e", "everything to know: broken rules (!), clocks (⇅), sale days (★)"),
     key("S", "save: the plan is accepted, `hawker plan show` prints it (also ctrl-s)"),
     key("? esc", "this help; esc closes what is open, q leaves"),
+    key(
+        "worth",
+        "viewer hours, by the markets' weights; what follows, or comes again that day, counts less",
+    ),
 ];
 
 /// What a key asks for now; `None` when it means nothing.
