@@ -200,11 +200,13 @@ async fn what_frames_wait_for_adds_up_and_losses_and_limits_are_told() {
     let of = |name: &str, more: &str| {
         figure(&metrics(&show), &format!("hawker_output_{name}{{output=\"far\"{more}}}"))
     };
-    assert!(of("key_requests_total", ",kind=\"pli\"") >= Some(1.0), "who comes asks for one");
+    // Who comes asks for one.
+    until("request for a key frame", 20, || of("key_requests_total", ",kind=\"pli\"") >= Some(1.0))
+        .await;
     let path = ",local=\"host\",remote=\"host\",transport=\"udp\"";
-    assert_eq!(of("path_info", path), Some(1.0), "{}", metrics(&show));
-    assert!(of("jitter_seconds", "").is_some_and(|s| s < 1.0), "{}", metrics(&show));
-    assert!(of("lost_packets", "").is_some(), "{}", metrics(&show));
+    until("path", 20, || of("path_info", path) == Some(1.0)).await;
+    until("jitter", 20, || of("jitter_seconds", "").is_some_and(|s| s < 1.0)).await;
+    until("count of lost packets", 20, || of("lost_packets", "").is_some()).await;
     let asked = of("nacks_total", "").unwrap();
     let lossy = Path { loss: 0.05, ..weather.publishers };
     stage.set_weather(Weather { publishers: lossy, ..Weather::CLEAR });
