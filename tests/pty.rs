@@ -373,7 +373,7 @@ fn a_week_is_edited_proposed_and_saved() {
     terminal.is_restored();
     let shown = place.run(&["plan", "show"], 10);
     assert_eq!(shown.code, 0, "{shown:?}");
-    assert!(shown.out.contains("Tea to three markets") && shown.out.contains("fon"), "{shown:?}");
+    assert!(shown.out.contains("Tea to three markets") && shown.out.contains("8.0 h"), "{shown:?}");
 
     // A terminal that goes away takes nothing with it.
     terminal.type_line(&format!("clear; {HAWKER} plan edit; echo left $?"));
