@@ -90,10 +90,13 @@ pub fn repair(task: &Task, plan: &Plan, now: Timestamp) -> Repair {
         gone.push(Move { before: None, after: at(frame), why });
     }
     for slot in mended.slots.iter().filter(|s| s.locked) {
-        let old = plan.slots.iter().find(|old| old.start == slot.start && old.host == slot.host);
-        if old.is_none_or(|old| old.minutes != slot.minutes || names(old) != names(slot)) {
+        // More than one may be held fast at the same time.
+        let there = |old: &&Slot| old.start == slot.start && old.host == slot.host;
+        let same = |old: &Slot| old.minutes == slot.minutes && names(old) == names(slot);
+        if !plan.slots.iter().filter(there).any(same) {
             let why = "the plan file holds it fast like this".to_owned();
-            gone.push(Move { before: old.cloned(), after: Some(slot.clone()), why });
+            let before = plan.slots.iter().find(there).cloned();
+            gone.push(Move { before, after: Some(slot.clone()), why });
         }
     }
     let start = |m: &Move| m.before.as_ref().or(m.after.as_ref()).map(|s| s.start);

@@ -211,8 +211,11 @@ prop_compose! {
         task.rules.budget_min = budget.map(|hours| hours * 60);
         (task.rules.most_markets, task.rules.follow_permille) = (most, follow);
         (task.rules.repeat_permille, task.rules.explore_permille) = (repeat, explore);
+        // Where a clock is put forward the week is an hour shorter; what is locked behind its end is not in the plan.
+        let end = week_start(monday + SignedDuration::from_hours(7 * 24), &task.home);
+        let long = end.duration_since(task.from).as_mins();
         task.locks = locks.into_iter().map(|(start, minutes, host, market)| Lock {
-            start: at(start), minutes,
+            start: at(start % long), minutes,
             host: host as usize % task.hosts.len(),
             markets: vec![market as usize % task.demands.len()],
         }).collect();

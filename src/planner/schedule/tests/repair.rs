@@ -9,7 +9,7 @@ use super::{
     kept::{broken, tasks},
     made,
 };
-use crate::planner::schedule::{Effort, Plan, Repair, Slot, Task, repair, solve};
+use crate::planner::schedule::{Effort, Lock, Plan, Repair, Slot, Task, repair, solve};
 
 /// What a show is, without what it is worth.
 fn what(slot: &Slot) -> (Timestamp, u32, &str, Vec<&str>) {
@@ -101,6 +101,17 @@ proptest! {
         prop_assert!(twice.moves.is_empty(), "{:?}", twice.moves);
         prop_assert_eq!(shows(&twice.plan), shows(&mended.plan));
     }
+}
+
+#[test]
+fn shows_that_are_held_fast_at_the_same_time_need_no_mending() {
+    let mut task = made::large();
+    let start = task.from + SignedDuration::from_hours(30);
+    let lock = |minutes| Lock { start, minutes, host: 0, markets: vec![0] };
+    task.locks = vec![lock(60), lock(90)];
+    let plan = solve(&task, Effort::Quick);
+    assert_eq!(plan.slots.iter().filter(|s| s.locked).count(), 2);
+    assert_eq!(repair(&task, &plan, plan.from).moves, Vec::new());
 }
 
 #[test]
