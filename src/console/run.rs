@@ -306,7 +306,7 @@ impl Console {
 
 /// How many of those who watch see a picture that stands.
 fn stalls(meters: &Meters) -> usize {
-    meters.monitor.iter().chain(meters.monitors.values()).filter(|w| w.frozen).count()
+    meters.seen().filter(|w| w.frozen).count()
 }
 
 /// What the machine says when it wants the console gone. The show is another process and hears of its own.

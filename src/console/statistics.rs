@@ -6,10 +6,10 @@ use std::cmp::Reverse;
 use super::keys::OwnKey;
 use crate::{
     base::OutputId,
-    show::{OutputState, OutputStatus, Show, Target},
+    show::{OutputState, OutputStatus, Show},
     stats::{
         Course, Grade, Meters, Verdict,
-        course::{Sample, verdict},
+        course::{Sample, subjects, verdict},
         figure::{Aims, Who},
     },
 };
@@ -74,8 +74,7 @@ pub(super) struct Statistics {
 
 impl Statistics {
     pub(super) fn new(show: &Show) -> Self {
-        let stage = show.outputs.iter().find(|o| o.spec.target == Target::Stage);
-        let stage = stage.map(|o| o.spec.id.clone());
+        let stage = show.stage().map(|o| o.spec.id.clone());
         Self { course: Course::new(stage), who: Who::Program, page: 0, frozen: None }
     }
 
@@ -85,9 +84,9 @@ impl Statistics {
             // Nothing was read yet.
             return;
         }
-        let stage = show.outputs.iter().find(|o| o.spec.target == Target::Stage);
         self.course.off_air(
-            stage.is_some_and(|o| matches!(o.status, OutputStatus::Idle | OutputStatus::Stopping)),
+            show.stage()
+                .is_some_and(|o| matches!(o.status, OutputStatus::Idle | OutputStatus::Stopping)),
         );
         self.take(meters);
     }
@@ -95,9 +94,8 @@ impl Statistics {
     /// Figures of a second before the console came. What the show is now says nothing of then: the stage was on the
     /// air when it sent.
     pub(super) fn on_past(&mut self, show: &Show, meters: &Meters) {
-        let stage = show.outputs.iter().find(|o| o.spec.target == Target::Stage);
         let sent = |o: &OutputState| meters.outputs.contains_key(&o.spec.id);
-        self.course.off_air(stage.is_some_and(|o| !sent(o)));
+        self.course.off_air(show.stage().is_some_and(|o| !sent(o)));
         self.take(meters);
     }
 
@@ -140,7 +138,7 @@ impl Statistics {
     pub(super) fn subjects(&self, meters: &Meters) -> Vec<Who> {
         match self.sample() {
             Some(sample) => sample.subjects().cloned().collect(),
-            None => self.course.subjects(meters),
+            None => subjects(meters),
         }
     }
 

@@ -62,7 +62,7 @@ pub(super) fn draw(state: &State, frame: &mut Frame) {
     inputs::inputs(state, places.inputs, buf);
     outputs::outputs(state, places.outputs, buf);
     figures::figures(state, places.figures, buf);
-    log::log(state, places.log, buf);
+    log::log(state, None, places.log, buf);
     dialog::dialog(state, area, buf);
 }
 

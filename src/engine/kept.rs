@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::report::mode_name;
 use crate::{
     base::{Moment, OutputId},
-    show::{Event, Fact, Happening, Show, Target},
+    show::{Event, Fact, Happening, Show},
     stats::{Meters, Report, Seconds},
     store::{Closing, Keeper, Limits, News, Opening, Output},
 };
@@ -53,8 +53,7 @@ impl Kept {
             outputs: outputs.collect(),
             monitors: monitors.collect(),
         };
-        let stage = show.outputs.iter().find(|o| o.spec.target == Target::Stage);
-        let stage = stage.map(|o| o.spec.id.clone());
+        let stage = show.stage().map(|o| o.spec.id.clone());
         let tell = move |news: News| {
             let fact = match news {
                 News::Failed(reason) => Fact::StoreFailed { reason },

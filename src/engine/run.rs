@@ -374,10 +374,9 @@ impl Engine {
 
 /// Whether one who watches may be about to see a stall.
 fn overdue(meters: &Meters) -> bool {
-    let mut watching = meters.monitor.iter().chain(meters.monitors.values());
     // Where few frames come, the next one is due later.
     let late = |w: &WatchFigures| w.gap_ms as f32 * w.fps > 2000.0;
-    watching.any(|w| !w.frozen && OVERDUE_MS.contains(&w.gap_ms) && late(w))
+    meters.seen().any(|w| !w.frozen && OVERDUE_MS.contains(&w.gap_ms) && late(w))
 }
 
 async fn until(at: Option<Instant>) {

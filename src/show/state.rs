@@ -8,7 +8,7 @@ use super::{
     alarms::Alarms,
     command::Command,
     event::Effect,
-    spec::{InputSpec, Mode, OutputSpec, ShowSpec},
+    spec::{InputSpec, Mode, OutputSpec, ShowSpec, Target},
 };
 use crate::{
     base::{Canvas, Db, InputId, Moment, OutputId, SceneId},
@@ -327,6 +327,11 @@ impl Show {
     /// The input of that name.
     pub fn input(&self, id: &InputId) -> Option<&InputState> {
         self.inputs.iter().find(|i| i.spec.id == *id)
+    }
+
+    /// The output that is our own stage.
+    pub fn stage(&self) -> Option<&OutputState> {
+        self.outputs.iter().find(|o| o.spec.target == Target::Stage)
     }
 
     /// The output of that name.

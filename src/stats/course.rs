@@ -108,11 +108,6 @@ impl Course {
         true
     }
 
-    /// Who there is now, in the order in which they are listed.
-    pub fn subjects(&self, meters: &Meters) -> Vec<Who> {
-        subjects(meters)
-    }
-
     /// The figure at that place of the subject's table, from the newest figures.
     pub fn now(&self, meters: &Meters, who: &Who, nth: usize) -> Option<f64> {
         let figure = who.figures().get(nth)?;
@@ -201,7 +196,8 @@ fn is_stall_share(figure: &Figure) -> bool {
     figure.name == STALL_SHARE.name
 }
 
-fn subjects(meters: &Meters) -> Vec<Who> {
+/// Who there is now, in the order in which they are listed.
+pub fn subjects(meters: &Meters) -> Vec<Who> {
     let stage = meters.monitor.iter().filter_map(|_| Some(Who::Monitor(STAGE.parse().ok()?)));
     let outputs = meters.outputs.keys().cloned().map(Who::Output);
     let monitors = meters.monitors.keys().cloned().map(Who::Monitor);

@@ -124,10 +124,7 @@ impl<'a> Look<'a> {
 
     fn watch(&self, who: &Who) -> Option<&'a WatchFigures> {
         let Who::Monitor(id) = who else { return None };
-        if id.as_str() == STAGE {
-            return self.meters.monitor.as_ref();
-        }
-        self.meters.monitors.get(id)
+        self.meters.seen_by(id)
     }
 
     fn watch_second(&self, who: &Who) -> Option<&'a MonitorSecond> {

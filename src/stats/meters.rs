@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Verdict,
+    figure::STAGE,
     latency::LatencySummary,
     sender::{CandidatePair, CongestionState, OutputWay, ProgramWay, QualityLimit},
 };
@@ -82,6 +83,19 @@ pub struct Meters {
 }
 
 impl Meters {
+    /// What that monitor sees; that of the stage is called [`STAGE`].
+    pub fn seen_by(&self, monitor: &MonitorId) -> Option<&WatchFigures> {
+        if monitor.as_str() == STAGE {
+            return self.monitor.as_ref();
+        }
+        self.monitors.get(monitor)
+    }
+
+    /// What all monitors see.
+    pub fn seen(&self) -> impl Iterator<Item = &WatchFigures> {
+        self.monitor.iter().chain(self.monitors.values())
+    }
+
     /// How many browsers on the viewer page are connected.
     pub fn watching(&self) -> usize {
         self.viewers.iter().filter(|v| v.state == "connected").count()

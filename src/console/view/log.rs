@@ -3,13 +3,13 @@
 use jiff::{Timestamp, tz::TimeZone};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
-use super::row::{Row, heading};
+use super::row::{Row, heading, keys_width};
 use crate::{
     base::Severity,
     console::{
         keys::meant,
         state::{Line, Mark, Pane, State},
-        text::{width, wrap},
+        text::wrap,
         theme::Palette,
     },
     show::registry::ROWS,
@@ -20,12 +20,8 @@ const ROWS_EACH: usize = 3;
 /// Columns before the sentence: time, mark.
 const BEFORE: u16 = 8 + 1 + 1 + 1;
 
-pub(super) fn log(state: &State, area: Rect, buf: &mut Buffer) {
-    log_until(state, None, area, buf);
-}
-
-/// What had happened by then.
-pub(super) fn log_until(state: &State, until: Option<Timestamp>, area: Rect, buf: &mut Buffer) {
+/// What happened, or what had by then.
+pub(super) fn log(state: &State, until: Option<Timestamp>, area: Rect, buf: &mut Buffer) {
     let palette = &state.palette;
     heading(buf, area, palette, "LOG", &[]);
     let rows = usize::from(area.height.saturating_sub(1));
@@ -115,7 +111,7 @@ pub(super) fn footer(state: &State, area: Rect, buf: &mut Buffer) {
         return;
     }
     let always = [("s", "figures"), ("q", "leave"), ("?", "help")];
-    let tail: u16 = always.iter().map(|(k, w)| width(k) + 1 + width(w) + 2).sum();
+    let tail = keys_width(&always);
     for name in FIRST {
         let Some(known) = ROWS.iter().find(|r| r.name == name) else { continue };
         let Some(command) = meant(state, name) else { continue };
@@ -126,14 +122,14 @@ pub(super) fn footer(state: &State, area: Rect, buf: &mut Buffer) {
             continue;
         }
         let word = word(command.name());
-        if width(chord) + 1 + width(&word) + 2 + tail > row.rest() {
-            continue;
+        let key = (chord, word.as_str());
+        if keys_width(&[key]) + tail <= row.rest() {
+            row.key(&key, palette);
         }
-        row.put(chord, palette.key).gap(1).put(&word, palette.dim).gap(2);
     }
     row.skip_to(tail - 2);
-    for (key, word) in always {
-        row.put(key, palette.key).gap(1).put(word, palette.dim).gap(2);
+    for key in &always {
+        row.key(key, palette);
     }
 }
 

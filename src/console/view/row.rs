@@ -96,6 +96,11 @@ impl<'a> Row<'a> {
         self
     }
 
+    /// A key, what it does, and a gap.
+    pub(super) fn key(&mut self, (key, word): &(&str, &str), palette: &Palette) -> &mut Self {
+        self.put(key, palette.key).gap(1).put(word, palette.dim).gap(2)
+    }
+
     /// The same sign again and again.
     pub(in crate::console) fn fill(&mut self, sign: &str, columns: u16, style: Style) -> &mut Self {
         let columns = columns.min(self.rest());
@@ -125,6 +130,33 @@ pub(in crate::console) fn heading(
         if *from_end > 0 {
             row.put(" ", palette.rule);
         }
+    }
+}
+
+/// Columns that keys take with what they do.
+pub(super) fn keys_width(keys: &[(&str, &str)]) -> u16 {
+    keys.iter().map(|(key, word)| width(key) + 1 + width(word) + 2).sum()
+}
+
+/// A row of keys and what they do: of those that are offered as many as fit, at the end those that always work.
+pub(in crate::console) fn keys(
+    buf: &mut Buffer,
+    area: Rect,
+    palette: &Palette,
+    offered: &[(&str, &str)],
+    always: &[(&str, &str)],
+) {
+    let mut row = Row::new(buf, area, 0);
+    let tail = keys_width(always);
+    for one in offered {
+        if keys_width(&[*one]) + tail > row.rest() {
+            break;
+        }
+        row.key(one, palette);
+    }
+    row.skip_to(tail - 2);
+    for one in always {
+        row.key(one, palette);
     }
 }
 

@@ -5,17 +5,16 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 use super::{
     log,
-    row::{Row, heading, window},
+    row::{Row, heading, keys, window},
 };
 use crate::{
     console::{
         keys::Action,
         state::State,
         statistics::{KEYS, Step, aims},
-        text::{DASH, clock, figure, width, wrap},
+        text::{DASH, clock, figure, wrap},
         theme::Palette,
     },
-    show::Target,
     stats::{
         Grade, Verdict,
         course::p95,
@@ -70,7 +69,7 @@ pub(super) fn statistics(state: &State, area: Rect, buf: &mut Buffer) {
     figures(state, places.figures, buf);
     if places.log.height > 1 {
         let until = state.statistics.frozen().map(|at_ms| state.wall(at_ms));
-        log::log_until(state, until, places.log, buf);
+        log::log(state, until, places.log, buf);
     }
 }
 
@@ -209,10 +208,7 @@ fn value(state: &State, who: &Who, nth: usize) -> Option<f64> {
 
 /// The stages that the frames of a subject go through, from the camera on.
 fn way(state: &State, who: &Who) -> Vec<Stage> {
-    let stage_output = || {
-        let stage = state.show.outputs.iter().find(|o| o.spec.target == Target::Stage)?;
-        Some(Who::Output(stage.spec.id.clone()))
-    };
+    let stage_output = || state.show.stage().map(|o| Who::Output(o.spec.id.clone()));
     let monitors = &state.show.spec.monitors;
     let mut through = vec![Who::Program];
     match who {
@@ -422,12 +418,7 @@ fn draw(
 /// Whether the gap that is open at that monitor is a stall.
 fn is_frozen(state: &State, who: &Who) -> bool {
     let Who::Monitor(id) = who else { return false };
-    let seen = if id.as_str() == STAGE {
-        state.meters.monitor.as_ref()
-    } else {
-        state.meters.monitors.get(id)
-    };
-    seen.is_some_and(|seen| seen.frozen)
+    state.meters.seen_by(id).is_some_and(|seen| seen.frozen)
 }
 
 /// A course in so many columns, each the worst of its time.
@@ -480,19 +471,7 @@ pub(super) fn footer(state: &State, area: Rect, buf: &mut Buffer) {
         ("tab", "more"),
         ("↑↓", "of whom"),
     ];
-    let always = [("esc", "back"), ("?", "what it means")];
-    let tail: u16 = always.iter().map(|(k, w)| width(k) + 1 + width(w) + 2).sum();
-    let mut row = Row::new(buf, area, 0);
-    for (key, word) in offered {
-        if width(key) + 1 + width(word) + 2 + tail > row.rest() {
-            break;
-        }
-        row.put(key, palette.key).gap(1).put(word, palette.dim).gap(2);
-    }
-    row.skip_to(tail - 2);
-    for (key, word) in always {
-        row.put(key, palette.key).gap(1).put(word, palette.dim).gap(2);
-    }
+    keys(buf, area, palette, &offered, &[("esc", "back"), ("?", "what it means")]);
 }
 
 /// The lines of the explanation: the pane's keys, then every figure of the selected subject. Each is a name and
@@ -502,11 +481,9 @@ pub(super) fn explained(state: &State) -> Vec<(String, String)> {
     let Some(who) = all.get(state.statistics.selected(&state.meters)) else { return Vec::new() };
     let figures = who.figures().iter().map(|f| {
         let unit = if f.unit.is_empty() { String::new() } else { format!(", in {}", f.unit) };
-        (format!("{}{unit}", f.name.trim()), format!("{} Source: {}", f.meaning, small(f.source)))
+        (format!("{}{unit}", f.name.trim()), sourced(f.meaning, f.source))
     });
-    let traits = who.traits().iter();
-    let traits =
-        traits.map(|t| (t.name.to_owned(), format!("{} Source: {}", t.meaning, small(t.source))));
+    let traits = who.traits().iter().map(|t| (t.name.to_owned(), sourced(t.meaning, t.source)));
     let columns = [
         ("now", "The newest value, ten times a second. Frozen: the value of that second."),
         ("p95", "95 of 100 seconds of the last five minutes were no worse."),
@@ -529,9 +506,13 @@ pub(super) fn explained(state: &State) -> Vec<(String, String)> {
     // Stages that frames pass before they come to this subject.
     let stages = way(state, who).into_iter().map(|stage| stage.of);
     let stages = stages.filter(|of| who.figures().iter().all(|own| own.name != of.name));
-    let stages = stages
-        .map(|of| (of.name.to_owned(), format!("{} Source: {}", of.meaning, small(of.source))));
+    let stages = stages.map(|of| (of.name.to_owned(), sourced(of.meaning, of.source)));
     figures.chain(traits).chain(stages).chain(columns).chain(keys).collect()
+}
+
+/// What it means, and who says so.
+fn sourced(meaning: &str, source: &str) -> String {
+    format!("{meaning} Source: {}", small(source))
 }
 
 /// A sentence that begins in the middle of a line; a name keeps its capital.

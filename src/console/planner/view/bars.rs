@@ -8,7 +8,7 @@ use crate::{
         planner::Planner,
         text::{clock, width, wrap},
         theme::Palette,
-        view::row::Row,
+        view::row::{self, Row},
     },
     planner::schedule::desk::Desk,
 };
@@ -204,16 +204,5 @@ pub(super) fn keys(planner: &Planner, palette: &Palette, area: Rect, buf: &mut B
     } else {
         &[("q", "leave"), ("?", "help")]
     };
-    let mut row = Row::new(buf, area, 0);
-    let columns: u16 = tail.iter().map(|(k, w)| width(k) + 1 + width(w) + 2).sum();
-    for (key, word) in keys {
-        if width(key) + 1 + width(word) + 2 + columns > row.rest() {
-            break;
-        }
-        row.put(key, palette.key).gap(1).put(word, palette.dim).gap(2);
-    }
-    row.skip_to(columns - 2);
-    for (key, word) in tail {
-        row.put(key, palette.key).gap(1).put(word, palette.dim).gap(2);
-    }
+    row::keys(buf, area, palette, keys, tail);
 }
