@@ -17,7 +17,7 @@
 //!
 //! Inside, the Elm shape: `state` is an owned snapshot, `keys` turns a key and a state into an action, `view`
 //! is pure drawing, `run` is the loop that joins them, `terminal` gives the terminal back on every way out.
-//! `planner` is a pane of the same shape, which also stands alone.
+//! `planner` is a pane of the same shape, which also stands alone; `watching` always does.
 
 mod keys;
 pub mod planner;
@@ -28,6 +28,7 @@ mod terminal;
 mod text;
 mod theme;
 mod view;
+pub mod watching;
 
 #[cfg(test)]
 mod fixture;

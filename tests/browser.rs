@@ -21,6 +21,9 @@ mod chromium;
 mod page;
 #[path = "browser/rigs.rs"]
 mod rigs;
+#[allow(dead_code, reason = "shared by two sets of tests")]
+#[path = "real/sound.rs"]
+mod sound;
 
 use std::{fs, net::UdpSocket, thread, time::Duration};
 
@@ -29,8 +32,9 @@ use hawker::stats::Report;
 use hawker_process::{Place, Show, assert_whole};
 use page::{Bright, Figures, Sample};
 use process::until;
-use rigs::{Screen, SoundServer};
+use rigs::Screen;
 use rustix::process::Signal;
+use sound::SoundServer;
 
 /// The picture has kept coming between two moments: as fast as it should, and never frozen.
 #[track_caller]

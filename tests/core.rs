@@ -10,8 +10,8 @@ use hawker::{
     scene::TransitionKind,
     show::{
         AlarmSpec, Command, Container, Effect, Ending, Event, Fact, FailureKind, Happening, Input,
-        InputStatus, Mode, MonitorSpec, Outcome, OutputSpec, OutputStatus, Phase, RecordSpec, Show,
-        Start, Target,
+        InputStatus, Mode, MonitorSpec, Outcome, OutputSpec, OutputStatus, Phase, RecordSpec,
+        Segment, SegmentSpec, Show, Start, Target,
     },
     stats::{
         alarm::{Crossing, Rule},
@@ -87,6 +87,7 @@ fn recording() -> Target {
         container: Container::Mkv,
         split_minutes: None,
         split_mb: None,
+        split_at_segments: false,
         keep_free_mb: 0,
     })
 }
@@ -504,4 +505,109 @@ fn alarms_are_told_acknowledged_and_folded() {
     assert_eq!(stage.at, 62_000);
     assert_eq!(folded.events[0].what.sentence(), "ALARM: 5 more at once: stall (5)");
     assert!(matches!(&folded.effects[..], [Effect::Alert(alert)] if alert.state.word() == "storm"));
+}
+
+/// A show with three segments, which is recorded too; off the air.
+fn with_rundown() -> Stage {
+    let segment = |title: &str, length_s, scene: Option<&str>, by_itself| SegmentSpec {
+        title: title.into(),
+        length_s,
+        scene: scene.map(self::scene),
+        by_itself,
+    };
+    let mut spec = spec(&["a"]);
+    spec.segments = vec![
+        segment("Hook", 60, None, true),
+        segment("Hero", 300, Some("close"), true),
+        segment("Questions", 240, Some("close"), true),
+    ];
+    let Target::Record(parted) = recording() else { unreachable!() };
+    let parted = Target::Record(RecordSpec { split_at_segments: true, ..parted });
+    spec.outputs.push(OutputSpec::new(output("parts"), parted));
+    spec.outputs.push(OutputSpec::new(output("whole"), recording()));
+    let mut stage = Stage { show: Show::new(spec, Mode::Live), at: 0 };
+    stage.give(Input::Start(Start { for_ms: None, standby: false, headless: false }));
+    stage
+}
+
+fn begun(outcome: &Outcome) -> Vec<u32> {
+    let number = |e: &Event| match e.what {
+        Happening::SegmentBegan { number, .. } => Some(number),
+        _ => None,
+    };
+    outcome.events.iter().filter_map(number).collect()
+}
+
+#[test]
+fn a_rundown_begins_with_the_audience_and_keeps_its_times() {
+    let mut stage = with_rundown();
+    stage.connected("parts");
+    assert_eq!(stage.show.segment, None, "a recording is no audience");
+    stage.at = 2000;
+    stage.connected("whole");
+    assert_eq!(begun(&stage.connected("a")), [1]);
+    assert_eq!(stage.show.segment_due().map(Moment::as_ms), Some(62_000));
+
+    // A little late: the next one counts from when it was due, all the same.
+    stage.at = 62_040;
+    let hero = stage.give(Input::Wake);
+    assert_eq!(begun(&hero), [2]);
+    let since = Moment::from_ms(62_000);
+    assert_eq!(stage.show.segment, Some(Segment { index: 1, since }));
+    assert_eq!(stage.show.program, scene("close"));
+    let splits: Vec<_> = hero.effects.iter().filter(|e| matches!(e, Effect::Split(_))).collect();
+    assert_eq!(splits, [&Effect::Split(output("parts"))], "the other is not parted");
+
+    stage.at = 100_000;
+    let questions = stage.command(Command::NextSegment);
+    assert_eq!(begun(&questions), [3]);
+    assert!(!questions.effects.iter().any(|e| matches!(e, Effect::Take { .. })), "it was on");
+    // After the last one nothing follows.
+    assert_eq!(stage.show.segment_due().map(Moment::as_ms), Some(340_000));
+    assert_eq!(stage.show.next_wake(), None);
+    let refusal = stage.command(Command::NextSegment).refusal.unwrap();
+    assert!(refusal.0.contains("the last"), "{refusal}");
+}
+
+#[test]
+fn a_rundown_does_not_run_before_the_show_is_on_air() {
+    let mut stage = with_rundown();
+    for command in [Command::NextSegment, Command::BeginSegment { number: 2 }] {
+        let refusal = stage.command(command).refusal.unwrap();
+        assert!(refusal.0.contains("on air"), "{refusal}");
+    }
+    assert_eq!(stage.show.segment, None);
+}
+
+#[test]
+fn what_the_report_reads_of_a_segment_is_what_the_event_tells() {
+    let mut stage = with_rundown();
+    let outcome = stage.connected("a");
+    let event = outcome.events.iter().find(|e| matches!(e.what, Happening::SegmentBegan { .. }));
+    let json = serde_json::to_value(event.unwrap()).unwrap();
+    assert_eq!(json["event"], "segment-began");
+    assert_eq!((&json["number"], &json["length_s"]), (&1.into(), &60.into()));
+    assert_eq!(json["title"], "Hook");
+}
+
+#[test]
+fn a_segment_begins_again_and_a_lost_ingest_does_not_begin_the_rundown_anew() {
+    let mut stage = with_rundown();
+    stage.connected("a");
+    stage.command(Command::NextSegment);
+    stage.fails("a", FailureKind::Passing);
+    stage.wake();
+    assert_eq!(begun(&stage.connected("a")), [0; 0]);
+    assert_eq!(begun(&stage.command(Command::BeginSegment { number: 1 })), [1]);
+    for number in [0, 4] {
+        let refusal = stage.command(Command::BeginSegment { number }).refusal.unwrap();
+        assert!(refusal.0.contains("1 to 3"), "{refusal}");
+    }
+    let mut stage = Stage::live(&["a"], false);
+    stage.connected("a");
+    assert_eq!(stage.show.segment, None);
+    for command in [Command::NextSegment, Command::BeginSegment { number: 1 }] {
+        let refusal = stage.command(command).refusal.unwrap();
+        assert!(refusal.0.contains("[[segment]]"), "{refusal}");
+    }
 }

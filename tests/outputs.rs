@@ -453,6 +453,7 @@ fn another_size_of_picture_begins_a_new_file_and_rtmp_goes_on() {
         container,
         split_minutes: None,
         split_mb: None,
+        split_at_segments: false,
         keep_free_mb: 0,
     };
     let url = format!("rtmp://127.0.0.1:{}/live", nginx.port).parse().unwrap();

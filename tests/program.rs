@@ -76,6 +76,7 @@ fn spec() -> ShowSpec {
         outputs: Vec::new(),
         monitors: Vec::new(),
         alarms: Vec::new(),
+        segments: Vec::new(),
     }
 }
 

@@ -14,11 +14,15 @@ mod hawker_process;
 #[allow(dead_code, reason = "shared by three sets of tests")]
 #[path = "real/process.rs"]
 mod process;
+#[allow(dead_code, reason = "shared by two sets of tests")]
+#[path = "real/sound.rs"]
+mod sound;
 #[allow(dead_code, reason = "shared by several sets of tests")]
 #[path = "real/viewer.rs"]
 mod viewer;
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::PathBuf,
     process::Stdio,
@@ -32,6 +36,7 @@ use hawker::{
 use hawker_process::Place;
 use process::{run, tool, until};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use sound::SoundServer;
 use tokio::task::block_in_place;
 use viewer::watch;
 
@@ -393,4 +398,85 @@ fn a_week_is_edited_proposed_and_saved() {
     assert_eq!(none.code, 2, "{none:?}");
     let piped = place.run(&["plan", "edit"], 10);
     assert!(piped.err.contains("needs a terminal"), "{piped:?}");
+}
+
+/// How many cells of a picture are on the screen, and in how many colours.
+fn painted(terminal: &Terminal) -> (usize, usize) {
+    let screen = terminal.tmux(&["capture-pane", "-e", "-p", "-t", "desk"]);
+    let styles = screen.split('\u{1b}').filter(|part| part.contains('▀'));
+    let styles: BTreeSet<_> = styles.map(|part| part.split('m').next()).collect();
+    (screen.matches('▀').count(), styles.len())
+}
+
+/// Waits until the picture has that many cells at least, or none.
+#[track_caller]
+fn shows_picture(terminal: &Terminal, cells: usize) {
+    until("the picture", 20, || {
+        let painted = painted(terminal);
+        let is = if cells == 0 { painted.0 == 0 } else { painted.0 >= cells && painted.1 > 4 };
+        if is { Ok(()) } else { Err(format!("{painted:?}\n{}", terminal.screen())) }
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_is_seen_and_heard_in_the_terminal() {
+    let far = Stage::start(StageOptions::default()).await.unwrap();
+    let (whip, whep) = (far.whip_url(), far.whep_url());
+    block_in_place(|| {
+        let place = Place::new();
+        let text = format!(
+            "title = \"Seen\"\n[[input]]\nid = \"bars\"\nkind = \"test\"\npattern = \"bars\"\ntone-hz = 440\n\
+             [[scene]]\nid = \"one\"\nlayers = [\"bars\"]\n[[output]]\nid = \"far\"\nto = \"{whip}\"\n"
+        );
+        let show = place.start(&["live", &place.file("show.toml", &text)]);
+        show.event("output-live", 30);
+        let sound = SoundServer::start();
+        let terminal = Terminal::open(&place, 100, 30);
+        let names = sound.names().map(|(name, value)| format!("{name}={value}")).join(" ");
+        terminal.type_line(&format!("{names} {HAWKER} watch {whep}; echo left $?"));
+        terminal.sees("VIEWER", 20);
+        shows_picture(&terminal, 300);
+        terminal.sees("latency p95", 10);
+        assert!(sound.loudness() < 0.001, "it is silent until it is asked");
+
+        terminal.sees("sound off", 5);
+        terminal.press("a");
+        terminal.sees("sound on", 5);
+        until("the tone", 20, || {
+            let loudness = sound.loudness();
+            if loudness > 0.01 { Ok(()) } else { Err(format!("{loudness}")) }
+        });
+        terminal.press("a");
+        until("silence", 20, || {
+            let loudness = sound.loudness();
+            if loudness < 0.001 { Ok(()) } else { Err(format!("{loudness}")) }
+        });
+
+        // Nobody looks, and somebody looks again: at once, and without the figures.
+        terminal.press("p");
+        shows_picture(&terminal, 0);
+        terminal.press("p");
+        shows_picture(&terminal, 300);
+        terminal.press("Tab");
+        shows_picture(&terminal, 1000);
+
+        // The stream breaks, and comes back by itself: the picture moves again.
+        terminal.press("Tab");
+        drop(show);
+        terminal.sees("stalling: no frame", 20);
+        let show = place.start(&["live", &place.file("show.toml", &text)]);
+        show.event("output-live", 30);
+        until("a picture that moves again", 30, || {
+            let screen = terminal.screen();
+            let moves = screen.lines().any(|l| l.contains("frames") && l.contains("30.0 /s"));
+            if moves { Ok(()) } else { Err(screen) }
+        });
+        shows_picture(&terminal, 300);
+
+        terminal.press("q");
+        terminal.sees("left 0", 10);
+        terminal.sees("picture", 5);
+        terminal.is_restored();
+    });
+    far.stop().await;
 }

@@ -83,6 +83,7 @@ fn show(inputs: &[(&str, InputKind)]) -> ShowSpec {
         outputs: Vec::new(),
         monitors: Vec::new(),
         alarms: Vec::new(),
+        segments: Vec::new(),
     }
 }
 

@@ -1,5 +1,5 @@
-//! `hawker watch`: what a viewer of a WHEP stream gets, in figures: lines of JSON, or a table that is drawn anew once a
-//! second. It decodes nothing and prints no path and no token.
+//! `hawker watch`: what a viewer of a WHEP stream gets: its picture, its sound and its figures on a screen of its own,
+//! or the figures alone in lines of text or JSON. It prints no path and no token.
 
 mod table;
 
@@ -13,15 +13,20 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::{Failure, duration, engine_runtime, out, tell};
+use super::{Failure, duration, engine_runtime, load, out, tell};
 use crate::{
     base::{Moment, Secret, SecretRef},
     config,
+    console::{
+        ConsoleError,
+        watching::{Viewing, Wish},
+    },
     engine::{
         Signals,
         monitor::{Monitor, Watched},
     },
     link::whip::{Link, LinkOptions},
+    media,
     show::Fact,
     stats::{
         Verdict, WatchFigures,
@@ -31,7 +36,7 @@ use crate::{
     whip::{is_private, shown},
 };
 
-/// Between two looks; a line or a table is made of every fourth.
+/// Between two looks; a line is made of every fourth.
 const LOOK: Duration = Duration::from_millis(250);
 const LOOKS: u64 = 4;
 
@@ -53,8 +58,11 @@ pub(crate) struct Watch {
     #[arg(long, value_name = "DURATION", default_value = "600ms", value_parser = duration::parse)]
     latency_target: Duration,
     /// A line of JSON each second
-    #[arg(long)]
+    #[arg(long, conflicts_with = "lines")]
     json: bool,
+    /// A line of text each second, also where there is a terminal; it decodes nothing
+    #[arg(long)]
+    lines: bool,
 }
 
 /// One second, as JSON.
@@ -120,25 +128,32 @@ async fn follow(args: &Watch, link: &Link, token: Option<Secret>) -> Result<u8, 
     let (facts, mut news) = mpsc::channel(16);
     let name = "watch".parse().map_err(|_| Failure::start("no name for the monitor"))?;
     let watched = Watched { url: args.url.clone(), token, told: Some((name, facts)) };
-    let monitor = Monitor::start(link, watched);
     let host = shown(&args.url);
     let targets = Targets {
         latency_ms: u32::try_from(args.latency_target.as_millis()).unwrap_or(u32::MAX),
         ..Targets::DEFAULT
     };
-    let mut screen = Screen::new(args.json, host);
+    let (monitor, mut face) = start(args, link, watched, targets)?;
     let mut judge = Judge::default();
     let began = Instant::now();
     let mut looks = tokio::time::interval(LOOK);
     let mut count = 0_u64;
-    let interrupted = loop {
+    let mut verdict = None;
+    let left = loop {
         tokio::select! {
-            Some(()) = signals.next() => break true,
-            Some(fact) = news.recv() => screen.news(&fact),
+            Some(()) = signals.next() => break Left::Interrupted,
+            Some(fact) = news.recv() => face.news(&host, &fact),
+            wish = face.wish() => match wish {
+                Ok(Wish::Look(size)) => monitor.look(size),
+                Ok(Wish::Listen(on)) => monitor.listen(on),
+                Ok(Wish::Leave) => break Left::Enough,
+                Ok(Wish::Interrupt) => break Left::Interrupted,
+                Err(error) => break Left::Broken(error),
+            },
             _ = looks.tick() => {
                 let passed = began.elapsed();
                 if args.for_.is_some_and(|limit| passed >= limit) {
-                    break false;
+                    break Left::Enough;
                 }
                 let figures = monitor.figures(None);
                 let look = Look {
@@ -150,78 +165,129 @@ async fn follow(args: &Watch, link: &Link, token: Option<Secret>) -> Result<u8, 
                     viewer: figures.as_ref(),
                     others: Others::None,
                 };
-                let verdict = judge.look(&look).verdict;
-                if count > 0 && count.is_multiple_of(LOOKS) {
-                    let by = monitor.report().map(|r| r.latency_by);
-                    screen.second(count / LOOKS, figures.as_ref(), verdict.as_ref(), by.as_deref());
-                }
+                verdict = judge.look(&look).verdict;
+                let seen = Seen {
+                    passed,
+                    second: (count > 0 && count.is_multiple_of(LOOKS)).then_some(count / LOOKS),
+                    figures: figures.as_ref(),
+                    verdict: verdict.as_ref(),
+                    latency_by: monitor.report().map(|r| r.latency_by),
+                };
+                face.seen(&host, &seen);
                 count += 1;
             }
         }
     };
-    let report = monitor.report();
+    let (figures, report) = (monitor.figures(None), monitor.report());
+    // The terminal first: what is said from here on belongs on the screen that was there before.
+    let on_screen = matches!(face, Face::Screen(_));
+    drop(face);
     monitor.stop().await;
-    match report {
-        None => Err(Failure::start(format!("no frame came from {}", shown(&args.url)))),
-        Some(_) if interrupted => Ok(130),
-        Some(_) => Ok(0),
+    if let Left::Broken(error) = left {
+        return Err(Failure::start(error.to_string()));
     }
+    let Some(report) = report else {
+        return Err(Failure::start(format!("no frame came from {host}")));
+    };
+    if on_screen {
+        let second = began.elapsed().as_secs();
+        let by = Some(report.latency_by.as_str());
+        out(&table::draw(&host, second, figures.as_ref(), verdict.as_ref(), by).join("\n"));
+    }
+    Ok(if matches!(left, Left::Interrupted) { 130 } else { 0 })
+}
+
+/// Why it is over.
+enum Left {
+    Enough,
+    Interrupted,
+    Broken(ConsoleError),
+}
+
+/// The monitor and the face for it. Only a screen of its own has the picture decoded.
+fn start(
+    args: &Watch,
+    link: &Link,
+    watched: Watched,
+    targets: Targets,
+) -> Result<(Monitor, Face), Failure> {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    let terminal = io::stdin().is_terminal() && io::stdout().is_terminal() && !dumb;
+    if args.json || args.lines || !terminal {
+        let face = if args.json { Face::Json } else { Face::Lines };
+        return Ok((Monitor::start(link, watched), face));
+    }
+    let theme = load::theme()?;
+    let host = shown(&watched.url);
+    let broken = |e: media::MediaError| Failure::start(e.to_string());
+    media::init().map_err(broken)?;
+    let monitor = Monitor::play(link, watched).map_err(broken)?;
+    let player = monitor.player().ok_or_else(|| Failure::start("there is no player"))?;
+    let viewing = Viewing::open(host, targets, player, theme);
+    let viewing = viewing.map_err(|e| Failure::start(e.to_string()))?;
+    Ok((monitor, Face::Screen(Box::new(viewing))))
+}
+
+/// What is seen at a look.
+struct Seen<'a> {
+    passed: Duration,
+    /// A second is full, the how manieth.
+    second: Option<u64>,
+    figures: Option<&'a WatchFigures>,
+    verdict: Option<&'a Verdict>,
+    latency_by: Option<String>,
 }
 
 /// Where it is said.
-struct Screen {
-    json: bool,
-    /// A table is drawn over the one before.
-    over: bool,
-    host: String,
-    /// Lines of the table that stands.
-    lines: usize,
+enum Face {
+    Json,
+    Lines,
+    Screen(Box<Viewing>),
 }
 
-impl Screen {
-    fn new(json: bool, host: String) -> Self {
-        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        Self { json, over: io::stdout().is_terminal() && !dumb, host, lines: 0 }
+impl Face {
+    /// What whoever watches wants. Lines are only read.
+    async fn wish(&mut self) -> Result<Wish, ConsoleError> {
+        match self {
+            Self::Screen(viewing) => viewing.wish().await,
+            Self::Json | Self::Lines => std::future::pending().await,
+        }
     }
 
-    fn second(
-        &mut self,
-        second: u64,
-        figures: Option<&WatchFigures>,
-        verdict: Option<&Verdict>,
-        latency_by: Option<&str>,
-    ) {
-        if self.json {
-            let at = jiff::Timestamp::now().to_string();
-            let line = Line { at, watching: &self.host, second, figures, verdict, latency_by };
-            return print(&line);
+    fn seen(&mut self, host: &str, seen: &Seen) {
+        let &Seen { figures, verdict, .. } = seen;
+        let latency_by = seen.latency_by.as_deref();
+        match (self, seen.second) {
+            (Self::Screen(viewing), _) => {
+                let at_ms = u64::try_from(seen.passed.as_millis()).unwrap_or(u64::MAX);
+                viewing.seen(at_ms, figures, verdict, latency_by);
+            }
+            (_, None) => {}
+            (Self::Lines, Some(second)) => out(&table::line(second, figures, verdict)),
+            (Self::Json, Some(second)) => {
+                let at = jiff::Timestamp::now().to_string();
+                print(&Line { at, watching: host, second, figures, verdict, latency_by });
+            }
         }
-        if !self.over {
-            return out(&table::line(second, figures, verdict));
-        }
-        let lines = table::draw(&self.host, second, figures, verdict, latency_by);
-        // Up to the first line of the table that stands, and everything below it away.
-        let back =
-            if self.lines > 0 { format!("\x1b[{}F\x1b[J", self.lines) } else { String::new() };
-        self.lines = lines.len();
-        out(&format!("{back}{}", lines.join("\n")));
     }
 
-    fn news(&mut self, fact: &Fact) {
+    fn news(&mut self, host: &str, fact: &Fact) {
         let (event, reason) = match fact {
             Fact::MonitorUp { .. } => ("up", None),
             Fact::MonitorLost { reason, .. } => ("lost", Some(reason.as_str())),
             _ => return,
         };
-        if self.json {
-            let at = jiff::Timestamp::now().to_string();
-            return print(&News { at, watching: &self.host, event, reason });
-        }
-        // It stays above the table.
-        self.lines = 0;
-        match reason {
-            None => tell(&format!("{}: the picture is there", self.host)),
-            Some(reason) => tell(&format!("{}: {reason}; trying again", self.host)),
+        let words = match reason {
+            None => "the picture is there".to_owned(),
+            Some(reason) => format!("{reason}; trying again"),
+        };
+        match self {
+            Self::Screen(viewing) => viewing.news(words, reason.is_none()),
+            Self::Lines => tell(&format!("{host}: {words}")),
+            Self::Json => {
+                let at = jiff::Timestamp::now().to_string();
+                print(&News { at, watching: host, event, reason });
+            }
         }
     }
 }

@@ -66,11 +66,31 @@ pub struct ShowForm {
     /// What can be shown. The first is on program at the start.
     #[schemars(length(min = 1))]
     pub scene: Vec<SceneForm>,
+    /// The rundown, in order.
+    #[schemars(length(max = 200))]
+    pub segment: Option<Vec<SegmentForm>>,
     /// Where the program goes. None means the built-in stage alone.
     pub output: Option<Vec<OutputForm>>,
     /// Who watches from outside, beside what `watch` at an output names.
     #[schemars(length(max = 16))]
     pub monitor: Option<Vec<MonitorForm>>,
+}
+
+/// A part of the show that stands alone.
+#[derive(Debug, JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SegmentForm {
+    /// What it is, for the operator and for the report.
+    #[schemars(length(min = 1, max = 400))]
+    pub title: String,
+    /// How long it is meant to be, in seconds.
+    #[schemars(range(min = 5, max = 86_400))]
+    pub length_s: u32,
+    /// The scene that is taken when it begins; without it the program stays as it is.
+    #[schemars(regex(pattern = r"^[a-z0-9_-]{1,32}$"))]
+    pub scene: Option<String>,
+    /// The next one begins when its time is up; else when the operator says so.
+    pub by_itself: Option<bool>,
 }
 
 /// What the program's picture is.
@@ -310,6 +330,8 @@ pub struct OutputForm {
     /// Record: a new file after so many megabytes.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub split_mb: Option<u32>,
+    /// Record: a new file with each segment of the rundown.
+    pub split_at_segments: Option<bool>,
     /// Record: what stays free on the disk, in megabytes; 1000 unless told otherwise.
     #[schemars(range(max = 10_000_000))]
     pub keep_free_mb: Option<u32>,

@@ -5,6 +5,7 @@ mod input;
 mod monitor;
 mod output;
 mod scene;
+mod segment;
 
 use std::{
     collections::BTreeMap,
@@ -37,8 +38,8 @@ pub const EXAMPLES: [(&str, &str); 5] = [
 ];
 
 /// The keys of each table of a show file, beside those of an input's kind.
-pub(super) const SHOW_KEYS: [&str; 7] =
-    ["title", "profile", "program", "input", "scene", "output", "monitor"];
+pub(super) const SHOW_KEYS: [&str; 8] =
+    ["title", "profile", "program", "input", "scene", "segment", "output", "monitor"];
 pub(super) const PROGRAM_KEYS: [&str; 2] = ["canvas", "codec"];
 
 /// Reads a show file. Relative paths in it start at its folder.
@@ -131,11 +132,21 @@ fn read_show(
     let profile = read_profile(fields, dirs, findings);
     let (inputs, known) = input::read_all(fields, base_dir, findings);
     let scenes = scene::read_all(fields, &known, dirs, findings);
+    let segments = segment::read_all(fields, &scenes, findings);
     let place = output::Place { base_dir, dirs };
     let outputs = output::read_all(fields, profile.as_ref(), &place, findings);
     let monitors = monitor::read_all(fields, &outputs, &place, findings);
     let alarms = pointed(findings, &(0..0), presets::load_alarms(dirs)).unwrap_or_default();
-    Some(ShowSpec { title: title?, profile: profile?, inputs, scenes, outputs, monitors, alarms })
+    Some(ShowSpec {
+        title: title?,
+        profile: profile?,
+        inputs,
+        scenes,
+        outputs,
+        monitors,
+        alarms,
+        segments,
+    })
 }
 
 fn read_profile(fields: &Fields<'_>, dirs: &Dirs, findings: &mut Findings<'_>) -> Option<Profile> {

@@ -15,9 +15,9 @@ use crate::{
     base::{Canvas, Db, InputId, Kbps, Now, Severity},
     scene::{Fit, Layer, Layout},
     show::{
-        Container, Fact, FailureKind, Hears, Input, InputKind, InputSpec, Mode, MonitorSpec,
-        OutputSpec, Profile, RecordSpec, Rung, SceneSpec, Show, ShowSpec, Start, Target,
-        VideoCodec, WhipSpec, spec::TestPattern,
+        Command, Container, Fact, FailureKind, Hears, Input, InputKind, InputSpec, Mode,
+        MonitorSpec, OutputSpec, Profile, RecordSpec, Rung, SceneSpec, SegmentSpec, Show, ShowSpec,
+        Start, Target, VideoCodec, WhipSpec, spec::TestPattern,
     },
     stats::{
         DiskFigures, FrameCounts, Grade, InputFigures, LatencySummary, Level, Loudness, Meters,
@@ -90,6 +90,7 @@ pub(super) fn spec(title: &str) -> ShowSpec {
         ],
         monitors: Vec::new(),
         alarms: Vec::new(),
+        segments: Vec::new(),
     }
 }
 
@@ -170,6 +171,30 @@ pub(super) fn on_air() -> State {
     on_air_after("Spring sale", Vec::new())
 }
 
+/// In the second of three segments; `ms` after it began.
+pub(super) fn with_rundown(ms: u64) -> State {
+    let segment = |title: &str, length_s, by_itself| SegmentSpec {
+        title: title.into(),
+        length_s,
+        scene: None,
+        by_itself,
+    };
+    let mut spec = spec("Spring sale");
+    spec.segments = vec![
+        segment("Hook", 120, true),
+        segment("The hero product: kettle and cups", 300, false),
+        segment("Questions from the chat", 240, false),
+    ];
+    let mut inputs = inputs_up();
+    inputs.push(connected("main"));
+    inputs.push(Input::Command(Command::NextSegment));
+    let mut state = after(spec, Mode::Live, inputs);
+    let mut meters = (*state.meters).clone();
+    meters.at_ms += ms;
+    state.on_meters(Arc::new(meters));
+    state
+}
+
 pub(super) fn input_failed() -> State {
     let failed = Fact::InputFailed {
         input: "cam".parse().unwrap(),
@@ -208,6 +233,7 @@ pub(super) fn recording() -> State {
         container: Container::Mkv,
         split_minutes: None,
         split_mb: None,
+        split_at_segments: false,
         keep_free_mb: 1000,
     });
     spec.outputs.push(OutputSpec::new("tape".parse().unwrap(), target));

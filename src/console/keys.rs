@@ -181,8 +181,13 @@ pub(super) const OWN: &[OwnKey<Own>] = &[
         doc: "the week: what is next on air, and the plan to be changed",
         own: Own::Planner,
     },
-    OwnKey { chords: &["?"], shown: "?", doc: "this help", own: Own::Help },
-    OwnKey { chords: &["esc"], shown: "esc", doc: "close what is open", own: Own::Close },
+    OwnKey {
+        chords: &["?"],
+        shown: "? esc",
+        doc: "this help; esc closes what is open",
+        own: Own::Help,
+    },
+    OwnKey { chords: &["esc"], shown: "", doc: "", own: Own::Close },
 ];
 
 #[derive(Debug, Clone)]
@@ -368,6 +373,7 @@ pub(super) fn meant(state: &State, name: &str) -> Option<Command> {
     let input = || state.meant_input();
     Some(match name {
         "take-preview" => Command::TakePreview,
+        "next-segment" => Command::NextSegment,
         "panic" => Command::Panic,
         "resume" => Command::Resume,
         "acknowledge" => Command::Acknowledge { alarm: None },

@@ -31,7 +31,7 @@ fn drawn(state: &State, width: u16, height: u16) -> Buffer {
 }
 
 /// The cells as lines. The second cell of a wide letter is left out, as a terminal does.
-fn lines(buf: &Buffer) -> Vec<String> {
+pub(super) fn lines(buf: &Buffer) -> Vec<String> {
     (0..buf.area.height)
         .map(|y| {
             let (mut line, mut x) = (String::new(), 0);
@@ -157,6 +157,9 @@ screens! {
     statistics_frozen_160x50: fixture::looked_back(), 160, 50;
     statistics_explained_80x24: with(fixture::statistics(), Dialog::Explain { from: 0 }), 80, 24;
     statistics_of_nothing_80x24: nothing_to_tell(), 80, 24;
+    rundown_80x24: fixture::with_rundown(83_000), 80, 24;
+    rundown_160x50: fixture::with_rundown(83_000), 160, 50;
+    rundown_over_60x20: fixture::with_rundown(345_000), 60, 20;
     too_small: fixture::on_air(), 50, 15;
     mono_picture_80x24: mono(fixture::on_air()), 80, 24;
 }

@@ -2,19 +2,23 @@
 
 pub(super) mod dialog;
 mod figures;
+pub(super) mod gauge;
 mod header;
 mod inputs;
 mod log;
+pub(super) mod meaning;
 mod outputs;
-mod picture;
+pub(super) mod picture;
 mod places;
 pub(super) mod row;
+mod rundown;
 mod scenes;
 mod statistics;
 
 use ratatui::{
     Frame,
     layout::Rect,
+    style::Style,
     widgets::{Clear, Widget},
 };
 
@@ -23,8 +27,9 @@ use super::{
     keys::Action,
     planner,
     state::{Focus, Pane, State},
+    theme::Palette,
 };
-use crate::engine::Look;
+use crate::{engine::Look, stats::Grade};
 
 /// Draws the whole screen.
 pub(super) fn draw(state: &State, frame: &mut Frame) {
@@ -55,6 +60,7 @@ pub(super) fn draw(state: &State, frame: &mut Frame) {
         return dialog::dialog(state, area, buf);
     }
     header::bus(state, places.bus, buf);
+    rundown::rundown(state, places.rundown, buf);
     if let Some(at) = places.picture {
         picture::picture(state, at, buf);
     }
@@ -64,6 +70,15 @@ pub(super) fn draw(state: &State, frame: &mut Frame) {
     figures::figures(state, places.figures, buf);
     log::log(state, None, places.log, buf);
     dialog::dialog(state, area, buf);
+}
+
+/// How a grade is drawn.
+pub(super) fn grade(grade: Grade, palette: &Palette) -> Style {
+    match grade {
+        Grade::Good => palette.good,
+        Grade::Strained => palette.warn,
+        Grade::Late | Grade::Stalling | Grade::Down => palette.bad,
+    }
 }
 
 /// What a pane has: all but the tally and the keys.

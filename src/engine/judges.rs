@@ -8,7 +8,7 @@ use crate::{
     base::{InputId, Moment, MonitorId, OutputId},
     show::{Fact, InputKind, InputStatus, OutputState, OutputStatus, Phase, Show, Target},
     stats::{
-        Grade, Meters, Report,
+        Grade, Limit, Meters, Report,
         figure::STAGE,
         history::Targets,
         verdict::{
@@ -240,7 +240,7 @@ fn sender(show: &Show, output: &OutputState, meters: &Meters, at: Moment) -> Sen
             _ => None,
         },
         sound_only: output.sound_only,
-        sent_kbps: figures.sent_kbps,
+        path_limits: figures.limit.is_none_or(|limit| limit.by == Limit::Bandwidth),
         available_kbps: figures.available_kbps,
         needed_kbps: f64::from(profile.max_kbps.0 + profile.audio_kbps.0),
         loss: figures.loss,

@@ -10,16 +10,16 @@ use std::{
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
-    time::{sleep, timeout},
+    time::{interval, timeout},
 };
 use url::Url;
 
 use crate::{
     base::{MonitorId, Secret},
     link::whip::{Link, WhipEvent, open},
-    media::Departures,
+    media::{Departures, MediaError, player::Player},
     show::Fact,
-    stage::{Watch, WatchOptions, WatchState, local_address_toward},
+    stage::{AccessUnit, SoundPacket, Watch, WatchOptions, WatchState, local_address_toward},
     stats::{LatencySummary, WatchFigures, report::MonitorReport},
     whip::Role,
 };
@@ -31,6 +31,8 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// A session from which no frame has come for so long is let go, and another is opened: what it subscribed to may be
 /// gone. The stage's own lives as long as the stage.
 const BARREN: Duration = Duration::from_secs(8);
+/// Frames, and packets of sound, that may wait for the player.
+const WAITING: usize = 64;
 /// Between two looks at whether frames come.
 const LOOK: Duration = Duration::from_millis(250);
 /// A start that comes to nothing is told after so long: what is to be watched may not be there yet.
@@ -174,6 +176,7 @@ impl Kept {
 /// A monitor that keeps itself going.
 pub struct Monitor {
     current: Current,
+    player: Option<Arc<Player>>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -181,14 +184,48 @@ pub struct Monitor {
 impl Monitor {
     /// Watches from now on. Must be called within the engine's runtime.
     pub fn start(link: &Link, watched: Watched) -> Self {
+        Self::begin(link, watched, None)
+    }
+
+    /// The same, and plays what it watches to who asks [`Monitor::player`]. GStreamer must have been started.
+    pub fn play(link: &Link, watched: Watched) -> Result<Self, MediaError> {
+        Ok(Self::begin(link, watched, Some(Arc::new(Player::start()?))))
+    }
+
+    fn begin(link: &Link, watched: Watched, player: Option<Arc<Player>>) -> Self {
         let current = Current::default();
         let (stop, stopped) = watch::channel(false);
         let news =
             News { told: watched.told.clone(), up: false, lost: false, since: Instant::now() };
-        let keeper =
-            Keeper { link: link.clone(), watched, current: Arc::clone(&current), news, stopped };
+        let keeper = Keeper {
+            link: link.clone(),
+            watched,
+            current: Arc::clone(&current),
+            player: player.clone(),
+            news,
+            stopped,
+        };
         let task = tokio::spawn(keeper.keep());
-        Self { current, stop, task }
+        Self { current, player, stop, task }
+    }
+
+    /// What plays the stream, if it was started to.
+    pub fn player(&self) -> Option<&Player> {
+        self.player.as_deref()
+    }
+
+    /// Pictures of that size, in pixels, from as soon as the sender can; `None` for none.
+    pub fn look(&self, size: Option<(u16, u16)>) {
+        if let Some(player) = &self.player {
+            player.look(size);
+        }
+    }
+
+    /// Whether its sound is to be heard.
+    pub fn listen(&self, on: bool) {
+        if let Some(player) = &self.player {
+            player.listen(on);
+        }
     }
 
     /// What it sees now; `None` until it has seen a frame. `sent` are the departures of the output that it watches,
@@ -267,6 +304,7 @@ struct Keeper {
     link: Link,
     watched: Watched,
     current: Current,
+    player: Option<Arc<Player>>,
     news: News,
     stopped: watch::Receiver<bool>,
 }
@@ -300,7 +338,8 @@ impl Keeper {
     async fn session(&mut self) -> Result<(), Broken> {
         let Watched { url, token, .. } = self.watched.clone();
         let local = toward(&url).await?;
-        let options = WatchOptions { local, ..WatchOptions::default() };
+        let waiting = if self.player.is_some() { WAITING } else { 0 };
+        let options = WatchOptions { local, frames: waiting, sounds: waiting };
         let (mut watch, offer) = Watch::new(&options).map_err(|e| e.to_string())?;
         let mut talk = open(&self.link, url, token, offer, Role::Whep);
         let answer = loop {
@@ -320,12 +359,13 @@ impl Keeper {
             }
         };
         watch.answer(&answer).map_err(|e| e.to_string())?;
+        let media = (watch.frames(), watch.sounds());
         let watch = Arc::new(watch);
         let old = kept(&self.current).change(Some(Arc::clone(&watch)));
         if let Some(old) = old.and_then(Arc::into_inner) {
             old.stop().await;
         }
-        let done = self.follow(&watch).await;
+        let done = self.follow(&watch, media).await;
         drop(watch);
         talk.stop();
         let _ = timeout(Duration::from_millis(1500), async {
@@ -340,8 +380,14 @@ impl Keeper {
     }
 
     /// Until it ends, or gives nothing any more.
-    async fn follow(&mut self, watch: &Watch) -> Result<(), Broken> {
+    async fn follow(
+        &mut self,
+        watch: &Watch,
+        (mut frames, mut sounds): (Option<Frames>, Option<Sounds>),
+    ) -> Result<(), Broken> {
         let (mut state, began) = (watch.state(), Instant::now());
+        let mut lost = 0;
+        let mut looks = interval(LOOK);
         loop {
             tokio::select! {
                 // A sender that is gone has ended too.
@@ -349,7 +395,25 @@ impl Keeper {
                     return Err("the session ended: the server let it go, or is not heard any more".into());
                 }
                 _ = self.stopped.wait_for(|stop| *stop) => return Ok(()),
-                () = sleep(LOOK) => {}
+                Some(frame) = next(&mut frames) => {
+                    if let Some(player) = &self.player {
+                        if std::mem::replace(&mut lost, watch.frames_lost()) != lost {
+                            player.lost();
+                        }
+                        player.frame(frame.codec, frame.key, frame.data);
+                    }
+                    continue;
+                }
+                Some(packet) = next(&mut sounds) => {
+                    if let Some(player) = &self.player {
+                        player.sound(packet.data);
+                    }
+                    continue;
+                }
+                _ = looks.tick() => {}
+            }
+            if self.player.as_ref().is_some_and(|player| player.wants_key()) {
+                watch.ask_key_frame();
             }
             let now = Instant::now();
             let gap = match watch.first_frame() {
@@ -364,6 +428,14 @@ impl Keeper {
             }
         }
     }
+}
+
+type Frames = mpsc::Receiver<AccessUnit>;
+type Sounds = mpsc::Receiver<SoundPacket>;
+
+/// What comes next, if anything ever does.
+async fn next<T>(from: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
+    from.as_mut()?.recv().await
 }
 
 /// How long frames were under way that came as `arrivals` say (number and time in nanoseconds), where it is known when

@@ -113,6 +113,8 @@ const ELEMENTS: &[(Group, &str, &str)] = &[
     (Group::Decoders, "avdec_h264", "H.264 files, cameras and streams"),
     (Group::Decoders, "avdec_aac", "AAC sound of files and streams"),
     (Group::Decoders, "vp8dec", "VP8 files"),
+    (Group::Decoders, "opusdec", "hearing what `hawker watch` plays"),
+    (Group::Decoders, "autoaudiosink", "hearing what `hawker watch` plays"),
     (Group::Decoders, "jpegdec", "JPEG pictures, most cameras"),
     (Group::Decoders, "pngdec", "PNG pictures"),
     (Group::Decoders, "webpdec", "WebP pictures"),

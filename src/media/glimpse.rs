@@ -6,14 +6,16 @@ use std::sync::{
     mpsc::{Receiver, SyncSender, sync_channel},
 };
 
-use gst_video::prelude::*;
 use tokio::sync::watch;
 
-use super::{MediaError, compose::canvas_info, feed::lock, program::Glimpse};
+use super::{
+    MediaError,
+    compose::canvas_info,
+    feed::lock,
+    program::Glimpse,
+    shrink::{Shrinker, within},
+};
 use crate::{base::Canvas, stats::Picture};
-
-/// Pixels that one of the picture is made of, each way.
-const TAPS: u32 = 4;
 
 /// Makes pictures from glimpses.
 pub struct Glimpses {
@@ -40,7 +42,7 @@ impl Glimpses {
 
     /// Pictures of that size from now on, in pixels; `None` for none.
     pub fn look(&self, size: Option<(u16, u16)>) {
-        *lock(&self.size) = size.map(|(w, h)| (w.clamp(16, 640), h.clamp(16, 640)));
+        *lock(&self.size) = size.map(within);
         if size.is_none() {
             // Whoever looks next must not be shown an old picture.
             self.publish.send_replace(None);
@@ -59,19 +61,14 @@ fn run(
     wanted: &Mutex<Option<(u16, u16)>>,
     publish: &watch::Sender<Option<Arc<Picture>>>,
 ) {
-    let mut converter: Option<((u16, u16), gst_video::VideoConverter, gst_video::VideoInfo)> = None;
+    let mut shrinker = Shrinker::default();
     while let Ok(glimpse) = glimpses.recv() {
         let Some(size) = *lock(wanted) else {
             publish.send_replace(None);
-            converter = None;
+            shrinker = Shrinker::default();
             continue;
         };
-        if converter.as_ref().is_none_or(|(was, ..)| *was != size) {
-            converter = prepare(canvas, size).map(|(c, info)| (size, c, info));
-        }
-        if let Some((_, converter, info)) = &converter
-            && let Some(picture) = shrink(converter, canvas, info, glimpse.buffer)
-        {
+        if let Some(picture) = shrinker.shrink(glimpse.buffer, canvas, size) {
             publish.send_if_modified(|shown| {
                 let moved = shown.as_deref() != Some(&picture);
                 if moved {
@@ -81,42 +78,4 @@ fn run(
             });
         }
     }
-}
-
-fn prepare(
-    canvas: &gst_video::VideoInfo,
-    (width, height): (u16, u16),
-) -> Option<(gst_video::VideoConverter, gst_video::VideoInfo)> {
-    let format = gst_video::VideoFormat::Rgb;
-    let info = gst_video::VideoInfo::builder(format, width.into(), height.into())
-        .fps(canvas.fps())
-        .build()
-        .ok()?;
-    let mut config = gst_video::VideoConverterConfig::new();
-    // Four pixels of the program make one across and down: the rest would cost more than a console may.
-    config.set_resampler_method(gst_video::VideoResamplerMethod::Linear);
-    config.set_resampler_taps(TAPS);
-    config.set_threads(1);
-    let converter = gst_video::VideoConverter::new(canvas, &info, Some(config))
-        .inspect_err(|e| tracing::warn!("no picture for the console: {e}"))
-        .ok()?;
-    Some((converter, info))
-}
-
-fn shrink(
-    converter: &gst_video::VideoConverter,
-    canvas: &gst_video::VideoInfo,
-    info: &gst_video::VideoInfo,
-    buffer: gst::Buffer,
-) -> Option<Picture> {
-    let source = gst_video::VideoFrame::from_buffer_readable(buffer, canvas).ok()?;
-    let small = gst::Buffer::with_size(info.size()).ok()?;
-    let mut small = gst_video::VideoFrame::from_buffer_writable(small, info).ok()?;
-    converter.frame(&source, &mut small);
-    let row = info.width() as usize * 3;
-    let stride = small.plane_stride()[0] as usize;
-    let data = small.plane_data(0).ok()?;
-    let rgb =
-        data.chunks(stride).take(info.height() as usize).flat_map(|r| &r[..row]).copied().collect();
-    Some(Picture { width: info.width() as u16, height: info.height() as u16, rgb })
 }

@@ -42,7 +42,7 @@ pub fn of(element: &str) -> Packages {
         "v4l2src" | "v4l2h264enc" | "vp8enc" | "vp8dec" | "vp9dec" | "jpegdec" | "pngdec"
         | "rtspsrc" | "souphttpsrc" | "matroskademux" | "qtdemux" | "flvdemux" | "flvmux"
         | "matroskamux" | "mp4mux" | "aacparse" | "level" | "videoflip" | "ximagesrc"
-        | "rtph264pay" | "rtpopuspay" | "rtpbin" | "osxaudiosrc" => GOOD,
+        | "rtph264pay" | "rtpopuspay" | "rtpbin" | "osxaudiosrc" | "autoaudiosink" => GOOD,
         "videotestsrc" | "audiotestsrc" | "videoconvertscale" | "videoconvert" | "videoscale"
         | "audioconvert" | "audioresample" | "appsink" | "appsrc" | "uridecodebin"
         | "decodebin3" | "opusenc" | "opusdec" | "clockoverlay" | "vorbisdec" => BASE,

@@ -184,5 +184,27 @@ pub fn markdown(plan: &Accepted) -> String {
     out
 }
 
+/// The parts of a show as the rundown of a show file. `index` counts from 0; `None` when there is no such show.
+pub fn rundown(plan: &Accepted, index: usize) -> Option<String> {
+    let (slot, parts) = (plan.plan.slots.get(index)?, plan.segments.get(index)?);
+    let clock = plan.home.clock(slot.start);
+    let markets: Vec<&str> = slot.airings.iter().map(|a| a.market.as_str()).collect();
+    // Names in a comment end where the line does.
+    let mut out = text::plain(&format!(
+        "# {}: {} with {}, for {}",
+        plan.title,
+        clock.strftime("%A %Y-%m-%d %H:%M"),
+        slot.host,
+        markets.join(", ")
+    ));
+    out.push('\n');
+    for Segment { length_s, kind, clip, .. } in parts {
+        let _ = write!(out, "\n[[segment]]\ntitle = \"{}\"\n", kind.what());
+        let clip = if clip.is_some() { "   # worth a clip" } else { "" };
+        let _ = writeln!(out, "length-s = {length_s}{clip}");
+    }
+    Some(out)
+}
+
 #[cfg(test)]
 mod tests;

@@ -85,6 +85,13 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output: Option<OutputId>,
     },
+    /// Begin the next segment of the rundown.
+    NextSegment,
+    /// Begin that segment of the rundown, now or again.
+    BeginSegment {
+        /// Which, counted from 1.
+        number: u32,
+    },
     /// Say that an alarm has been seen: all of that name, or all there are. They stay open until they clear.
     Acknowledge {
         /// Which; `None` is all.

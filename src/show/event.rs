@@ -101,6 +101,8 @@ pub enum Happening {
     OutputWarned { output: OutputId, reason: String },
     /// An output is off the air, in order.
     OutputStopped { output: OutputId },
+    /// A segment of the rundown began.
+    SegmentBegan { number: u32, of: u32, title: String, length_s: u32 },
     /// What is to be thought of an output or a monitor has changed.
     Judged { about: Subject, grade: Grade, words: String },
     /// A monitor sees the show.
@@ -271,6 +273,9 @@ impl Happening {
             Self::FileBegun { output, file } => format!("{output} writes {file}"),
             Self::OutputWarned { output, reason } => format!("{output}: {reason}"),
             Self::OutputStopped { output } => format!("{output} is off the air"),
+            Self::SegmentBegan { number, of, title, length_s } => {
+                format!("segment {number} of {of}: {title} ({})", minutes(*length_s))
+            }
             Self::Judged { about, words, .. } => format!("{}: {words}", about.words()),
             Self::MonitorUp { monitor } => format!("monitor {monitor} sees the show"),
             Self::MonitorLost { monitor, reason } => {
@@ -318,6 +323,15 @@ impl Happening {
             Self::Ending { why } => format!("ending: {}", why.words()),
             Self::ShowEnded { why, .. } => format!("the show is over: {}", why.words()),
         }
+    }
+}
+
+/// A length as people say it: `5 min`, `90 s`.
+fn minutes(seconds: u32) -> String {
+    if seconds.is_multiple_of(60) {
+        format!("{} min", seconds / 60)
+    } else {
+        format!("{seconds} s")
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub(super) mod alarms;
 mod outputs;
+mod rundown;
 
 use std::time::Duration;
 
@@ -108,9 +109,12 @@ impl Show {
         });
         let outputs = self.outputs.iter().filter_map(OutputState::next_wake);
         match self.phase {
-            Phase::Running => {
-                inputs.chain(outputs).chain(self.ends_at).chain(self.alarms.next_wake()).min()
-            }
+            Phase::Running => inputs
+                .chain(outputs)
+                .chain(self.ends_at)
+                .chain(self.alarms.next_wake())
+                .chain(self.next_segment_at())
+                .min(),
             // Nothing is retried any more: a retry that is due must not keep the loop awake.
             _ => self.ending_by,
         }
@@ -199,6 +203,8 @@ pub(super) fn allows(show: &Show, command: &Command) -> Result<(), Refusal> {
                 Err(Refusal::new("it is off the air already"))
             }
         }
+        Command::NextSegment => rundown::allows_next(show),
+        Command::BeginSegment { number } => rundown::allows(show, *number),
         Command::Acknowledge { alarm } => match alarm {
             _ if show.alarms.may_acknowledge(alarm.as_ref()) => Ok(()),
             Some(alarm) => {
@@ -364,6 +370,10 @@ impl Turn<'_> {
                 for id in ids {
                     self.order(Effect::Split(id));
                 }
+            }
+            Command::NextSegment => self.next_segment(),
+            Command::BeginSegment { number } => {
+                self.begin_segment(number as usize - 1, self.now.mono);
             }
             Command::Acknowledge { alarm } => self.acknowledge(alarm),
             Command::Mark { note } => {
@@ -649,6 +659,7 @@ impl Turn<'_> {
             }
         }
         self.wake_outputs();
+        self.wake_rundown();
         self.wake_alarms();
     }
 }

@@ -244,6 +244,22 @@ pub const ROWS: &[Row] = &[
         build: |a| Ok(Command::Split { output: a.first().map(|t| parsed(t)).transpose()? }),
     },
     Row {
+        name: "next-segment",
+        args: &[],
+        doc: "begin the next segment of the rundown",
+        risk: Risk::Safe,
+        chord: Some("n"),
+        build: |_| Ok(Command::NextSegment),
+    },
+    Row {
+        name: "begin-segment",
+        args: &[arg("number", "which segment of the rundown, from 1")],
+        doc: "begin that segment of the rundown, now or again",
+        risk: Risk::Safe,
+        chord: None,
+        build: |a| Ok(Command::BeginSegment { number: parsed(a[0])? }),
+    },
+    Row {
         name: "acknowledge",
         args: ALARM,
         doc: "say that an alarm has been seen",
@@ -287,6 +303,8 @@ impl Command {
             Self::GoLive { .. } => "go-live",
             Self::StopOutput { .. } => "stop-output",
             Self::Split { .. } => "split",
+            Self::NextSegment => "next-segment",
+            Self::BeginSegment { .. } => "begin-segment",
             Self::Acknowledge { .. } => "acknowledge",
             Self::Mark { .. } => "mark",
             Self::EndShow => "end-show",
@@ -354,6 +372,7 @@ mod tests {
                     "ms" => "500",
                     "db" => "-6",
                     "to" => "https://ingest.example/whip",
+                    "number" => "2",
                     _ => "x",
                 })
                 .collect();

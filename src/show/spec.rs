@@ -4,6 +4,7 @@
 mod alarm;
 mod monitor;
 mod output;
+mod segment;
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
@@ -23,6 +24,7 @@ pub use output::{
     Container, IceServerSpec, IceSpec, IngestSpec, OutputSpec, Pick, RecordSpec, RtmpSpec, SrtSpec,
     Target, WhipSpec,
 };
+pub use segment::SegmentSpec;
 
 /// A whole show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +45,9 @@ pub struct ShowSpec {
     /// What raises an alarm. Journals of earlier shows have none.
     #[serde(default)]
     pub alarms: Vec<AlarmSpec>,
+    /// The rundown. Journals of earlier shows have none.
+    #[serde(default)]
+    pub segments: Vec<SegmentSpec>,
 }
 
 impl ShowSpec {

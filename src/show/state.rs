@@ -232,6 +232,15 @@ impl OutputState {
     }
 }
 
+/// The segment that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Which of the rundown, from 0.
+    pub index: usize,
+    /// Since when.
+    pub since: Moment,
+}
+
 /// The show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Show {
@@ -263,6 +272,9 @@ pub struct Show {
     pub encoder: Option<String>,
     /// What is encoded, once it was not the profile's canvas.
     pub picture: Option<Canvas>,
+    /// The segment of the rundown that runs; `None` before the show is on air, and without a rundown.
+    #[serde(default)]
+    pub segment: Option<Segment>,
     /// The alarms that are open.
     #[serde(default)]
     pub alarms: Alarms,
@@ -313,6 +325,7 @@ impl Show {
             outputs: spec.outputs.iter().cloned().map(OutputState::new).collect(),
             encoder: None,
             picture: None,
+            segment: None,
             alarms: Alarms::default(),
             viewer_url: None,
             consoles: 0,

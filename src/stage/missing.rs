@@ -8,6 +8,8 @@ use std::{
 
 /// How long a packet may be asked for: a session asks five times, 33 ms apart, and a long way back takes its time.
 const PATIENCE: Duration = Duration::from_millis(400);
+/// A way that has lost a packet so lately loses more.
+const LATELY: Duration = Duration::from_secs(2);
 /// Gaps larger than this are no loss, but another stream.
 const MOST: u64 = 512;
 
@@ -16,6 +18,8 @@ const MOST: u64 = 512;
 pub struct Missing {
     newest: Option<u64>,
     since: BTreeMap<u64, Instant>,
+    /// When one was last missed.
+    missed: Option<Instant>,
 }
 
 impl Missing {
@@ -27,10 +31,18 @@ impl Missing {
         } else if seq - newest <= MOST {
             self.since.extend((newest + 1..seq).map(|missing| (missing, now)));
             self.newest = Some(seq);
+            if seq > newest + 1 {
+                self.missed = Some(now);
+            }
         } else {
             self.since.clear();
             self.newest = Some(seq);
         }
+    }
+
+    /// Whether packets are being lost: one was missed lately.
+    pub fn is_losing(&self, now: Instant) -> bool {
+        self.missed.is_some_and(|at| now.saturating_duration_since(at) < LATELY)
     }
 
     /// How many have now been missing for too long. They are not told of again.
@@ -76,11 +88,24 @@ mod tests {
     }
 
     #[test]
+    fn a_way_loses_for_a_while_after_its_last_loss() {
+        let begin = Instant::now();
+        let mut missing = Missing::default();
+        missing.came(5, begin);
+        missing.came(6, begin);
+        assert!(!missing.is_losing(begin));
+        missing.came(8, begin);
+        missing.came(7, begin);
+        assert!(missing.is_losing(begin + LATELY / 2) && !missing.is_losing(begin + LATELY));
+    }
+
+    #[test]
     fn another_stream_is_no_loss() {
         let begin = Instant::now();
         let mut missing = Missing::default();
         missing.came(5, begin);
         missing.came(50_000, begin);
         assert_eq!(missing.given_up(begin + PATIENCE), 0);
+        assert!(!missing.is_losing(begin));
     }
 }

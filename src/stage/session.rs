@@ -194,9 +194,22 @@ fn attribute<'a>(sdp: &'a str, name: &str) -> Option<&'a str> {
         .map(str::trim)
 }
 
+/// Whether a datagram is RTCP, encrypted or not: by its first two bytes (RFC 7983, 7; RFC 5761, 4).
+pub const fn is_rtcp(datagram: &[u8]) -> bool {
+    matches!(datagram, [128..=191, 192..=223, ..])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rtcp_is_told_from_what_else_comes_on_the_same_port() {
+        let (nack, report) = ([0x81, 205, 0, 3].as_slice(), [0x80, 201, 0, 1].as_slice());
+        assert!(is_rtcp(nack) && is_rtcp(report));
+        let (rtp, stun, dtls) = ([0x80, 0xe0, 0, 1], [0, 1, 0, 8], [22, 254, 253, 0]);
+        assert!(![rtp.as_slice(), &stun, &dtls, &[], &[0x80]].into_iter().any(is_rtcp));
+    }
 
     #[test]
     fn the_direction_must_fit_the_role() {

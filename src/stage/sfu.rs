@@ -34,7 +34,10 @@ use self::{
 };
 pub use figures::StageFigures;
 
-use super::{lane::Clocks, session::Role};
+use super::{
+    lane::Clocks,
+    session::{Role, is_rtcp},
+};
 
 /// Most viewers at a time.
 pub const MAX_VIEWERS: usize = 64;
@@ -469,6 +472,7 @@ impl Loop {
         let mut packets = Vec::new();
         let mut key_wanted = false;
         let mut arrived = false;
+        let losing = self.tracks.is_losing(now);
         let Some(session) = self.sessions.get_mut(id) else { return };
         loop {
             match session.rtc.poll_output() {
@@ -477,9 +481,13 @@ impl Loop {
                     break;
                 }
                 Ok(Output::Transmit(out)) => {
-                    let way = Way::Out(out.destination);
-                    if !self.air.takes(now, way, session.role, &out.contents) {
-                        self.air.send(&self.socket, &self.landing, &out.contents, out.destination);
+                    let (way, data) = (Way::Out(out.destination), &out.contents);
+                    // What asks for a lost packet is lost as easily, and is missed a round trip later.
+                    let twice = losing && session.role == Role::Publisher && is_rtcp(data);
+                    for _ in 0..=usize::from(twice) {
+                        if !self.air.takes(now, way, session.role, data) {
+                            self.air.send(&self.socket, &self.landing, data, out.destination);
+                        }
                     }
                 }
                 Ok(Output::Event(event)) => match event {

@@ -8,7 +8,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
     time::{Duration, Instant, SystemTime},
@@ -36,6 +36,7 @@ use super::{
 };
 use crate::{
     base::text,
+    show::VideoCodec,
     stats::{WatchFigures, report::MonitorReport},
 };
 
@@ -97,6 +98,8 @@ pub enum WatchState {
 pub struct AccessUnit {
     /// H.264 as Annex B, or a VP8 frame.
     pub data: Bytes,
+    /// Which of the two.
+    pub codec: VideoCodec,
     /// RTP time, 90 kHz.
     pub rtp_time: u32,
     /// When its last packet came.
@@ -148,6 +151,10 @@ pub struct Watch {
 struct Shared {
     seen: Mutex<Seen>,
     stop: AtomicBool,
+    /// Somebody began to look in the middle of the stream.
+    key_wanted: AtomicBool,
+    /// Frames that nobody took in time.
+    frames_lost: AtomicU64,
 }
 
 impl Shared {
@@ -204,6 +211,8 @@ impl Watch {
         let shared = Arc::new(Shared {
             seen: Mutex::new(Seen::new(Instant::now(), boot)),
             stop: AtomicBool::new(false),
+            key_wanted: AtomicBool::new(false),
+            frames_lost: AtomicU64::new(0),
         });
         let (give_frames, frames) = channel(options.frames);
         let (give_sounds, sounds) = channel(options.sounds);
@@ -268,6 +277,11 @@ impl Watch {
         self.shared.seen().report()
     }
 
+    /// Asks the sender for a key frame, for somebody who begins to look now.
+    pub fn ask_key_frame(&self) {
+        self.shared.key_wanted.store(true, Ordering::Release);
+    }
+
     /// Where it is; can be waited on.
     pub fn state(&self) -> watch::Receiver<WatchState> {
         self.state.clone()
@@ -276,6 +290,11 @@ impl Watch {
     /// The frames themselves, once, if they were asked for. Who is too slow loses the newest.
     pub fn frames(&mut self) -> Option<mpsc::Receiver<AccessUnit>> {
         self.frames.take()
+    }
+
+    /// How many of the frames were lost so, so far.
+    pub fn frames_lost(&self) -> u64 {
+        self.shared.frames_lost.load(Ordering::Relaxed)
     }
 
     /// The packets of sound, once, if they were asked for. Who is too slow loses the newest.
@@ -441,20 +460,24 @@ impl Work {
             self.shared.seen().frame(&frame);
             let Some(give) = &self.frames else { continue };
             let captured_at = self.report.as_ref().and_then(|r| r.wall_of(frame.rtp, VIDEO_RATE));
-            let _ = give.try_send(unit(frame, self.boot, captured_at));
+            if give.try_send(unit(frame, self.boot, captured_at)).is_err() {
+                self.shared.frames_lost.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 
-    /// Asks for a key frame while there is nothing to show without one; whether it did.
+    /// Asks for a key frame when somebody wants one, and while there is nothing to show without; whether it did.
     fn ask_key(&mut self, now: Instant) -> bool {
         let connected = *self.state.borrow() == WatchState::Connected;
         let early = self.asked.is_some_and(|last| now.duration_since(last) < ASK_EVERY);
-        if !connected || early || !self.depacket.wants_key() {
+        let wanted = self.depacket.wants_key() || self.shared.key_wanted.load(Ordering::Acquire);
+        if !connected || early || !wanted {
             return false;
         }
         let mut api = self.rtc.direct_api();
         let Some(stream) = api.stream_rx_by_mid(self.video, None) else { return false };
         stream.request_keyframe(KeyframeRequestKind::Pli);
+        self.shared.key_wanted.store(false, Ordering::Release);
         self.asked = Some(now);
         if self.rtc.handle_input(Input::Timeout(now)).is_err() {
             self.rtc.disconnect();
@@ -476,6 +499,10 @@ fn unit(frame: Frame, boot: u64, captured_at: Option<SystemTime>) -> AccessUnit 
     let ours = frame.stamp.filter(|stamp| stamp.boot_id == boot);
     AccessUnit {
         data: frame.data.into(),
+        codec: match frame.codec {
+            Codec::H264 => VideoCodec::H264,
+            Codec::Vp8 => VideoCodec::Vp8,
+        },
         rtp_time: frame.rtp,
         arrived: frame.arrived,
         capture_ns: ours.map(|stamp| stamp.mono_ns),

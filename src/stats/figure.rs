@@ -55,7 +55,7 @@ impl Who {
 pub struct Aims {
     /// Of the profile.
     pub targets: Targets,
-    /// Frames per second of the canvas.
+    /// Frames per second of the canvas; not a number where nobody knows it.
     pub fps: f64,
 }
 
@@ -75,7 +75,7 @@ impl Aim {
     pub fn value(&self, aims: &Aims) -> Option<f64> {
         match self {
             Self::None => None,
-            Self::AtMost(of) | Self::AtLeast(of) => Some(of(aims)),
+            Self::AtMost(of) | Self::AtLeast(of) => Some(of(aims)).filter(|aim| aim.is_finite()),
         }
     }
 

@@ -2,6 +2,7 @@
 //! summary against the targets, the incidents, the table. Where it is kept is not known here.
 
 mod incident;
+mod segment;
 mod summary;
 mod table;
 
@@ -9,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use incident::{Incident, Step};
+pub use segment::SegmentTold;
 pub use summary::{MarketSummary, OutputSummary, Seen, Summary};
 
 use super::{
@@ -65,12 +67,15 @@ pub struct Told {
     pub summary: Summary,
     /// What went wrong, and what was done.
     pub incidents: Vec<Incident>,
+    /// The segments of the rundown, as they ran.
+    pub segments: Vec<SegmentTold>,
 }
 
 impl From<History> for Told {
     fn from(history: History) -> Self {
         let (summary, incidents) = (history.summary(), history.incidents());
-        Self { history, summary, incidents }
+        let segments = history.segments();
+        Self { history, summary, incidents, segments }
     }
 }
 
@@ -189,6 +194,10 @@ pub(super) mod tests {
             sentence: sentence.into(),
             detail: serde_json::json!({ "event": event, "connect_ms": 90 }),
         };
+        let began = |at_s: u64, number: u32, title: &str| Noted {
+            detail: serde_json::json!({ "number": number, "title": title, "length_s": 240 }),
+            ..note(at_s, "segment-began", Severity::Info, None, title)
+        };
         let events = vec![
             note(0, "show-started", Severity::Info, None, "'Tea' is starting"),
             note(1, "output-live", Severity::Info, Some("main"), "main is ON AIR at eu.example"),
@@ -203,6 +212,8 @@ pub(super) mod tests {
             ),
             note(121, "output-connecting", Severity::Info, Some("main"), "main is connecting"),
             note(124, "output-live", Severity::Info, Some("main"), "main is ON AIR at us.example"),
+            began(2, 1, "Hook & <hero>"),
+            began(300, 2, "Questions"),
             note(599, "show-ended", Severity::Info, None, "the show is over"),
         ];
         let on = |s: &u32| !(120..124).contains(s);

@@ -84,6 +84,7 @@ impl Page<'_> {
         self.plots(&summary, &incidents)?;
         self.outputs(&summary)?;
         self.markets(&summary)?;
+        self.segments()?;
         self.incidents(&incidents)?;
         self.log()?;
         self.html.push_str("</body>\n</html>\n");
@@ -362,6 +363,37 @@ impl Page<'_> {
         self.table("Markets", &head, &all.markets.iter().map(row).collect::<Vec<_>>())
     }
 
+    fn segments(&mut self) -> fmt::Result {
+        let all = self.show.segments();
+        if all.is_empty() {
+            return Ok(());
+        }
+        let rows = all.iter().map(|s| {
+            vec![
+                Text(&format!("{} {}", s.number, s.title)).to_string(),
+                self.clock(s.from_ms),
+                duration(s.lasted_ms),
+                duration(u64::from(s.length_s) * 1000),
+                Figure(s.viewers_mean, 1, "").to_string(),
+                Figure(s.viewers_most, 0, "").to_string(),
+                Figure(s.seen.latency_p95_ms, 0, " ms").to_string(),
+                duration(s.seen.stalled_ms),
+            ]
+        });
+        let rows: Vec<_> = rows.collect();
+        let head = [
+            "Segment",
+            "Began",
+            "Lasted",
+            "Planned",
+            "Viewers, mean",
+            "Most",
+            "Latency, 95 %",
+            "Stood still",
+        ];
+        self.table("Segments", &head, &rows)
+    }
+
     fn incidents(&mut self, incidents: &[Incident]) -> fmt::Result {
         self.html.push_str("<section>\n<h2>Incidents, and what was done</h2>\n");
         if incidents.is_empty() {
@@ -480,6 +512,7 @@ mod tests {
         ));
         assert!(page.contains("main failed: &lt;b&gt;reset&lt;/b&gt;"));
         assert_eq!(page.matches("</style>").count(), 1);
+        assert!(page.contains("<h2>Segments</h2>") && page.contains("1 Hook &amp; &lt;hero&gt;"));
     }
 
     #[test]

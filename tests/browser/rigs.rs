@@ -1,15 +1,13 @@
-//! What stands before the camera: an X screen with a window on it, a sound server, files, a sender. All
+//! What stands before the camera: an X screen with a window on it, files, a sender. All
 //! real, all private, all gone with the test.
 
 use std::{
     fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
     time::Duration,
 };
-
-use tempfile::TempDir;
 
 use crate::process::{Process, run, tool, until};
 
@@ -85,56 +83,6 @@ impl Drop for Screen {
         // A server that was killed leaves these.
         let _ = fs::remove_file(format!("/tmp/.X{}-lock", self.number));
         let _ = fs::remove_file(format!("/tmp/.X11-unix/X{}", self.number));
-    }
-}
-
-/// A PulseAudio server with one sink that nobody hears: `desk`. Its monitor is a microphone.
-pub struct SoundServer {
-    _process: Process,
-    folder: TempDir,
-}
-
-impl SoundServer {
-    pub fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let socket = folder.path().join("pulse");
-        let mut command = tool("pulseaudio");
-        command
-            .args("-n --daemonize=no --use-pid-file=no --exit-idle-time=-1".split(' '))
-            .args("--realtime=no --high-priority=no --disable-shm=yes".split(' '))
-            .arg("-L")
-            .arg(format!(
-                "module-native-protocol-unix socket={} auth-anonymous=1",
-                socket.display()
-            ))
-            .args(["-L", "module-null-sink sink_name=desk rate=48000 channels=2"]);
-        for name in ["HOME", "XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH", "PULSE_STATE_PATH"] {
-            command.env(name, folder.path());
-        }
-        let process = Process::start(command.env_remove("PULSE_SERVER"));
-        let server = Self { _process: process, folder };
-        until("the sound server", 15, || {
-            let listed = run(server.with(tool("pactl").args(["list", "short", "sources"])), 5);
-            if listed.out.contains("desk.monitor") { Ok(()) } else { Err(format!("{listed:?}")) }
-        });
-        server
-    }
-
-    /// Lets a command use this server.
-    pub fn with<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        command
-            .env("PULSE_SERVER", format!("unix:{}", self.folder.path().join("pulse").display()))
-            .env("PULSE_COOKIE", self.folder.path().join("cookie"))
-    }
-
-    /// Speaks a sentence into the desk, to its end.
-    #[track_caller]
-    pub fn speak(&self, sentence: &str) {
-        let file = self.folder.path().join("speech.wav");
-        let said = run(tool("espeak-ng").arg("-w").arg(&file).arg(sentence), 20);
-        assert_eq!(said.code, 0, "{said:?}");
-        let played = run(self.with(tool("paplay").arg("--device=desk").arg(&file)), 30);
-        assert_eq!(played.code, 0, "{played:?}");
     }
 }
 

@@ -5,12 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::accepted;
 use crate::{
     cli::{Failure, load, out, save, tell},
-    planner::export::{Timer, csv, ics, markdown, timers},
+    planner::export::{Accepted, Timer, csv, ics, markdown, rundown, timers},
 };
 
 #[derive(Debug, clap::Args)]
@@ -28,6 +28,12 @@ pub(crate) struct Export {
     /// As timers and services of systemd into DIR (~/.config/systemd/user)
     #[arg(long, value_name = "DIR", group = "form", requires = "show")]
     systemd: Option<PathBuf>,
+    /// The parts of a show as [[segment]] tables for its show file into FILE, `-` for standard output
+    #[arg(long, value_name = "FILE", group = "form")]
+    rundown: Option<PathBuf>,
+    /// Whose rundown: its number in `hawker plan show`; without it the next on air
+    #[arg(long, value_name = "NUMBER", requires = "rundown")]
+    slot: Option<usize>,
     /// The show file that the timers run
     #[arg(long, value_name = "SHOW", requires = "systemd")]
     show: Option<PathBuf>,
@@ -53,6 +59,9 @@ pub(super) fn export(args: &Export) -> Result<u8, Failure> {
     if let Some(path) = &args.markdown {
         put(path, &markdown(&plan))?;
     }
+    if let Some(path) = &args.rundown {
+        put(path, &parts(&plan, args.slot, now)?)?;
+    }
     let (Some(folder), Some(show)) = (&args.systemd, &args.show) else { return Ok(0) };
     let program = std::env::current_exe()
         .map_err(|e| Failure::usage(format!("hawker's own path is not known: {e}")))?;
@@ -71,6 +80,32 @@ pub(super) fn export(args: &Export) -> Result<u8, Failure> {
         tell(&line);
     }
     Ok(0)
+}
+
+/// The rundown of that show, or of the next one that is not over.
+fn parts(plan: &Accepted, slot: Option<usize>, now: Timestamp) -> Result<String, Failure> {
+    let slots = &plan.plan.slots;
+    let index = match slot {
+        Some(number) => number.checked_sub(1),
+        None => slots.iter().position(|slot| {
+            let length = SignedDuration::from_mins(slot.minutes.into());
+            slot.start.checked_add(length).is_ok_and(|end| end > now)
+        }),
+    };
+    if index.is_some_and(|index| index < slots.len() && plan.segments.get(index).is_none()) {
+        return Err(Failure::usage(
+            "the parts of that show were not kept: `hawker plan accept` makes and keeps them",
+        ));
+    }
+    index.and_then(|index| rundown(plan, index)).ok_or_else(|| {
+        Failure::usage(match slot {
+            Some(number) => format!(
+                "the accepted plan has no show {number}: it has {}; `hawker plan show` numbers them",
+                slots.len()
+            ),
+            None => "no show of the accepted plan is still to come: --slot NUMBER names another".into(),
+        })
+    })
 }
 
 /// What is told when the timers are written. The command takes every timer of the folder, so it is not told as long as

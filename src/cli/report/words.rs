@@ -87,6 +87,7 @@ pub(super) fn words(show: &History, all: &Summary, zone: &TimeZone) -> String {
     ));
     text.extend(all.outputs.iter().map(output));
     text.extend(verdicts(show));
+    text.extend(segments(show));
     let incidents = show.incidents();
     text.push(String::new());
     text.push(match incidents.len() {
@@ -131,6 +132,23 @@ fn verdicts(show: &History) -> Vec<String> {
     lines
 }
 
+/// The segments of the rundown, as they ran.
+fn segments(show: &History) -> Vec<String> {
+    let lines = show.segments().into_iter().map(|s| {
+        let viewers = s.viewers_mean.map_or_else(|| "–".into(), |n| format!("{n:.1}"));
+        let planned = length(u64::from(s.length_s) * 1000);
+        let head = format!("{}  {}", length(s.from_ms), length(s.lasted_ms));
+        let head = format!("{head} {planned:>9} {viewers:>8} ");
+        folded(&head, &format!("{} {}", s.number, plain(&s.title)))
+    });
+    let lines: Vec<_> = lines.collect();
+    if lines.is_empty() {
+        return lines;
+    }
+    let head = format!("{:<9}{:<8} {:>8} {:>8} segment", "began", "lasted", "planned", "viewers");
+    [String::new(), head].into_iter().chain(lines).collect()
+}
+
 fn incident(it: &Incident) -> String {
     let mut text = vec![folded(&format!("{}  ", length(it.from_ms)), &plain(&it.what))];
     let left_out = it.done.len().saturating_sub(STEPS);
@@ -151,9 +169,10 @@ fn incident(it: &Incident) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Severity;
     use crate::stats::{
         Report, Verdict,
-        history::{Lost, Targets},
+        history::{Lost, Noted, Targets},
     };
 
     #[test]
@@ -165,6 +184,23 @@ mod tests {
         let show = History { report: Some(report), ..history() };
         assert_eq!(verdicts(&show), ["", "monitor tokyo: good all the time"]);
         assert_eq!(verdicts(&history()), [""; 0]);
+    }
+
+    #[test]
+    fn segments_are_told_in_lines_of_a_terminal() {
+        let began = |at_ms: u64, number: u32, title: &str| Noted {
+            at_ms,
+            seq: at_ms,
+            event: "segment-began".into(),
+            severity: Severity::Info,
+            about: None,
+            sentence: String::new(),
+            detail: serde_json::json!({ "number": number, "title": title, "length_s": 120 }),
+        };
+        let events = vec![began(2000, 1, "Hook\u{1b}[2J"), began(130_000, 2, &"tea ".repeat(30))];
+        let show = History { events, duration_ms: 600_000, ..history() };
+        insta::assert_snapshot!(segments(&show).join("\n"));
+        assert_eq!(segments(&history()), [""; 0]);
     }
 
     fn history() -> History {

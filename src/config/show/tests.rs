@@ -146,6 +146,7 @@ fn the_schema_has_the_keys_the_reader_has() {
     assert_eq!(keys(&schema, &schema), set(&SHOW_KEYS));
     assert_eq!(of("ProgramForm"), set(&PROGRAM_KEYS));
     assert_eq!(of("SceneForm"), set(&scene::KEYS));
+    assert_eq!(of("SegmentForm"), set(&segment::KEYS));
     assert_eq!(of("LayerTable"), set(&scene::LAYER_KEYS));
     let outputs = output::KINDS.iter().flat_map(|(_, keys)| keys.iter().copied());
     assert_eq!(of("OutputForm"), outputs.chain(output::COMMON).map(str::to_owned).collect());

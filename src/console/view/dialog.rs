@@ -130,13 +130,23 @@ fn help(state: &State, area: Rect, buf: &mut Buffer) {
 
 /// What the figures mean, from the `from`th on.
 fn explain(state: &State, from: usize, area: Rect, buf: &mut Buffer) {
-    let palette = &state.palette;
+    meanings(&state.palette, &statistics::explained(state), from, area, buf);
+}
+
+/// Names and what is to be said of them, from the `from`th on.
+pub(in crate::console) fn meanings(
+    palette: &Palette,
+    all: &[(String, String)],
+    from: usize,
+    area: Rect,
+    buf: &mut Buffer,
+) {
     let size = (area.width.saturating_sub(4).min(100), area.height.saturating_sub(2));
     let title = "what it means   ↑↓ more   esc close";
-    let inside = frame(state, area, size, title, palette.rule, buf);
+    let inside = boxed(palette, area, size, title, palette.rule, buf);
     let columns = inside.width.saturating_sub(EXPLAINED + 1);
     let mut y = 0;
-    for (name, text) in statistics::explained(state).iter().skip(from) {
+    for (name, text) in all.iter().skip(from) {
         for (nth, line) in wrap(text, columns).iter().enumerate() {
             let mut row = Row::new(buf, inside, y);
             row.left(if nth == 0 { name } else { "" }, EXPLAINED, palette.key).gap(1);

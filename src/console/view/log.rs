@@ -72,9 +72,10 @@ fn look(mark: Mark, palette: &Palette) -> (&'static str, Style) {
 }
 
 /// The order in which keys are worth a place in the footer.
-const FIRST: [&str; 12] = [
+const FIRST: [&str; 13] = [
     "acknowledge",
     "take-preview",
+    "next-segment",
     "panic",
     "resume",
     "go-live",

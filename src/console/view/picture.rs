@@ -1,4 +1,4 @@
-//! The program's picture in cells: a half block is two pixels, one in its ink and one in its ground. On a
+//! A picture in cells: a half block is two pixels, one in its ink and one in its ground. On a
 //! terminal without colours a ramp of signs, from empty to full.
 
 use ratatui::{
@@ -24,7 +24,7 @@ const LEAST: (u16, u16) = (8, 5);
 const RAMP: &[u8] = b" .:-=+*#%@";
 
 /// Columns and rows of a canvas inside `room`, in its shape: a cell is one pixel wide and two high.
-pub(super) fn fit(canvas: Canvas, room: Rect) -> Option<(u16, u16)> {
+pub(in crate::console) fn fit(canvas: Canvas, room: Rect) -> Option<(u16, u16)> {
     let (cw, ch) = (canvas.width.max(1), canvas.height.max(1));
     let (w, h) = (u32::from(room.width), u32::from(room.height));
     let by_height = h * 2 * cw / ch;
@@ -34,21 +34,30 @@ pub(super) fn fit(canvas: Canvas, room: Rect) -> Option<(u16, u16)> {
 }
 
 /// The picture to ask for: its cells, times a whole number where that is less than the least a face may ask.
-pub(super) fn look(at: Rect) -> Look {
+pub(in crate::console) fn look(at: Rect) -> Look {
     let (w, h) = (at.width.max(1), at.height.max(1) * 2);
     let times = 16_u16.div_ceil(w).max(16_u16.div_ceil(h));
     Look { width: (w * times).min(640), height: (h * times).min(640) }
 }
 
-/// Draws it, whatever its size: after a resize the old one is stretched until the new one comes.
+/// Draws the program's.
 pub(super) fn picture(state: &State, at: Rect, buf: &mut Buffer) {
-    let palette = &state.palette;
-    let sound = |p: &&std::sync::Arc<Picture>| {
+    shown(state.picture.as_deref(), &state.palette, at, buf);
+}
+
+/// Draws it, whatever its size: after a resize the old one is stretched until the new one comes.
+pub(in crate::console) fn shown(
+    picture: Option<&Picture>,
+    palette: &Palette,
+    at: Rect,
+    buf: &mut Buffer,
+) {
+    let sound = |p: &&Picture| {
         p.width > 0
             && p.height > 0
             && p.rgb.len() >= usize::from(p.width) * usize::from(p.height) * 3
     };
-    match state.picture.as_ref().filter(sound) {
+    match picture.filter(sound) {
         Some(picture) => paint(picture, at, palette, buf),
         None => frame(at, palette, buf),
     }

@@ -6,7 +6,7 @@
 
 use ratatui::layout::Rect;
 
-use super::{figures, picture, scenes};
+use super::{figures, picture, rundown, scenes};
 use crate::console::state::State;
 
 /// The least screen, in columns and rows.
@@ -17,6 +17,8 @@ pub(super) const LEAST: (u16, u16) = (60, 20);
 pub(super) struct Places {
     pub header: Rect,
     pub bus: Rect,
+    /// No row without a rundown.
+    pub rundown: Rect,
     /// Exactly the cells of the picture.
     pub picture: Option<Rect>,
     pub scenes: Rect,
@@ -45,6 +47,7 @@ impl Places {
         let mut places = Self {
             header: cut(&mut inner, 1),
             bus: cut(&mut inner, 1),
+            rundown: cut(&mut inner, rundown::height(state)),
             picture: None,
             scenes: Rect::default(),
             inputs: Rect::default(),
@@ -166,6 +169,7 @@ mod tests {
             ("one", fixture::rehearsal()),
             ("many", fixture::crowded()),
             ("watched", fixture::watched()),
+            ("rundown", fixture::with_rundown(0)),
         ] {
             for width in (LEAST.0..220).step_by(7) {
                 for height in (LEAST.1..90).step_by(5) {
@@ -178,6 +182,7 @@ mod tests {
                         assert!(place.area() > 0, "{name} {width}x{height}: place {i} is empty");
                     }
                     all.extend(p.picture);
+                    all.extend(Some(p.rundown).filter(|p| p.area() > 0));
                     for (i, a) in all.iter().enumerate() {
                         assert_eq!(
                             a.intersection(area),

@@ -1,10 +1,11 @@
 //! The statistics: whose figures there are and who has it worst, each figure as it is and as it went, the stages of
 //! the frames' way, what happened. All of it of the moment that is looked at.
 
-use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
-    log,
+    gauge::{Columns, Gauge, NAME, UNIT, VALUE},
+    grade, log, meaning,
     row::{Row, heading, keys, window},
 };
 use crate::{
@@ -16,18 +17,11 @@ use crate::{
         theme::Palette,
     },
     stats::{
-        Grade, Verdict,
-        course::p95,
+        Verdict,
         figure::{Figure, Kind, STAGE, Trait, Who},
     },
 };
 
-/// The signs of a course, from nothing to the most.
-const BARS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
-/// Columns of a figure's name, its values, its unit.
-const NAME: u16 = 13;
-const VALUE: u16 = 7;
-const UNIT: u16 = 5;
 /// Rows of what happened, with the heading, where there is room.
 const LOG: u16 = 6;
 
@@ -122,14 +116,6 @@ fn is_judged(state: &State) -> bool {
     let subjects = state.statistics.subjects(&state.meters);
     let judged = |who: &Who| state.statistics.verdict(&state.meters, who).is_some();
     state.figures().is_some() && subjects.iter().any(judged)
-}
-
-fn grade(grade: Grade, palette: &Palette) -> Style {
-    match grade {
-        Grade::Good => palette.good,
-        Grade::Strained => palette.warn,
-        Grade::Late | Grade::Stalling | Grade::Down => palette.bad,
-    }
 }
 
 fn said(verdict: &Verdict) -> String {
@@ -297,7 +283,7 @@ fn figures(state: &State, area: Rect, buf: &mut Buffer) {
     if pages > 1 {
         title = format!("{title} {}/{pages}", page + 1);
     }
-    let columns = Columns::new(area.width);
+    let (columns, aims) = (Columns::new(area.width), aims(&state.show, who));
     heading(buf, area, palette, &title, &columns.names());
     let most = told.iter().map(|t| match t {
         Told::Stage(stage) => stage.from + stage.p95.or(stage.p50).unwrap_or(0.0),
@@ -313,7 +299,16 @@ fn figures(state: &State, area: Rect, buf: &mut Buffer) {
                 heading(buf, place, palette, name, &names);
             }
             Told::Figure(nth) => {
-                draw(state, (who, *nth), &courses[*nth], &columns, &mut Row::new(buf, area, line));
+                let Some(of) = who.figures().get(*nth) else { continue };
+                let live = state.statistics.frozen().is_none();
+                let gauge = Gauge {
+                    of,
+                    now: value(state, who, *nth),
+                    course: &courses[*nth],
+                    aims: &aims,
+                    alarmed: of.name == "gap" && live && is_frozen(state, who),
+                };
+                gauge.draw(palette, &columns, &mut Row::new(buf, area, line));
             }
             Told::Trait(of) => {
                 let figures = state.figures();
@@ -334,110 +329,10 @@ fn figures(state: &State, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// Which columns a row of figures has, by what room there is.
-struct Columns {
-    width: u16,
-    target: bool,
-    course: u16,
-}
-
-impl Columns {
-    fn new(width: u16) -> Self {
-        let least = NAME + 1 + VALUE + 1 + UNIT + VALUE;
-        let target = width >= least + 1 + VALUE + 8;
-        let used = least + if target { 1 + VALUE } else { 0 };
-        Self { width, target, course: width.saturating_sub(used + 1) }
-    }
-
-    /// Columns from the row's end to where the value ends.
-    const fn after_now(&self) -> u16 {
-        self.width.saturating_sub(NAME + 1 + VALUE)
-    }
-
-    const fn after_p95(&self) -> u16 {
-        self.after_now().saturating_sub(1 + UNIT + VALUE)
-    }
-
-    fn names(&self) -> Vec<(&'static str, u16)> {
-        let mut names = vec![("now", self.after_now()), ("p95", self.after_p95())];
-        if self.target {
-            names.push(("target", self.after_p95().saturating_sub(1 + VALUE)));
-        }
-        if self.course >= 14 {
-            names.push(("5 min", 0));
-        }
-        names
-    }
-}
-
-fn draw(
-    state: &State,
-    (who, nth): (&Who, usize),
-    course: &[Option<f64>],
-    columns: &Columns,
-    row: &mut Row,
-) {
-    let palette = &state.palette;
-    let Some(of) = who.figures().get(nth) else { return };
-    let aims = aims(&state.show, who);
-    let now = value(state, who, nth);
-    let high = p95(course, of.aim.is_least());
-    let style = |value: Option<f64>| match value {
-        None => palette.dim,
-        Some(value) if of.aim.misses(&aims, value) => palette.bad,
-        Some(_) => palette.text,
-    };
-    let open = of.name == "gap" && state.statistics.frozen().is_none() && is_frozen(state, who);
-    row.left(of.name, NAME, palette.dim).gap(1);
-    row.right(&figure(now, of.decimals), VALUE, if open { palette.bad } else { style(now) });
-    row.gap(1).left(of.unit, UNIT, palette.dim);
-    // Of a sum there is none.
-    let high = high.filter(|_| of.kind != Kind::Total);
-    let shown = if of.kind == Kind::Total { String::new() } else { figure(high, of.decimals) };
-    row.right(&shown, VALUE, style(high));
-    if columns.target {
-        let target = of.aim.value(&aims);
-        let sign = if of.aim.is_least() { "≥ " } else { "≤ " };
-        let target = target.map_or(String::new(), |t| {
-            format!("{sign}{}", figure(Some(t), usize::from(t.fract() != 0.0)))
-        });
-        row.gap(1).right(&target, VALUE, palette.dim);
-    }
-    row.gap(1);
-    let floor = of.aim.value(&aims).unwrap_or(0.0);
-    let most = course.iter().flatten().copied().fold(floor, f64::max);
-    for column in squeeze(course, usize::from(columns.course.min(60)), of.aim.is_least()) {
-        let (sign, style) = match column {
-            None => ("·", palette.rule),
-            Some(value) => (bar(value, most), style(Some(value))),
-        };
-        row.put(sign, style);
-    }
-}
-
 /// Whether the gap that is open at that monitor is a stall.
 fn is_frozen(state: &State, who: &Who) -> bool {
     let Who::Monitor(id) = who else { return false };
     state.meters.seen_by(id).is_some_and(|seen| seen.frozen)
-}
-
-/// A course in so many columns, each the worst of its time.
-fn squeeze(course: &[Option<f64>], columns: usize, least: bool) -> Vec<Option<f64>> {
-    if columns == 0 {
-        return Vec::new();
-    }
-    let place = |n: usize| n * course.len() / columns;
-    let worse = if least { f64::min } else { f64::max };
-    let worst = |n| course[place(n)..place(n + 1)].iter().flatten().copied().reduce(worse);
-    (0..columns).map(worst).collect()
-}
-
-fn bar(value: f64, most: f64) -> &'static str {
-    if most <= 0.0 || value <= 0.0 {
-        return BARS[0];
-    }
-    let eighths = (value / most * 7.0).round().clamp(0.0, 7.0);
-    BARS[eighths as usize]
 }
 
 /// A stage begins where the one before it ends.
@@ -479,74 +374,11 @@ pub(super) fn footer(state: &State, area: Rect, buf: &mut Buffer) {
 pub(super) fn explained(state: &State) -> Vec<(String, String)> {
     let all = state.statistics.subjects(&state.meters);
     let Some(who) = all.get(state.statistics.selected(&state.meters)) else { return Vec::new() };
-    let figures = who.figures().iter().map(|f| {
-        let unit = if f.unit.is_empty() { String::new() } else { format!(", in {}", f.unit) };
-        (format!("{}{unit}", f.name.trim()), sourced(f.meaning, f.source))
-    });
-    let traits = who.traits().iter().map(|t| (t.name.to_owned(), sourced(t.meaning, t.source)));
-    let columns = [
-        ("now", "The newest value, ten times a second. Frozen: the value of that second."),
-        ("p95", "95 of 100 seconds of the last five minutes were no worse."),
-        ("target", "What is aimed at: from the show's profile. In red: missed."),
-        (
-            "5 min",
-            "The last five minutes, each column the worst of its time; · is not measured. Of a sum: by how much it grew.",
-        ),
-        (
-            "frames' way",
-            "Where a frame's time goes, stage by stage. A bar is the median, the pale end behind it the 95th percentile.",
-        ),
-        (
-            "verdict",
-            "The worst that counts now, held against flapping; and where it arises, where figures tell.",
-        ),
-    ];
-    let columns = columns.map(|(name, text)| (name.to_owned(), text.to_owned()));
     let keys = KEYS.iter().map(|k| (k.shown.to_owned(), k.doc.to_owned()));
     // Stages that frames pass before they come to this subject.
     let stages = way(state, who).into_iter().map(|stage| stage.of);
     let stages = stages.filter(|of| who.figures().iter().all(|own| own.name != of.name));
-    let stages = stages.map(|of| (of.name.to_owned(), sourced(of.meaning, of.source)));
-    figures.chain(traits).chain(stages).chain(columns).chain(keys).collect()
-}
-
-/// What it means, and who says so.
-fn sourced(meaning: &str, source: &str) -> String {
-    format!("{meaning} Source: {}", small(source))
-}
-
-/// A sentence that begins in the middle of a line; a name keeps its capital.
-fn small(sentence: &str) -> String {
-    let mut words = sentence.splitn(2, ' ');
-    let first = words.next().unwrap_or_default();
-    let name = first.chars().skip(1).any(char::is_uppercase);
-    let rest = words.next().map_or_else(String::new, |rest| format!(" {rest}"));
-    if name { sentence.to_owned() } else { format!("{}{rest}", first.to_lowercase()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_course_is_squeezed_to_the_worst_of_each_time() {
-        let course: Vec<_> = (0..10).map(|n| (n != 5).then_some(f64::from(n))).collect();
-        assert_eq!(squeeze(&course, 2, false), [Some(4.0), Some(9.0)]);
-        assert_eq!(squeeze(&course, 5, true), [0.0, 2.0, 4.0, 6.0, 8.0].map(Some));
-        assert_eq!(squeeze(&[None, None, Some(1.0), None], 2, false), [None, Some(1.0)]);
-        // More columns than seconds: none is made up.
-        assert_eq!(squeeze(&[Some(1.0)], 3, false).iter().flatten().count(), 1);
-        assert_eq!(squeeze(&course, 0, false), []);
-    }
-
-    #[test]
-    fn a_bar_fills_its_cell_at_the_most() {
-        assert_eq!([bar(0.0, 9.0), bar(9.0, 9.0), bar(5.0, 0.0)], ["▁", "█", "▁"]);
-    }
-
-    #[test]
-    fn names_keep_their_capitals() {
-        assert_eq!(small("The encoder's count."), "the encoder's count.");
-        assert_eq!(small("RTCP from the ingest."), "RTCP from the ingest.");
-    }
+    let stages = stages.map(|of| (of.name.to_owned(), meaning::sourced(of.meaning, of.source)));
+    let own = meaning::of(who).into_iter();
+    own.chain(stages).chain(meaning::columns()).chain(keys).collect()
 }

@@ -468,6 +468,7 @@ mod tests {
             container: Container::Mkv,
             split_minutes,
             split_mb,
+            split_at_segments: false,
             keep_free_mb: 0,
         };
         let full = |spec: &RecordSpec, seconds, bytes| {

@@ -4,6 +4,7 @@ use super::*;
 use crate::planner::{
     Reason,
     schedule::{Effort, Slot},
+    segments::Kind,
 };
 
 fn airing(market: &str, leads: bool) -> Airing {
@@ -76,6 +77,20 @@ fn the_table_says_both_clocks() {
     );
     assert!(text.contains("| Sun 14 Mar | 08:00 | 90 | @fon | TH Sun 19:00, US-E Sun 08:00 |"));
     assert!(text.starts_with("# Spring; 50 % off, \"now\" \\| 直播"));
+}
+
+#[test]
+fn a_shows_parts_are_a_rundown_that_a_show_file_takes() {
+    let mut plan = accepted();
+    plan.title = "Spring\n[[segment]]\nevil = 1".into();
+    let part = |length_s, kind, clip| Segment { from_s: 0, length_s, kind, clip };
+    plan.segments = vec![vec![part(300, Kind::Hook, Some((0, 90))), part(420, Kind::Hero, None)]];
+    let text = rundown(&plan, 0).unwrap();
+    insta::assert_snapshot!(text);
+    assert_eq!(rundown(&plan, 1), None, "an older plan may lack parts");
+    let read: toml::Table = text.parse().unwrap();
+    assert_eq!(read["segment"].as_array().unwrap().len(), 2);
+    assert_eq!(read.len(), 1, "{read:?}");
 }
 
 #[test]

@@ -62,11 +62,11 @@ pub(super) fn improve<'m, 't>(
 ) -> Board<'m, 't> {
     const DAY: usize = 24 * 60 / STEP_MIN as usize;
     for (days, first) in work.passes {
-        if board.unexplored() == 0 && bound - board.worth <= bound * NEAR {
-            break;
-        }
         let mut from = first * DAY;
         while from < model.grid.steps {
+            if board.unexplored() == 0 && bound - board.worth <= bound * NEAR {
+                return board;
+            }
             let to = (from + days * DAY).min(model.grid.steps);
             if let Some(next) = solve(model, source, work, &board, from..to)
                 && next.better_than(&board)

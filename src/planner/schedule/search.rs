@@ -28,11 +28,11 @@ struct Work {
 }
 
 const QUICK: Work = Work {
-    moves: 40,
+    moves: 36,
     points: 6,
     every: 8,
     settled: 15,
-    rebuilds: 20,
+    rebuilds: 14,
     programs: exact::Work { passes: &[(2, 0), (3, 1)], columns: 200, nodes: 8 },
 };
 

@@ -249,6 +249,7 @@ impl Turn<'_> {
         let to = output.shown();
         self.say(Happening::OutputLive { output: id.clone(), to, connect_ms });
         self.watch(Some(id));
+        self.begin_rundown();
     }
 
     pub(super) fn output_failed(

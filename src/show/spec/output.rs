@@ -149,6 +149,9 @@ pub struct RecordSpec {
     pub split_minutes: Option<u32>,
     /// A new file begins at the first key frame after this many megabytes (10^6 bytes).
     pub split_mb: Option<u32>,
+    /// A new file begins with each segment of the rundown.
+    #[serde(default)]
+    pub split_at_segments: bool,
     /// What must stay free on the disk, in megabytes: below twice as much a warning, below it the recording
     /// ends in order.
     pub keep_free_mb: u32,

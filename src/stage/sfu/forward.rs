@@ -92,6 +92,11 @@ impl Tracks {
         given_up > 0
     }
 
+    /// Whether packets of the picture are being lost on their way here.
+    pub fn is_losing(&self, now: Instant) -> bool {
+        self.missing.is_losing(now)
+    }
+
     /// Finds a packet's place; `None` when it cannot be forwarded.
     pub fn place(&mut self, packet: RtpPacket, from: &Rtc, now: Clocks) -> Option<Packet> {
         let pt = packet.header.payload_type;

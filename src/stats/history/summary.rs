@@ -100,7 +100,7 @@ fn quantile(mut values: Vec<u32>, share: f64) -> Option<u32> {
     values.get(rank.clamp(1, last + 1) - 1).copied()
 }
 
-fn mean(values: impl Iterator<Item = u32>) -> Option<f64> {
+pub(super) fn mean(values: impl Iterator<Item = u32>) -> Option<f64> {
     let (mut sum, mut n) = (0_u64, 0_u64);
     for value in values {
         sum += u64::from(value);
@@ -109,7 +109,10 @@ fn mean(values: impl Iterator<Item = u32>) -> Option<f64> {
     (n > 0).then(|| sum as f64 / n as f64)
 }
 
-fn seen<'a>(monitors: impl Iterator<Item = &'a Track<MonitorSecond>>, step_s: u32) -> Seen {
+pub(super) fn seen<'a>(
+    monitors: impl Iterator<Item = &'a Track<MonitorSecond>>,
+    step_s: u32,
+) -> Seen {
     let all: Vec<&MonitorSecond> =
         monitors.flat_map(|m| &m.seconds).map(|at| &at.figures).collect();
     let measured_s = all.len() as u64 * u64::from(step_s);

@@ -21,9 +21,6 @@ const FRAMES_OVER: Duration = Duration::from_secs(2);
 /// The least of such frames that a share is taken of.
 const FRAMES_LEAST: u64 = 15;
 
-/// A path that is used by less than this share has room.
-const ROOMY: f64 = 0.6;
-
 /// Whether an output is on the air.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Air {
@@ -44,8 +41,9 @@ pub struct Sender {
     pub silent_ms: Option<u64>,
     /// The picture is not sent, because the link carries hardly anything.
     pub sound_only: bool,
-    /// Sent over the last second, in kbit/s.
-    pub sent_kbps: Option<f64>,
+    /// Whether the path keeps the picture from the profile's best. A picture that needs little does not try how much
+    /// it carries.
+    pub path_limits: bool,
     /// What the path is believed to carry, in kbit/s.
     pub available_kbps: Option<f64>,
     /// What the profile's best picture and its sound take at most, in kbit/s.
@@ -313,11 +311,9 @@ impl Judge {
             add(Metric::SilenceMs, silent as f64);
         }
         if let Some(available) = sender.available_kbps {
-            let short = 1.0 - available / sender.needed_kbps.max(1.0);
-            // A picture that needs little says little about the path: where there is room, nothing is short.
-            let roomy = sender.sent_kbps.is_some_and(|sent| sent < available * ROOMY);
-            let short = if roomy && !sender.sound_only { 0.0 } else { short.clamp(0.0, 1.0) };
-            add(Metric::UplinkShortPercent, short * 100.0);
+            let short = (1.0 - available / sender.needed_kbps.max(1.0)).clamp(0.0, 1.0);
+            let felt = sender.path_limits || sender.sound_only;
+            add(Metric::UplinkShortPercent, if felt { short * 100.0 } else { 0.0 });
         }
         if let Some(loss) = sender.loss {
             add(Metric::LossPercent, loss * 100.0);
@@ -458,7 +454,7 @@ mod tests {
             air: Air::On,
             silent_ms: Some(40),
             sound_only: false,
-            sent_kbps: None,
+            path_limits: true,
             available_kbps: Some(2600.0),
             needed_kbps: 2500.0,
             loss: Some(0.0),
@@ -571,11 +567,11 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_hardly_used_is_not_blamed() {
+    fn a_path_that_was_never_tried_is_not_blamed() {
         let mut bench = Bench::new(Of::Output);
-        let idle = Sender { available_kbps: Some(1000.0), sent_kbps: Some(300.0), ..sender() };
+        let idle = Sender { available_kbps: Some(1000.0), path_limits: false, ..sender() };
         assert_eq!(words(bench.watch(5000, Some(&idle), None)), "good");
-        let full = Sender { sent_kbps: Some(850.0), ..idle };
+        let full = Sender { path_limits: true, ..idle };
         assert_eq!(
             words(bench.watch(5000, Some(&full), None)),
             "strained: uplink 1.0 of 2.5 Mb/s needed"
