@@ -1,6 +1,7 @@
 //! Floor 2: what a path carries, and what is worth sending over it. A receiver's reports go in, a rate and a
 //! picture's size come out. Pure: time is in the reports.
 
+pub mod account;
 pub mod estimate;
 pub mod gate;
 pub mod ladder;
@@ -10,6 +11,7 @@ pub mod repair;
 mod simulated;
 pub mod thin;
 
+pub use account::Account;
 pub use estimate::{Bounds, Estimator, Reported};
 pub use gate::PictureGate;
 pub use ladder::{Ladder, Rung};

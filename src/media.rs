@@ -15,6 +15,7 @@ pub mod feed;
 pub mod glimpse;
 pub mod init;
 pub mod input;
+pub mod limit;
 pub mod mixer;
 pub mod outlet;
 pub mod pacer;

@@ -39,7 +39,9 @@ use std::{fs, path::PathBuf, thread, time::Duration};
 
 use hawker::{
     base::Secret,
-    media::{self, Outlet, OutletEvent, encoder, outlet::Destination, rendition::Renditions},
+    media::{
+        self, MediaClock, Outlet, OutletEvent, encoder, outlet::Destination, rendition::Renditions,
+    },
     show::{Container, RecordSpec, RtmpSpec},
     stats::Report,
 };
@@ -465,7 +467,7 @@ fn another_size_of_picture_begins_a_new_file_and_rtmp_goes_on() {
     let outlets: Vec<_> = destinations
         .into_iter()
         .map(|to| {
-            let (outlet, mut events) = Outlet::start(rendition, to).unwrap();
+            let (outlet, mut events) = Outlet::start(rendition, &MediaClock::new(), to).unwrap();
             assert_eq!(events.blocking_recv(), Some(OutletEvent::Connected));
             (outlet, events)
         })

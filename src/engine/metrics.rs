@@ -124,7 +124,7 @@ fn quantiles(text: &mut Exposition, labels: &[(&str, &str)], of: Option<LatencyS
 fn ways(text: &mut Exposition, meters: &Meters) {
     text.family(
         "hawker_frame_stage_seconds",
-        Kind::Gauge,
+        Kind::Summary,
         "What the program's frames waited for over the last 10 s, by stage and quantile.",
     );
     let way = &meters.way;
@@ -135,7 +135,7 @@ fn ways(text: &mut Exposition, meters: &Meters) {
     }
     text.family(
         "hawker_output_frame_stage_seconds",
-        Kind::Gauge,
+        Kind::Summary,
         "What an output's frames waited for over the last 10 s, by stage and quantile.",
     );
     for (id, OutputFigures { way, .. }) in &meters.outputs {
@@ -331,7 +331,7 @@ fn verdicts(text: &mut Exposition, meters: &Meters) {
 
 /// What monitors have. That of the stage has no label.
 fn monitors(text: &mut Exposition, meters: &Meters) {
-    use Kind::{Counter, Gauge};
+    use Kind::{Counter, Gauge, Summary};
     let stage = meters.monitor.iter().map(|seen| (None, seen));
     let others = meters.monitors.iter().map(|(id, seen)| (Some(id.as_str()), seen));
     let all: Vec<(Option<&str>, &WatchFigures)> = stage.chain(others).collect();
@@ -340,7 +340,7 @@ fn monitors(text: &mut Exposition, meters: &Meters) {
     }
     text.family(
         "hawker_monitor_latency_seconds",
-        Gauge,
+        Summary,
         "Capture to arrival over the last 10 s, by quantile.",
     );
     for (name, seen) in &all {
@@ -349,7 +349,7 @@ fn monitors(text: &mut Exposition, meters: &Meters) {
     }
     text.family(
         "hawker_monitor_network_seconds",
-        Gauge,
+        Summary,
         "The part of it from our socket on, by quantile.",
     );
     for (name, seen) in &all {

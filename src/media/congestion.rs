@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     base::{Kbps, Moment},
-    flow::{Bounds, Estimator, PictureGate, Repair, Reported, estimate::Course},
+    flow::{Account, Bounds, Estimator, PictureGate, Repair, Reported, estimate::Course},
     show::Profile,
     stats::CongestionState,
 };
@@ -55,6 +55,12 @@ pub struct PathFigures {
     pub available: Option<Kbps>,
     /// What is done; `None` before the first report.
     pub state: Option<CongestionState>,
+    /// The share of packets lost over the last second, 0-1; `None` before the first report.
+    pub loss: Option<f64>,
+    /// Packets lost so far, before repair; `None` likewise.
+    pub lost: Option<u64>,
+    /// How unevenly packets arrive, in ms.
+    pub jitter_ms: Option<f64>,
     /// Packets that were asked for again.
     pub nacks: u64,
     /// Sent again by RTX since the last time, in kbit/s.
@@ -92,6 +98,7 @@ struct Known {
     estimator: Estimator,
     gate: PictureGate,
     repair: Repair,
+    account: Account,
     /// The share of what is sent that is sent again, 0-1.
     again: f64,
 }
@@ -142,6 +149,7 @@ impl Congestion {
                 estimator,
                 gate: PictureGate::new(profile.min_kbps),
                 repair: Repair::default(),
+                account: Account::default(),
                 again: 0.0,
             }),
             feedback_ns: AtomicU64::new(0),
@@ -176,11 +184,13 @@ impl Congestion {
                 // rtpsession tells times of the system's clock, not running times.
                 let now = clock.monotonic_ns(running);
                 let advice = {
-                    let Known { estimator, gate, repair, again } = &mut *lock(&shared.known);
+                    let Known { estimator, gate, repair, account, again } =
+                        &mut *lock(&shared.known);
                     let report = packets(told, repair.echoes() > 0);
                     let Some(report) = report else { return gst::PadProbeReturn::Ok };
                     shared.feedback_ns.store(running.nseconds(), Ordering::Relaxed);
                     estimator.report(now, &report);
+                    account.report(&report);
                     let (clear, full) = (estimator.is_clear(), estimator.is_full());
                     let loss = estimator.loss();
                     let spare = !full && estimator.rate().0 > shared.sound.0 * LITTLE;
@@ -218,9 +228,9 @@ impl Congestion {
 
     /// What is to be told at `now_ns`, running time.
     pub fn figures(&self, now_ns: u64) -> PathFigures {
-        let (available, course) = {
-            let estimator = &lock(&self.shared.known).estimator;
-            (estimator.known(), estimator.course())
+        let (available, course, loss, account) = {
+            let Known { estimator, account, .. } = &*lock(&self.shared.known);
+            (estimator.known(), estimator.course(), estimator.loss(), *account)
         };
         let queue = self.pace.look();
         let before = std::mem::replace(
@@ -241,6 +251,9 @@ impl Congestion {
                 Course::Lossy => CongestionState::Lossy,
                 Course::Testing => CongestionState::Testing,
             }),
+            loss: course.map(|_| loss),
+            lost: course.map(|_| account.lost()),
+            jitter_ms: account.jitter_ms(),
             nacks: self.shared.nacks.load(Ordering::Relaxed),
             rtx_kbps: kbps(queue.again_bits, before.1),
             redundant_kbps: kbps(queue.echoed_bits, before.2),

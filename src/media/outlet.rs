@@ -30,15 +30,18 @@ use self::{
 };
 use super::{
     MediaError, aac,
+    clock::MediaClock,
     error::DEFECT,
     fanout::{Consumer, Fanout, Sound},
     feed::lock,
+    limit::{Limits, Standing},
     rendition::Rendition,
+    trail::ENCODED,
 };
 use crate::{
     base::Secret,
     show::{Container, FailureKind, RecordSpec, RtmpSpec, SrtSpec, Target, VideoCodec},
-    stats::{DiskFigures, OutputFigures, report::FileReport},
+    stats::{DiskFigures, OutputFigures, OutputWay, QualityLimit, report::FileReport},
 };
 
 /// From the order to connect until the server takes the stream.
@@ -113,8 +116,10 @@ pub struct Outlet {
     queue: Arc<Queue>,
     status: Arc<Status>,
     far: Option<Far>,
+    clock: MediaClock,
     sample: Mutex<Sample>,
     heard: Mutex<Heard>,
+    limits: Mutex<Limits>,
 }
 
 /// What the far end has acknowledged, where it does: when that grew last, and what had been sent by then.
@@ -143,6 +148,7 @@ impl Outlet {
     /// Builds it and starts to connect.
     pub fn start(
         rendition: &Arc<Rendition>,
+        clock: &MediaClock,
         to: Destination,
     ) -> Result<(Self, mpsc::Receiver<OutletEvent>), MediaError> {
         let Rendition { profile, fanout, .. } = &**rendition;
@@ -195,8 +201,10 @@ impl Outlet {
             queue,
             status,
             far,
+            clock: clock.clone(),
             sample: Mutex::default(),
             heard: Mutex::default(),
+            limits: Mutex::default(),
         };
         std::thread::Builder::new()
             .name("output".into())
@@ -240,6 +248,11 @@ impl Outlet {
             silent_ms: self.stalled().map(|s| s.as_millis() as u64),
             dropped: self.dropped(),
             encoder_queue: Some(self.rendition.strain.in_hand.load(Ordering::Relaxed)),
+            limit: Some(self.limit()),
+            way: OutputWay {
+                encode: self.rendition.trail.took(ENCODED, self.clock.now().nseconds()),
+                ..OutputWay::default()
+            },
             ..OutputFigures::default()
         };
         match self.far.as_ref().filter(|f| f.is_srt).and_then(|f| f.element.upgrade()) {
@@ -255,6 +268,13 @@ impl Outlet {
             None => {}
         }
         figures
+    }
+
+    /// What limits the quality. The encoding follows no outlet: a path that is short loses frames instead.
+    fn limit(&self) -> QualityLimit {
+        let at = Duration::from_nanos(self.clock.now().nseconds());
+        let standing = Standing::of(&self.rendition, at, false, self.dropped());
+        lock(&self.limits).look(standing)
     }
 
     fn sent_kbps(&self) -> Option<f64> {

@@ -3,14 +3,13 @@
 //! answer and the candidates pass through here as text.
 
 mod figures;
-mod limit;
 mod parts;
 mod route;
 
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -26,6 +25,7 @@ use super::{
     error::{element, without_secrets},
     fanout::{Consumer, Encoded, Fanout, Inlet},
     feed::lock,
+    limit::{Limits, Standing},
     rendition::Rendition,
     trail::{AT_SOCKET, Departures, ENCODED, PACED, Sent},
 };
@@ -36,7 +36,6 @@ use crate::{
 };
 
 use figures::Figures;
-use limit::{Limits, Standing};
 use parts::Parts;
 pub use route::Route;
 
@@ -407,9 +406,10 @@ impl Publisher {
             target_kbps: Some(f64::from(rendition.rate().0)),
             available_kbps: path.available.map(|k| f64::from(k.0)),
             rtt_ms: sample.rtt_ms,
-            jitter_ms: sample.jitter_ms,
-            loss: sample.loss,
-            lost: sample.lost,
+            // Reports on each packet say more, and sooner, than the receiver's summary.
+            jitter_ms: path.jitter_ms.or(sample.jitter_ms),
+            loss: path.loss.or(sample.loss),
+            lost: path.lost.or(sample.lost),
             nacks: Some(path.nacks),
             plis: sample.plis,
             firs: sample.firs,
@@ -437,21 +437,10 @@ impl Publisher {
         if !self.opened.load(Ordering::Relaxed) {
             return None;
         }
-        let Rendition { profile, strain, leading, fanout, .. } = &*self.rendition;
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Some(lock(&self.limits).look(Standing {
-            at: Duration::from_nanos(self.clock.now().nseconds()),
-            leads: leading.is(self.order),
-            left_out: self.consumer.left_out(),
-            small: strain.small.load(Ordering::Relaxed),
-            rate: self.rendition.rate(),
-            wanted: profile.max_kbps,
-            fps: self.rendition.program_fps,
-            given: count(&strain.given),
-            late: count(&strain.late),
-            withheld: count(&strain.withheld),
-            bytes: fanout.bytes(),
-        }))
+        let at = Duration::from_nanos(self.clock.now().nseconds());
+        let leads = self.rendition.leading.is(self.order);
+        let standing = Standing::of(&self.rendition, at, leads, self.consumer.left_out());
+        Some(lock(&self.limits).look(standing))
     }
 }
 

@@ -237,7 +237,7 @@ impl Studio {
         to: Destination,
         profile: Option<&Profile>,
     ) -> Result<(Outlet, mpsc::Receiver<OutletEvent>), MediaError> {
-        Outlet::start(&self.renditions.of(profile)?, to)
+        Outlet::start(&self.renditions.of(profile)?, &self.clock, to)
     }
 
     /// Frames so far.

@@ -14,6 +14,8 @@ pub enum Kind {
     Gauge,
     /// Only grows, until it begins anew.
     Counter,
+    /// Quantiles of what was seen lately.
+    Summary,
 }
 
 /// A text that grows family by family.
@@ -29,6 +31,7 @@ impl Exposition {
         let kind = match kind {
             Kind::Gauge => "gauge",
             Kind::Counter => "counter",
+            Kind::Summary => "summary",
         };
         self.family = name;
         // Writing to a String cannot fail.

@@ -160,7 +160,7 @@ pub struct OutputFigures {
     pub available_kbps: Option<f64>,
     /// Round trip by RTCP, in ms.
     pub rtt_ms: Option<f64>,
-    /// How unevenly the picture's packets arrive, as the receiver reports it (RFC 3550, 6.4.1), in ms.
+    /// How unevenly packets arrive at the receiver (RFC 3550, 6.4.1), in ms.
     pub jitter_ms: Option<f64>,
     /// Lost on the way as the receiver reports it, 0.0-1.0.
     pub loss: Option<f64>,

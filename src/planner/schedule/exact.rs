@@ -28,7 +28,7 @@ pub(super) struct Work {
 }
 
 /// Within so much of the bound a plan is good enough.
-const NEAR: f64 = 0.005;
+const NEAR: f64 = 0.0075;
 
 /// A show that may be, as a column.
 struct Column {

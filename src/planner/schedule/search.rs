@@ -28,12 +28,12 @@ struct Work {
 }
 
 const QUICK: Work = Work {
-    moves: 36,
+    moves: 32,
     points: 6,
     every: 8,
     settled: 15,
     rebuilds: 14,
-    programs: exact::Work { passes: &[(2, 0), (3, 1)], columns: 200, nodes: 8 },
+    programs: exact::Work { passes: &[(2, 0), (3, 1)], columns: 160, nodes: 6 },
 };
 
 const FULL: Work = Work {

@@ -164,15 +164,15 @@ pub(super) const OUTPUT: &[Figure] = &[
     figure(
         ("jitter", "ms", 1),
         Aim::None,
-        "How unevenly the picture's packets reach the ingest.",
-        "RTCP receiver reports (RFC 3550).",
+        "How unevenly packets reach the ingest.",
+        "The ingest's reports on each packet (TWCC), by RFC 3550; RTCP receiver reports where it sends none.",
         |l, w| l.output(w)?.jitter_ms,
     ),
     figure(
         ("loss", "%", 2),
         Aim::None,
-        "Share of packets that did not reach the ingest, before repair.",
-        "RTCP receiver reports.",
+        "Share of packets that did not reach the ingest in the last second, before repair.",
+        "The ingest's reports on each packet (TWCC); RTCP receiver reports where it sends none.",
         |l, w| l.output(w)?.loss.map(|loss| loss * 100.0),
     ),
     figure(

@@ -1,7 +1,12 @@
-//! What keeps a session's picture from being what its profile wants: said of what has changed since the last look.
+//! What keeps an output's picture from being what its profile wants: said of what has changed since the last look.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
+use super::rendition::Rendition;
 use crate::{
     base::Kbps,
     stats::{Limit, QualityLimit},
@@ -18,36 +23,57 @@ const ENOUGH: f64 = 0.8;
 /// Shorter than this says nothing about how many frames there are.
 const LEAST: Duration = Duration::from_millis(400);
 
-/// How a session and its encoding stand. Counters count since their beginning.
+/// How an output and its encoding stand. Counters count since their beginning.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Standing {
+pub struct Standing {
     /// When, running time.
-    pub(super) at: Duration,
-    /// Whether the encoding follows this session.
-    pub(super) leads: bool,
-    /// Frames that the encoder made and the session was not given, because its path has no room for them.
-    pub(super) left_out: u64,
+    pub at: Duration,
+    /// Whether the encoding follows this output.
+    pub leads: bool,
+    /// Frames that the encoder made and the output was not given, because its path has no room for them.
+    pub left_out: u64,
     /// Whether the picture is smaller than the profile's own.
-    pub(super) small: bool,
+    pub small: bool,
     /// What the encoder is asked for.
-    pub(super) rate: Kbps,
+    pub rate: Kbps,
     /// What the profile wants.
-    pub(super) wanted: Kbps,
+    pub wanted: Kbps,
     /// Frames a second of the program.
-    pub(super) fps: u32,
+    pub fps: u32,
     /// Frames that the encoding was given.
-    pub(super) given: u64,
+    pub given: u64,
     /// Frames that the encoder had no time for.
-    pub(super) late: u64,
+    pub late: u64,
     /// Frames that the rate had no room for.
-    pub(super) withheld: u64,
+    pub withheld: u64,
     /// Bytes that came out of the encoder.
-    pub(super) bytes: u64,
+    pub bytes: u64,
+}
+
+impl Standing {
+    /// How things stand `at` that running time, of an output that shares that encoding.
+    pub fn of(rendition: &Rendition, at: Duration, leads: bool, left_out: u64) -> Self {
+        let Rendition { profile, strain, fanout, .. } = rendition;
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Self {
+            at,
+            leads,
+            left_out,
+            small: strain.small.load(Ordering::Relaxed),
+            rate: rendition.rate(),
+            wanted: profile.max_kbps,
+            fps: rendition.program_fps,
+            given: count(&strain.given),
+            late: count(&strain.late),
+            withheld: count(&strain.withheld),
+            bytes: fanout.bytes(),
+        }
+    }
 }
 
 /// Looks from time to time.
 #[derive(Debug, Default)]
-pub(super) struct Limits {
+pub struct Limits {
     /// The latest looks, oldest first.
     lately: VecDeque<Standing>,
     told: QualityLimit,
@@ -56,7 +82,7 @@ pub(super) struct Limits {
 impl Limits {
     /// What limits the quality now; the time since the last look goes to it. The encoder comes before the path: a
     /// machine that is too slow can be helped at once.
-    pub(super) fn look(&mut self, now: Standing) -> QualityLimit {
+    pub fn look(&mut self, now: Standing) -> QualityLimit {
         if let (Some(oldest), Some(last)) = (self.lately.front(), self.lately.back()) {
             let passed = now.at.saturating_sub(last.at);
             let by = reason(last, &now, is_used(oldest, &now));
