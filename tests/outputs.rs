@@ -261,6 +261,40 @@ fn a_recording_is_split_by_a_command_and_no_frame_is_lost() {
 }
 
 #[test]
+fn a_rundown_goes_on_by_itself_and_parts_the_recording_that_wants_it() {
+    let place = Place::new();
+    let segments = "[[segment]]\ntitle = \"Hook\"\nlength-s = 6\nby-itself = true\n\
+                    [[segment]]\ntitle = \"Hero\"\nlength-s = 300\n";
+    let parted = record("mkv", "split-at-segments = true");
+    let whole = record("mp4", "container = \"mp4\"");
+    let file = show(&place, &(segments.to_owned() + &parted + &whole));
+    let mut show = start(&place, &file, &[]);
+    let began = |number| move |e: &Value| e["event"] == "segment-began" && e["number"] == number;
+    let hook = show.event_that("the first segment", 20, began(1));
+    let hero = show.event_that("the second segment", 20, began(2));
+    let new = |e: &Value| of("mkv", "file-begun")(e) && e["seq"].as_u64() > hero["seq"].as_u64();
+    show.event_that("a new file", 10, new);
+    thread::sleep(Duration::from_secs(2));
+    show.process.signal(Signal::INT);
+    assert_eq!(show.ended(20), 130, "{}", show.told());
+    let at = |e: &Value| e["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let apart = at(&hero).duration_since(at(&hook)).as_secs_f64();
+    assert!((6.0..7.0).contains(&apart), "{apart} s");
+    for (kind, count) in [("mkv", 2), ("mp4", 1)] {
+        let files = with_extension(&place.path(kind), kind);
+        assert_eq!(files.len(), count, "{files:?}");
+        assert_gapless(&files.iter().flat_map(|file| stamps(file).0).collect::<Vec<_>>());
+    }
+    let report = place.run(&["report", "last", "--json"], 20);
+    let report: Value = serde_json::from_str(&report.out).unwrap();
+    let told: Vec<_> = report["segments"].as_array().unwrap().iter().collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!((&told[0]["title"], &told[1]["title"]), (&"Hook".into(), &"Hero".into()));
+    let lasted = told[0]["lasted_ms"].as_u64().unwrap();
+    assert!((6000..7000).contains(&lasted), "{told:?}");
+}
+
+#[test]
 fn an_output_added_while_the_show_runs_is_published_and_its_secrets_are_kept() {
     let place = Place::new();
     let nginx = Nginx::start(&place.path("nginx"));

@@ -179,6 +179,12 @@ async fn who_is_not_let_in() {
     let wrong = client.post(closed.whip_url()).bearer_auth("wrong").send().await.unwrap();
     assert_eq!(wrong.status(), 401);
     assert!(wrong.headers().contains_key("www-authenticate"));
+    // What time it is here is nobody's business either.
+    let clock = format!("http://{}/clock", closed.address());
+    assert_eq!(client.get(&clock).send().await.unwrap().status(), 401);
+    let told = client.get(&clock).bearer_auth("right").send().await.unwrap();
+    assert_eq!(told.status(), 200);
+    assert!(told.text().await.unwrap().contains("monoMs"));
     let publisher = Publisher::start(&closed.whip_url(), Some("right")).await;
     figures(&closed, "the one with the token", |f| f.publishing).await;
     publisher.stop();

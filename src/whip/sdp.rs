@@ -4,14 +4,16 @@
 use std::fmt::Write as _;
 
 use super::Role;
+use crate::base::text::plain;
 
 /// What is wrong with a session description, in words that follow "the offer" or "the answer".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SdpError(pub String);
 
-fn wrong<T>(why: impl Into<String>) -> Result<T, SdpError> {
-    Err(SdpError(why.into()))
+fn wrong<T>(why: impl AsRef<str>) -> Result<T, SdpError> {
+    // What is repeated in it may be a stranger's.
+    Err(SdpError(plain(why.as_ref())))
 }
 
 /// One media section, borrowed from the text.
@@ -100,11 +102,12 @@ pub fn ice_credentials(sdp: &str) -> Option<(&str, &str)> {
     Some((attribute(&lines, "ice-ufrag")?, attribute(&lines, "ice-pwd")?))
 }
 
-/// Every candidate in the text, as `candidate:…` without the `a=`.
+/// Every candidate in the text, as `candidate:…` without the `a=`. One with a control character in it (a return in the
+/// middle of the line, say) is none.
 pub fn candidates(sdp: &str) -> Vec<&str> {
     sdp.lines()
         .filter_map(|line| line.trim_end().strip_prefix("a="))
-        .filter(|value| value.starts_with("candidate:"))
+        .filter(|value| value.starts_with("candidate:") && !value.contains(char::is_control))
         .collect()
 }
 
@@ -389,6 +392,7 @@ pub(super) mod tests {
         for (offer, why) in cases {
             let error = polish_offer(offer).unwrap_err().to_string();
             assert!(error.contains(why), "{error} lacks {why}");
+            assert!(!error.contains(char::is_control), "{error:?}");
         }
     }
 
@@ -412,11 +416,19 @@ pub(super) mod tests {
             (ANSWER.replace("a=ice-ufrag", "a=x"), "no ICE user fragment"),
             (ANSWER.replace("a=ice-pwd", "a=x"), "no ICE password"),
             ("v=0\r\ngarbage".into(), "not of the form"),
+            // Found by libFuzzer: the kind of a track was repeated as it was.
+            ("v=0\r\nm=\0\u{9b}2J 1 x 0\r\n".into(), "answered 2J"),
         ];
         for (answer, why) in cases {
             let error = check_answer(OFFER, &answer).unwrap_err().to_string();
             assert!(error.contains(why), "{error} lacks {why}");
         }
+    }
+
+    #[test]
+    fn a_candidate_is_one_line_whatever_ends_a_line_elsewhere() {
+        let text = "a=candidate:1 1 UDP 1 ::1 9 typ host\r\na=candidate:2\ra=ice-pwd:x\r\na=candidate:\0\n";
+        assert_eq!(candidates(text), ["candidate:1 1 UDP 1 ::1 9 typ host"]);
     }
 
     #[test]

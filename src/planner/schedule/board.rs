@@ -55,34 +55,41 @@ pub(super) fn pick(
     most: usize,
     into: &mut Vec<usize>,
 ) -> f64 {
-    let mut all = [(0_usize, 0.0_f64, 0.0_f64); super::MOST_MARKETS];
-    let mut count = 0;
+    type Gain = (usize, f64, f64);
+    const NONE: Gain = (usize::MAX, 0.0, 0.0);
+    let (mut all, mut count) = ([NONE; super::MOST_MARKETS], 0);
+    // Those that would follow, what they bring falling; one more than may, for the place of the one that leads.
+    let mut willing = [NONE; super::MOST_MARKETS];
+    let others = most.saturating_sub(1).min(super::MOST_MARKETS - 1);
+    let kept = &mut willing[..=others];
     for (slot, gain) in all.iter_mut().zip(gains) {
         *slot = gain;
         count += 1;
-    }
-    let all = &mut all[..count];
-    into.clear();
-    if all.is_empty() {
-        return f64::NEG_INFINITY;
-    }
-    all.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.0.cmp(&b.0)));
-    let others = most.saturating_sub(1);
-    let willing = all.iter().take_while(|g| g.2 > 0.0).count();
-    let first: f64 = all[..others.min(willing)].iter().map(|g| g.2).sum();
-    // One more may follow in the place of the one that leads.
-    let one_more = if others < willing { all[others].2 } else { 0.0 };
-    let (mut best, mut leads) = (f64::NEG_INFINITY, 0);
-    for (place, (_, lead, follow)) in all.iter().enumerate() {
-        let rest = if place < others.min(willing) { first - follow + one_more } else { first };
-        if lead + rest > best {
-            (best, leads) = (lead + rest, place);
+        if gain.2 > kept[others].2 {
+            let place = kept.partition_point(|better| better.2 >= gain.2);
+            kept[place..].rotate_right(1);
+            kept[place] = gain;
         }
     }
-    into.push(all[leads].0);
-    let followers = all[..willing].iter().enumerate().filter(|(place, _)| *place != leads);
-    into.extend(followers.take(others).map(|(_, g)| g.0));
-    best
+    into.clear();
+    let first: f64 = kept[..others].iter().map(|g| g.2).sum();
+    let one_more = kept[others].2;
+    let mut best = (f64::NEG_INFINITY, NONE);
+    for gain in &all[..count] {
+        let (index, lead, follow) = *gain;
+        let follows = kept[..others].iter().any(|g| g.0 == index);
+        let whole = lead + if follows { first - follow + one_more } else { first };
+        if whole > best.0 || (whole == best.0 && follow > best.1.2) {
+            best = (whole, *gain);
+        }
+    }
+    let (whole, leads) = best;
+    if leads.0 != NONE.0 {
+        into.push(leads.0);
+        let followers = kept.iter().map(|g| g.0).filter(|g| *g != leads.0 && *g != NONE.0);
+        into.extend(followers.take(others));
+    }
+    whole
 }
 
 impl<'m, 't> Board<'m, 't> {

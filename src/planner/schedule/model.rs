@@ -64,6 +64,10 @@ pub(super) struct Model<'t> {
     pub people: Vec<Person>,
     /// The week of each step.
     pub week: Vec<usize>,
+    /// By length and step: what a show brings to each market that it leads, and the markets that one could have, a bit
+    /// each. Both are asked for with every move of the prices.
+    worths: Vec<Vec<Vec<f64>>>,
+    open: Vec<Vec<u64>>,
     /// Studios left by step.
     pub studios: Vec<u32>,
     /// Minutes left by week, when there is a budget.
@@ -96,6 +100,8 @@ impl<'t> Model<'t> {
         let mut model = Self {
             markets: Vec::new(),
             people: Vec::new(),
+            worths: Vec::new(),
+            open: Vec::new(),
             studios: vec![task.rules.studios; grid.steps],
             budget: task.rules.budget_min.map(|min| vec![min; task.weeks as usize]),
             follow: f64::from(task.rules.follow_permille) / 1000.0,
@@ -115,6 +121,7 @@ impl<'t> Model<'t> {
             model.people.push(person);
         }
         model.take_locks();
+        model.tabulate();
         model.find_frames();
         model.want_explorations();
         model
@@ -261,7 +268,7 @@ impl<'t> Model<'t> {
         step: usize,
         length: usize,
     ) -> impl Iterator<Item = usize> {
-        let mut left = self.people[host].speaks;
+        let mut left = self.people[host].speaks & self.open[length][step];
         std::iter::from_fn(move || {
             (left != 0).then(|| {
                 let market = left.trailing_zeros() as usize;
@@ -269,10 +276,27 @@ impl<'t> Model<'t> {
                 market
             })
         })
-        .filter(move |market| {
-            let market = &self.markets[*market];
-            market.open[length][step] && self.worth_of(market, step, self.lengths[length]) > 0.0
-        })
+    }
+
+    /// What is asked for again and again, once.
+    fn tabulate(&mut self) {
+        let worths = |length: &Length| -> Vec<Vec<f64>> {
+            let of = |market: &Market| {
+                (0..self.grid.steps).map(|step| self.worth_of(market, step, *length)).collect()
+            };
+            self.markets.iter().map(of).collect()
+        };
+        let worths: Vec<_> = self.lengths.iter().map(worths).collect();
+        let open = |(length, worths): (usize, &Vec<Vec<f64>>)| -> Vec<u64> {
+            let bits = |step: usize| {
+                let markets = self.markets.iter().zip(worths).enumerate();
+                let open = markets.filter(|(_, (m, w))| m.open[length][step] && w[step] > 0.0);
+                open.fold(0, |bits, (index, _)| bits | 1_u64 << index)
+            };
+            (0..self.grid.steps).map(bits).collect()
+        };
+        self.open = worths.iter().enumerate().map(open).collect();
+        self.worths = worths;
     }
 
     fn worth_of(&self, market: &Market, step: usize, length: Length) -> f64 {
@@ -286,7 +310,7 @@ impl<'t> Model<'t> {
 
     /// Weighted viewer hours of a market led by a show.
     pub(super) fn worth(&self, market: usize, step: usize, length: usize) -> f64 {
-        self.worth_of(&self.markets[market], step, self.lengths[length])
+        self.worths[length][market].get(step).copied().unwrap_or(0.0)
     }
 
     fn want_explorations(&mut self) {

@@ -2,5 +2,6 @@
 
 mod kept;
 pub(super) mod made;
+mod pick;
 mod program;
 mod repair;
