@@ -37,6 +37,8 @@ pub(crate) struct Edit {
 pub(super) fn doors(make: Make) -> Doors {
     let source: Arc<Mutex<Option<Source>>> = Arc::default();
     let (of_keep, of_aside) = (Arc::clone(&source), Arc::clone(&source));
+    let known: Arc<Mutex<Known>> = Arc::default();
+    let of_open = Arc::clone(&known);
     let whole = |source: &Mutex<Option<Source>>, plan: &Plan| {
         let source = source.lock().unwrap_or_else(PoisonError::into_inner);
         source.as_ref().map(|source| source.accepted(plan, Timestamp::now()))
@@ -44,12 +46,16 @@ pub(super) fn doors(make: Make) -> Doors {
     Doors {
         open: Arc::new(move || {
             let (opened, read) = opened(&make).map_err(|failure| failure.text)?;
+            of_open.lock().unwrap_or_else(PoisonError::into_inner).0 = accepted_at();
             *source.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
             Ok(opened)
         }),
         keep: Arc::new(move |plan| {
             let whole = whole(&of_keep, plan).ok_or("there is no plan yet")?;
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.compare(accepted_at())?;
             let path = accepted::keep(&whole).map_err(|failure| failure.text)?;
+            known.0 = Some(whole.at);
             Ok(path.display().to_string())
         }),
         aside: Arc::new(move |plan| {
@@ -64,6 +70,26 @@ pub(super) fn doors(make: Make) -> Doors {
                 Ok(()) => {}
             }
         }),
+    }
+}
+
+/// When the plan was accepted that is there.
+fn accepted_at() -> Option<Timestamp> {
+    accepted::load().ok().map(|plan| plan.at)
+}
+
+/// When the plan was accepted that the pane knows of.
+#[derive(Debug, Default)]
+struct Known(Option<Timestamp>);
+
+impl Known {
+    /// Whether it is the one that is there; if not it is said once, and known from then on.
+    fn compare(&mut self, there: Option<Timestamp>) -> Result<(), String> {
+        if std::mem::replace(&mut self.0, there) == there {
+            return Ok(());
+        }
+        Err("another plan was accepted meanwhile, elsewhere: S again puts this one in its place"
+            .into())
     }
 }
 
@@ -115,4 +141,20 @@ pub(super) fn edit(args: &Edit) -> Result<u8, Failure> {
         ConsoleError::Terminal(e) => Failure::start(format!("the terminal failed: {e}")),
     })?;
     Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_that_was_accepted_meanwhile_is_not_replaced_unasked() {
+        let (early, late) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+        let mut known = Known::default();
+        assert_eq!(known.compare(None), Ok(()));
+        let told = known.compare(Some(early)).unwrap_err();
+        assert!(told.contains("meanwhile"), "{told}");
+        assert_eq!(known.compare(Some(early)), Ok(()), "asked again");
+        assert!(known.compare(Some(late)).is_err() && known.compare(Some(late)).is_ok());
+    }
 }

@@ -28,11 +28,11 @@ struct Work {
 }
 
 const QUICK: Work = Work {
-    moves: 32,
+    moves: 28,
     points: 6,
-    every: 8,
-    settled: 15,
-    rebuilds: 14,
+    every: 7,
+    settled: 12,
+    rebuilds: 12,
     programs: exact::Work { passes: &[(2, 0), (3, 1)], columns: 160, nodes: 6 },
 };
 

@@ -100,6 +100,8 @@ pub(super) fn plan(desk: &Desk, effort: Effort) -> Plan {
             exploration: figures.exploration,
         });
     }
+    // As a plan that was made is ordered: its shows are known by their numbers.
+    slots.sort_by(|a, b| (a.start, &a.host).cmp(&(b.start, &b.host)));
     let mut notes: Vec<String> = verdict.breaches.iter().map(|b| b.text.clone()).collect();
     for (market, demand) in task.demands.iter().enumerate() {
         if ground.unspoken(market) {
