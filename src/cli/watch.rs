@@ -4,7 +4,9 @@
 mod table;
 
 use std::{
+    fs,
     io::{self, IsTerminal},
+    os::fd::OwnedFd,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -133,7 +135,7 @@ async fn follow(args: &Watch, link: &Link, token: Option<Secret>) -> Result<u8, 
         latency_ms: u32::try_from(args.latency_target.as_millis()).unwrap_or(u32::MAX),
         ..Targets::DEFAULT
     };
-    let (monitor, mut face) = start(args, link, watched, targets)?;
+    let (monitor, mut face) = start(args, link, watched, targets).await?;
     let mut judge = Judge::default();
     let began = Instant::now();
     let mut looks = tokio::time::interval(LOOK);
@@ -205,7 +207,7 @@ enum Left {
 }
 
 /// The monitor and the face for it. Only a screen of its own has the picture decoded.
-fn start(
+async fn start(
     args: &Watch,
     link: &Link,
     watched: Watched,
@@ -222,10 +224,43 @@ fn start(
     let broken = |e: media::MediaError| Failure::start(e.to_string());
     media::init().map_err(broken)?;
     let monitor = Monitor::play(link, watched).map_err(broken)?;
-    let player = monitor.player().ok_or_else(|| Failure::start("there is no player"))?;
-    let viewing = Viewing::open(host, targets, player, theme);
-    let viewing = viewing.map_err(|e| Failure::start(e.to_string()))?;
-    Ok((monitor, Face::Screen(Box::new(viewing))))
+    let viewing = match monitor.player() {
+        Some(player) => {
+            Viewing::open(host, targets, player, theme).map_err(|e| Failure::start(e.to_string()))
+        }
+        None => Err(Failure::start("there is no player")),
+    };
+    match viewing {
+        Ok(viewing) => Ok((monitor, Face::Screen(Box::new((viewing, Hushed::new()))))),
+        Err(failure) => {
+            monitor.stop().await;
+            Err(failure)
+        }
+    }
+}
+
+/// Whatever a library says must not land on the screen: until this is dropped, standard error goes nowhere where it
+/// is a terminal.
+struct Hushed(Option<OwnedFd>);
+
+impl Hushed {
+    fn new() -> Self {
+        let hush = || {
+            let was = rustix::io::dup(io::stderr()).ok()?;
+            let nowhere = fs::OpenOptions::new().write(true).open("/dev/null").ok()?;
+            rustix::stdio::dup2_stderr(&nowhere).ok()?;
+            Some(was)
+        };
+        Self(if io::stderr().is_terminal() { hush() } else { None })
+    }
+}
+
+impl Drop for Hushed {
+    fn drop(&mut self) {
+        if let Some(was) = &self.0 {
+            let _ = rustix::stdio::dup2_stderr(was);
+        }
+    }
 }
 
 /// What is seen at a look.
@@ -242,14 +277,15 @@ struct Seen<'a> {
 enum Face {
     Json,
     Lines,
-    Screen(Box<Viewing>),
+    /// The screen goes first: what was hushed may be said on the one below it.
+    Screen(Box<(Viewing, Hushed)>),
 }
 
 impl Face {
     /// What whoever watches wants. Lines are only read.
     async fn wish(&mut self) -> Result<Wish, ConsoleError> {
         match self {
-            Self::Screen(viewing) => viewing.wish().await,
+            Self::Screen(screen) => screen.0.wish().await,
             Self::Json | Self::Lines => std::future::pending().await,
         }
     }
@@ -258,9 +294,9 @@ impl Face {
         let &Seen { figures, verdict, .. } = seen;
         let latency_by = seen.latency_by.as_deref();
         match (self, seen.second) {
-            (Self::Screen(viewing), _) => {
+            (Self::Screen(screen), _) => {
                 let at_ms = u64::try_from(seen.passed.as_millis()).unwrap_or(u64::MAX);
-                viewing.seen(at_ms, figures, verdict, latency_by);
+                screen.0.seen(at_ms, figures, verdict, latency_by);
             }
             (_, None) => {}
             (Self::Lines, Some(second)) => out(&table::line(second, figures, verdict)),
@@ -282,7 +318,7 @@ impl Face {
             Some(reason) => format!("{reason}; trying again"),
         };
         match self {
-            Self::Screen(viewing) => viewing.news(words, reason.is_none()),
+            Self::Screen(screen) => screen.0.news(words, reason.is_none()),
             Self::Lines => tell(&format!("{host}: {words}")),
             Self::Json => {
                 let at = jiff::Timestamp::now().to_string();

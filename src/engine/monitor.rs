@@ -312,7 +312,8 @@ struct Keeper {
 impl Keeper {
     async fn keep(mut self) {
         let mut wait = RETRY.0;
-        while !*self.stopped.borrow() {
+        // One that was dropped has nobody to watch for.
+        while !*self.stopped.borrow() && self.stopped.has_changed().is_ok() {
             let began = Instant::now();
             let mut not_before = Duration::ZERO;
             if let Err(broken) = self.session().await {
@@ -386,7 +387,6 @@ impl Keeper {
         (mut frames, mut sounds): (Option<Frames>, Option<Sounds>),
     ) -> Result<(), Broken> {
         let (mut state, began) = (watch.state(), Instant::now());
-        let mut lost = 0;
         let mut looks = interval(LOOK);
         loop {
             tokio::select! {
@@ -397,10 +397,7 @@ impl Keeper {
                 _ = self.stopped.wait_for(|stop| *stop) => return Ok(()),
                 Some(frame) = next(&mut frames) => {
                     if let Some(player) = &self.player {
-                        if std::mem::replace(&mut lost, watch.frames_lost()) != lost {
-                            player.lost();
-                        }
-                        player.frame(frame.codec, frame.key, frame.data);
+                        player.frame(frame.codec, frame.key, frame.after_gap, frame.data);
                     }
                     continue;
                 }

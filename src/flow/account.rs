@@ -12,9 +12,9 @@ pub struct Account {
 }
 
 impl Account {
-    /// Takes a report, the packets in the order in which they were sent.
-    pub fn report(&mut self, packets: &[Reported]) {
-        for packet in packets {
+    /// Takes a report that came at `now`, the packets in the order in which they were sent.
+    pub fn report(&mut self, now: u64, packets: &[Reported]) {
+        for packet in packets.iter().filter(|packet| packet.is_sane(now)) {
             let Some(arrived) = packet.arrived_ns else {
                 self.lost += 1;
                 continue;
@@ -47,6 +47,7 @@ mod tests {
     use super::*;
 
     const MS: u64 = 1_000_000;
+    const S: u64 = 1000 * MS;
 
     /// Packets every 10 ms, each so many ms under way; `None` is lost.
     fn reported(ways: &[Option<u64>]) -> Account {
@@ -56,7 +57,8 @@ mod tests {
             Reported { sent_ns, arrived_ns: way.map(|ms| sent_ns + ms * MS + 77), bytes: 1200 }
         };
         let mut account = Account::default();
-        account.report(&ways.iter().enumerate().map(packet).collect::<Vec<_>>());
+        let packets: Vec<_> = ways.iter().enumerate().map(packet).collect();
+        account.report(u64::MAX, &packets);
         account
     }
 
@@ -72,6 +74,14 @@ mod tests {
         let ways: Vec<_> = (0..400).map(|n| Some(40 + n % 2 * 8)).collect();
         let jitter = reported(&ways).jitter_ms().unwrap();
         assert!((jitter - 8.0).abs() < 0.01, "{jitter}");
+    }
+
+    #[test]
+    fn what_cannot_be_is_not_believed() {
+        let mut account = reported(&[Some(40); 20]);
+        let absurd = |sent_ns, arrived_ns| Reported { sent_ns, arrived_ns, bytes: 1 };
+        account.report(S, &[absurd(300 * MS, Some(u64::MAX - 5)), absurd(2 * S, None)]);
+        assert_eq!((account.lost(), account.jitter_ms()), (0, Some(0.0)));
     }
 
     #[test]

@@ -61,6 +61,13 @@ pub struct Reported {
     pub bytes: u32,
 }
 
+impl Reported {
+    /// Whether it can be: what was sent after it was reported, at `now`, is no packet of ours.
+    pub fn is_sane(&self, now: u64) -> bool {
+        self.sent_ns <= now && self.arrived_ns.is_none_or(|at| at < i64::MAX as u64 / 2)
+    }
+}
+
 /// Between which rates an estimate may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
@@ -249,11 +256,8 @@ impl Estimator {
             self.trial = None;
             self.draining = None;
         }
-        // What was sent after it was reported is no packet of ours.
-        let sane = |p: &&Reported| {
-            p.sent_ns <= now && p.arrived_ns.is_none_or(|at| at < i64::MAX as u64 / 2)
-        };
-        let packets: Vec<Reported> = packets.iter().filter(sane).copied().collect();
+        let packets: Vec<Reported> =
+            packets.iter().filter(|packet| packet.is_sane(now)).copied().collect();
         let packets = packets.as_slice();
         let mut lost = 0;
         for packet in packets {

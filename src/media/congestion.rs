@@ -190,7 +190,7 @@ impl Congestion {
                     let Some(report) = report else { return gst::PadProbeReturn::Ok };
                     shared.feedback_ns.store(running.nseconds(), Ordering::Relaxed);
                     estimator.report(now, &report);
-                    account.report(&report);
+                    account.report(now, &report);
                     let (clear, full) = (estimator.is_clear(), estimator.is_full());
                     let loss = estimator.loss();
                     let spare = !full && estimator.rate().0 > shared.sound.0 * LITTLE;

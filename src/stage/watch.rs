@@ -8,7 +8,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
     time::{Duration, Instant, SystemTime},
@@ -114,6 +114,8 @@ pub struct AccessUnit {
     pub frame_no: Option<u64>,
     /// It can be decoded without those before it.
     pub key: bool,
+    /// Frames before it were lost: nobody took them in time.
+    pub after_gap: bool,
 }
 
 /// One packet of sound as it came.
@@ -153,8 +155,6 @@ struct Shared {
     stop: AtomicBool,
     /// Somebody began to look in the middle of the stream.
     key_wanted: AtomicBool,
-    /// Frames that nobody took in time.
-    frames_lost: AtomicU64,
 }
 
 impl Shared {
@@ -185,6 +185,8 @@ struct Work {
     video: Mid,
     asked: Option<Instant>,
     boot: u64,
+    /// A frame was lost for want of room.
+    gap: bool,
 }
 
 impl Watch {
@@ -212,7 +214,6 @@ impl Watch {
             seen: Mutex::new(Seen::new(Instant::now(), boot)),
             stop: AtomicBool::new(false),
             key_wanted: AtomicBool::new(false),
-            frames_lost: AtomicU64::new(0),
         });
         let (give_frames, frames) = channel(options.frames);
         let (give_sounds, sounds) = channel(options.sounds);
@@ -230,6 +231,7 @@ impl Watch {
             video,
             asked: None,
             boot,
+            gap: false,
         });
         let offered = Some(Offered { pending, work });
         let watch = Self { offered, shared, waker, thread: None, frames, sounds, state };
@@ -290,11 +292,6 @@ impl Watch {
     /// The frames themselves, once, if they were asked for. Who is too slow loses the newest.
     pub fn frames(&mut self) -> Option<mpsc::Receiver<AccessUnit>> {
         self.frames.take()
-    }
-
-    /// How many of the frames were lost so, so far.
-    pub fn frames_lost(&self) -> u64 {
-        self.shared.frames_lost.load(Ordering::Relaxed)
     }
 
     /// The packets of sound, once, if they were asked for. Who is too slow loses the newest.
@@ -460,9 +457,9 @@ impl Work {
             self.shared.seen().frame(&frame);
             let Some(give) = &self.frames else { continue };
             let captured_at = self.report.as_ref().and_then(|r| r.wall_of(frame.rtp, VIDEO_RATE));
-            if give.try_send(unit(frame, self.boot, captured_at)).is_err() {
-                self.shared.frames_lost.fetch_add(1, Ordering::Relaxed);
-            }
+            let after_gap = self.gap;
+            let unit = AccessUnit { after_gap, ..unit(frame, self.boot, captured_at) };
+            self.gap = give.try_send(unit).is_err();
         }
     }
 
@@ -509,5 +506,6 @@ fn unit(frame: Frame, boot: u64, captured_at: Option<SystemTime>) -> AccessUnit 
         captured_at,
         frame_no: frame.stamp.map(|stamp| stamp.frame),
         key: frame.key,
+        after_gap: false,
     }
 }

@@ -22,7 +22,7 @@ const NEWS: usize = 100;
 /// What the keys do.
 pub(super) const KEYS: &[(&str, &str)] = &[
     ("a", "hear the sound, or not"),
-    ("p", "see the picture, or not: without it nothing is decoded"),
+    ("p", "see the picture, or not: then none is decoded"),
     ("tab", "the picture alone, or with the figures"),
     ("?", "what the figures mean; ↑ ↓ more"),
     ("q", "leave"),

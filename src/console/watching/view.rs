@@ -57,7 +57,7 @@ impl Places {
         let body = Rect { y: inner.y + 2, height: inner.height - 3, ..inner };
         let nothing = Rect { width: 0, height: 0, ..body };
         let (title, verdict, footer) = (row(area.y), row(area.y + 1), row(area.bottom() - 1));
-        if watching.alone {
+        if watching.alone && watching.looks {
             return Some(Self {
                 title,
                 verdict,
