@@ -137,5 +137,24 @@ async fn any_stream_is_watched_from_the_terminal() {
     assert!(plain.out.contains("good"), "{plain:?}");
     assert_eq!(stage.figures().viewers, 0, "they said goodbye");
     drop(show);
+
+    // VP8 carries no stamp: what the sender reports say is told as what it is, and never as the latency.
+    let text = text.replace("[[input]]", "[program]\ncodec = \"vp8\"\n[[input]]");
+    let show = place.start(&["live", &place.file("show.toml", &text)]);
+    tokio::task::block_in_place(|| {
+        show.event_that("the output on air", 30, |e| {
+            e["event"] == "output-live" && e["output"] == "far"
+        })
+    });
+    let json = watch(&["--json"]);
+    assert_eq!(json.code, 0, "{json:?}");
+    let lines = json.out.lines().map(|l| serde_json::from_str::<Value>(l).unwrap());
+    let last = lines.filter(|l| l["figures"].is_object()).last().unwrap();
+    assert_eq!(last["figures"]["latency"], Value::Null, "{last}");
+    let estimated = last["figures"]["estimated"]["p50_ms"].as_f64().unwrap();
+    assert!((0.0..300.0).contains(&estimated), "{last}");
+    let by = last["latency_by"].as_str().unwrap();
+    assert!(by.contains("VP8") && by.contains("estimated from sender reports"), "{by}");
+    drop(show);
     stage.stop().await;
 }

@@ -338,23 +338,30 @@ fn monitors(text: &mut Exposition, meters: &Meters) {
     if all.is_empty() {
         return;
     }
-    text.family(
-        "hawker_monitor_latency_seconds",
-        Summary,
-        "Capture to arrival over the last 10 s, by quantile.",
-    );
-    for (name, seen) in &all {
-        let labels: Vec<(&str, &str)> = name.iter().map(|n| ("monitor", *n)).collect();
-        quantiles(text, &labels, seen.latency);
-    }
-    text.family(
-        "hawker_monitor_network_seconds",
-        Summary,
-        "The part of it from our socket on, by quantile.",
-    );
-    for (name, seen) in &all {
-        let labels: Vec<(&str, &str)> = name.iter().map(|n| ("monitor", *n)).collect();
-        quantiles(text, &labels, seen.network);
+    type Quantiles = fn(&WatchFigures) -> Option<LatencySummary>;
+    let families: [(&'static str, &str, Quantiles); 3] = [
+        (
+            "hawker_monitor_latency_seconds",
+            "Capture to arrival over the last 10 s, by quantile.",
+            |seen| seen.latency,
+        ),
+        (
+            "hawker_monitor_estimated_seconds",
+            "The same where there is no stamp, by sender reports; right only if both clocks agree.",
+            |seen| seen.estimated,
+        ),
+        (
+            "hawker_monitor_network_seconds",
+            "The part of it from our socket on, by quantile.",
+            |seen| seen.network,
+        ),
+    ];
+    for (name, help, of) in families {
+        text.family(name, Summary, help);
+        for (monitor, seen) in &all {
+            let labels: Vec<(&str, &str)> = monitor.iter().map(|n| ("monitor", *n)).collect();
+            quantiles(text, &labels, of(seen));
+        }
     }
     type Of = fn(&WatchFigures) -> Option<f64>;
     let families: [(&'static str, Kind, &str, Of); 11] = [

@@ -125,6 +125,7 @@ impl Kept {
         let gap = at.saturating_duration_since(*last);
         Some(WatchFigures {
             latency: None,
+            estimated: None,
             network: None,
             jitter_ms: None,
             fps: 0.0,

@@ -454,9 +454,12 @@ impl Work {
     /// Counts the frames that are whole, and hands them on.
     fn deliver(&mut self) {
         for frame in self.depacket.frames() {
-            self.shared.seen().frame(&frame);
-            let Some(give) = &self.frames else { continue };
             let captured_at = self.report.as_ref().and_then(|r| r.wall_of(frame.rtp, VIDEO_RATE));
+            let arrived_at = SystemTime::now().checked_sub(frame.arrived.elapsed());
+            let age = arrived_at.zip(captured_at);
+            let age = age.and_then(|(arrived, captured)| arrived.duration_since(captured).ok());
+            self.shared.seen().frame(&frame, age);
+            let Some(give) = &self.frames else { continue };
             let after_gap = self.gap;
             let unit = AccessUnit { after_gap, ..unit(frame, self.boot, captured_at) };
             self.gap = give.try_send(unit).is_err();

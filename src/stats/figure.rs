@@ -169,6 +169,8 @@ pub struct Figure {
     pub aim: Aim,
     /// How it is told.
     pub kind: Kind,
+    /// It stands in for another one where that is not measured: that it is missing says nothing.
+    pub stands_in: bool,
     /// `None` is not measured.
     read: fn(&Look<'_>, &Who) -> Option<f64>,
 }

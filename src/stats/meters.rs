@@ -216,6 +216,9 @@ pub struct DiskFigures {
 pub struct WatchFigures {
     /// Capture to arrival, from the capture stamp, over the last 10 s.
     pub latency: Option<LatencySummary>,
+    /// The same of a stream without a stamp of this machine's clock, estimated from the sender's reports: right only if
+    /// both machines have the same time, and so held against nothing.
+    pub estimated: Option<LatencySummary>,
     /// The part of it from our socket to here, servers between and what was sent again included: the same frames,
     /// less what each waited at the sender. `None` where the sender is not this process.
     pub network: Option<LatencySummary>,

@@ -38,10 +38,16 @@ pub(super) fn draw(
     let size = size.map_or_else(|| DASH.to_owned(), |(w, h)| format!("{w}x{h}"));
     let skew = figures.and_then(|f| f.av_skew_ms);
     let unmeasured = latency_by.filter(|_| latency.is_none() && figures.is_some());
+    let estimated = figures.and_then(|f| f.estimated).filter(|_| latency.is_none());
     [
         format!("{clock}  {host}"),
         format!("verdict   {}", verdict.map_or(DASH, |v| &v.words)),
         match unmeasured {
+            _ if estimated.is_some() => format!(
+                "latency   p50{} p95{} ms, estimated from sender reports",
+                ms(estimated.map(|l| l.p50_ms)),
+                ms(estimated.map(|l| l.p95_ms)),
+            ),
             Some(why) => format!("latency   {why}"),
             None => format!(
                 "latency   p50{} p95{} p99{} max{} ms",

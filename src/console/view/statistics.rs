@@ -251,8 +251,9 @@ fn told(state: &State, who: &Who, courses: &[Vec<Option<f64>>]) -> Vec<Told> {
         told.push(Told::Heading("FRAMES' WAY"));
         told.extend(way.into_iter().map(Told::Stage));
     }
-    if !others.is_empty() {
-        let names: Vec<_> = others.into_iter().map(|(_, f)| f.name.trim()).collect();
+    let names: Vec<_> =
+        others.into_iter().filter(|(_, f)| !f.stands_in).map(|(_, f)| f.name.trim()).collect();
+    if !names.is_empty() {
         told.push(Told::Missing(format!("{DASH} not measured: {}", names.join(", "))));
     }
     told

@@ -213,7 +213,7 @@ fn figures(watching: &Watching, palette: &Palette, area: Rect, buf: &mut Buffer)
         let course = &courses[nth];
         if now.is_none() && course.iter().all(Option::is_none) {
             // Nobody but the sender knows when a frame left.
-            if of.kind != Kind::Way {
+            if of.kind != Kind::Way && !of.stands_in {
                 missing.push(of.name.trim());
             }
             continue;

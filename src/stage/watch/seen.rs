@@ -28,6 +28,9 @@ enum Unmeasured {
     OtherBoot,
 }
 
+/// Longer than this no frame is under way: the two clocks are not the same.
+const PLAUSIBLE: Duration = Duration::from_secs(60);
+
 /// A stamped frame of this boot that came whole.
 #[derive(Debug, Clone, Copy)]
 struct Arrival {
@@ -44,6 +47,8 @@ pub struct Seen {
     boot: u64,
     latency: Latency,
     recent: Ring<Arrival>,
+    /// When frames without such a stamp came, and how long ago they were captured by the sender's wall clock.
+    estimated: Ring<(Instant, Duration)>,
     freezes: Freezes,
     jitter: Jitter,
     sound_gaps: SoundGaps,
@@ -67,6 +72,7 @@ impl Seen {
             boot,
             latency: Latency::default(),
             recent: Ring::new(MAX_LATENCIES),
+            estimated: Ring::new(MAX_LATENCIES),
             freezes: Freezes::default(),
             jitter: Jitter::default(),
             sound_gaps: SoundGaps::default(),
@@ -82,8 +88,8 @@ impl Seen {
         }
     }
 
-    /// A whole frame is here.
-    pub fn frame(&mut self, frame: &Frame) {
+    /// A whole frame is here; `age` is how long ago it was captured, by the sender's wall clock and ours.
+    pub fn frame(&mut self, frame: &Frame, age: Option<Duration>) {
         self.frames += 1;
         self.first.get_or_insert(frame.arrived);
         if let Some(size) = frame.size {
@@ -93,6 +99,11 @@ impl Seen {
         self.freezes.frame(self.moment(frame.arrived));
         self.last_frames.push_back(frame.arrived);
         trim(&mut self.last_frames, frame.arrived, |at| *at);
+        if frame.stamp.is_none_or(|stamp| stamp.boot_id != self.boot)
+            && let Some(age) = age.filter(|age| *age < PLAUSIBLE)
+        {
+            self.estimated.push((frame.arrived, age));
+        }
         let Some(stamp) = frame.stamp else {
             self.unstamped += 1;
             self.unmeasured = Some(Unmeasured::NoStamp(frame.codec));
@@ -145,6 +156,7 @@ impl Seen {
             self.last_bytes.iter().filter(|(at, _)| within(*at)).map(|(_, n)| n).sum();
         WatchFigures {
             latency: self.recent_latency(now),
+            estimated: self.recent_estimate(now),
             fps: self.last_frames.iter().filter(|at| within(**at)).count() as f32,
             kbps: bytes as f64 * 8.0 / 1000.0,
             freezes: self.freezes.count(),
@@ -170,6 +182,7 @@ impl Seen {
     /// Of the whole time.
     pub fn report(&self) -> MonitorReport {
         let latency = self.latency.summary();
+        let estimated = self.estimated.iter().next().is_some();
         let latency_by = match (latency, self.unmeasured) {
             (Some(_), _) => "capture stamp",
             (None, Some(Unmeasured::NoStamp(Codec::Vp8))) => {
@@ -186,7 +199,10 @@ impl Seen {
         };
         MonitorReport {
             latency,
-            latency_by: latency_by.to_owned(),
+            latency_by: match latency {
+                None if estimated => format!("{latency_by}; estimated from sender reports"),
+                _ => latency_by.to_owned(),
+            },
             frames: self.frames,
             unstamped: self.unstamped,
             freezes: self.freezes.count(),
@@ -201,6 +217,13 @@ impl Seen {
     fn moment(&self, at: Instant) -> Moment {
         let ns = at.saturating_duration_since(self.began).as_nanos();
         Moment(u64::try_from(ns).unwrap_or(u64::MAX))
+    }
+
+    fn recent_estimate(&self, now: Instant) -> Option<LatencySummary> {
+        let fresh =
+            |(at, _): &&(Instant, Duration)| now.saturating_duration_since(*at) <= LATENCY_WINDOW;
+        let ms = self.estimated.iter().filter(fresh).map(|(_, age)| age.as_secs_f64() * 1000.0);
+        LatencySummary::of(ms.collect())
     }
 
     fn recent_latency(&self, now: Instant) -> Option<LatencySummary> {
@@ -240,10 +263,10 @@ mod tests {
         let stamp = Stamp { boot_id: 7, mono_ns: 1_000_000, wall_ns: 0, frame: 1 };
         let mut seen = Seen::new(began, 7);
         assert_eq!(seen.report().latency_by, "not measured: no frame came");
-        seen.frame(&frame(began, 9_000_000, Some(Stamp { boot_id: 8, ..stamp })));
+        seen.frame(&frame(began, 9_000_000, Some(Stamp { boot_id: 8, ..stamp })), None);
         assert!(seen.report().latency.is_none());
         assert!(seen.report().latency_by.contains("another machine"));
-        seen.frame(&frame(began, 9_000_000, Some(stamp)));
+        seen.frame(&frame(began, 9_000_000, Some(stamp)), None);
         let latency = seen.figures(began).latency.unwrap();
         assert!((latency.p50_ms - 8.0).abs() < 1e-9 && latency.count == 1);
         assert_eq!(seen.report().latency_by, "capture stamp");
@@ -258,9 +281,30 @@ mod tests {
         let mut seen = Seen::new(began, 0);
         let of = |size| Frame { size, ..frame(began, 0, None) };
         for size in [Some((1280, 720)), None, Some((960, 540)), None, Some((960, 540))] {
-            seen.frame(&of(size));
+            seen.frame(&of(size), None);
         }
         let figures = seen.figures(began);
         assert_eq!((figures.size, figures.size_changes), (Some((960, 540)), 1));
+    }
+
+    #[test]
+    fn a_frame_without_a_stamp_of_ours_has_an_estimate_and_no_latency() {
+        let began = Instant::now();
+        let stamp = Stamp { boot_id: 7, mono_ns: 1_000_000, wall_ns: 0, frame: 1 };
+        let mut seen = Seen::new(began, 7);
+        let age = Some(Duration::from_millis(120));
+        seen.frame(&frame(began, 9_000_000, None), age);
+        seen.frame(&frame(began, 9_000_000, Some(Stamp { boot_id: 8, ..stamp })), age);
+        // An hour: nobody believes that.
+        seen.frame(&frame(began, 9_000_000, None), Some(Duration::from_secs(3600)));
+        let figures = seen.figures(began);
+        let estimated = figures.estimated.unwrap();
+        assert_eq!((estimated.p50_ms, estimated.count, figures.latency), (120.0, 2, None));
+        assert!(seen.report().latency_by.ends_with("; estimated from sender reports"));
+        assert!(seen.report().latency_by.starts_with("not measured"));
+        assert_eq!(seen.figures(began + LATENCY_WINDOW * 2).estimated, None);
+        seen.frame(&frame(began, 9_000_000, Some(stamp)), age);
+        assert_eq!(seen.figures(began).estimated.map(|e| e.count), Some(2), "a stamp needs none");
+        assert_eq!(seen.report().latency_by, "capture stamp");
     }
 }

@@ -10,12 +10,17 @@ const fn figure(
     source: &'static str,
     read: fn(&Look<'_>, &Who) -> Option<f64>,
 ) -> Figure {
-    Figure { name, unit, decimals, meaning, source, aim, kind: Kind::Level, read }
+    let kind = Kind::Level;
+    Figure { name, unit, decimals, meaning, source, aim, kind, stands_in: false, read }
 }
 
 impl Figure {
     const fn total(self) -> Self {
         Self { kind: Kind::Total, ..self }
+    }
+
+    const fn standing_in(self) -> Self {
+        Self { stands_in: true, ..self }
     }
 }
 
@@ -332,6 +337,22 @@ pub(super) const MONITOR: &[Figure] = &[
         "The capture stamp inside each frame.",
         |l, w| l.watch(w)?.latency.map(|l| l.p95_ms),
     ),
+    figure(
+        ("estimated p50", "ms", 0),
+        Aim::None,
+        "Capture to arrival of a stream without a capture stamp of this machine: half of the last 10 s of frames.",
+        "The sender's reports and both machines' wall clocks: right only if these agree. Held against nothing.",
+        |l, w| l.watch(w)?.estimated.map(|l| l.p50_ms),
+    )
+    .standing_in(),
+    figure(
+        ("estimated p95", "ms", 0),
+        Aim::None,
+        "The same: 95 of 100 frames of the last 10 s took no longer.",
+        "The sender's reports and both machines' wall clocks.",
+        |l, w| l.watch(w)?.estimated.map(|l| l.p95_ms),
+    )
+    .standing_in(),
     figure(
         ("gap", "ms", 0),
         Aim::None,
