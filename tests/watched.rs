@@ -148,8 +148,8 @@ async fn any_stream_is_watched_from_the_terminal() {
     });
     let json = watch(&["--json"]);
     assert_eq!(json.code, 0, "{json:?}");
-    let lines = json.out.lines().map(|l| serde_json::from_str::<Value>(l).unwrap());
-    let last = lines.filter(|l| l["figures"].is_object()).last().unwrap();
+    let mut lines = json.out.lines().map(|l| serde_json::from_str::<Value>(l).unwrap());
+    let last = lines.rfind(|l| l["figures"].is_object()).unwrap();
     assert_eq!(last["figures"]["latency"], Value::Null, "{last}");
     let estimated = last["figures"]["estimated"]["p50_ms"].as_f64().unwrap();
     assert!((0.0..300.0).contains(&estimated), "{last}");

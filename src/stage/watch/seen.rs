@@ -29,7 +29,7 @@ enum Unmeasured {
 }
 
 /// Longer than this no frame is under way: the two clocks are not the same.
-const PLAUSIBLE: Duration = Duration::from_secs(60);
+const PLAUSIBLE: Duration = Duration::from_mins(1);
 
 /// A stamped frame of this boot that came whole.
 #[derive(Debug, Clone, Copy)]
@@ -296,7 +296,7 @@ mod tests {
         seen.frame(&frame(began, 9_000_000, None), age);
         seen.frame(&frame(began, 9_000_000, Some(Stamp { boot_id: 8, ..stamp })), age);
         // An hour: nobody believes that.
-        seen.frame(&frame(began, 9_000_000, None), Some(Duration::from_secs(3600)));
+        seen.frame(&frame(began, 9_000_000, None), Some(Duration::from_hours(1)));
         let figures = seen.figures(began);
         let estimated = figures.estimated.unwrap();
         assert_eq!((estimated.p50_ms, estimated.count, figures.latency), (120.0, 2, None));
