@@ -2,6 +2,8 @@
 //! frame passes while there is budget, the rest of its group does not, and nothing is sent that could not be
 //! decoded. And before an encoder that makes more than it was asked for.
 
+use std::time::Duration;
+
 use crate::base::{Kbps, Moment};
 
 /// How much budget may be saved up, in milliseconds of the rate.
@@ -52,12 +54,17 @@ impl Thinner {
 /// out; and the same while a queue drains.
 const OVERSPENT_MS: i64 = 500;
 const OVERSPENT_DRAINING_MS: i64 = 100;
+/// No longer than this is anything left out: a recording shares the encoding, and a queue that begins to drain in the
+/// meantime would add its own pause to the one that is under way.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// What an encoder made beyond its rate, which leaves out frames until it is paid back.
 #[derive(Debug, Clone, Default)]
 pub struct Overspent {
     bits: i64,
     at: Moment,
+    /// Since when frames are left out.
+    paused: Option<Moment>,
 }
 
 impl Overspent {
@@ -70,7 +77,15 @@ impl Overspent {
         // Old debts are forgiven: what was sent while the path was wide is no trouble any more.
         let owed = self.bits + bytes as i64 * 8 - paid;
         self.bits = owed.clamp(0, most + per_ms * OVERSPENT_MS);
-        self.bits <= most
+        let paused = *self.paused.get_or_insert(now);
+        if now.since(paused) >= LONGEST_PAUSE {
+            self.bits = self.bits.min(most);
+        }
+        let affords = self.bits <= most;
+        if affords {
+            self.paused = None;
+        }
+        affords
     }
 }
 
@@ -112,6 +127,22 @@ mod tests {
             let bytes = if n.is_multiple_of(60) { 33_000 } else { 3_600 };
             assert!(spent.affords(Moment::from_ms(n * 1000 / 30), Kbps(1000), bytes, false), "{n}");
         }
+    }
+
+    #[test]
+    fn a_queue_that_begins_to_drain_in_a_pause_does_not_make_it_longer() {
+        let mut spent = Overspent::default();
+        let mut passed = Vec::new();
+        for n in 0..60_u64 {
+            let now = Moment::from_ms(n * 1000 / 30);
+            // A key frame that takes two seconds at what the link has come down to; 400 ms later a queue is seen.
+            let bytes = if n == 1 { 40_000 } else { 0 };
+            if spent.affords(now, Kbps(150), bytes, n > 12) {
+                passed.push(now.as_ms());
+            }
+        }
+        let longest = passed.windows(2).map(|w| w[1] - w[0]).max().unwrap();
+        assert!((400..=570).contains(&longest), "{longest} ms: {passed:?}");
     }
 
     #[test]
