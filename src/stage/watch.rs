@@ -460,8 +460,7 @@ impl Work {
             let age = age.and_then(|(arrived, captured)| arrived.duration_since(captured).ok());
             self.shared.seen().frame(&frame, age);
             let Some(give) = &self.frames else { continue };
-            let after_gap = self.gap;
-            let unit = AccessUnit { after_gap, ..unit(frame, self.boot, captured_at) };
+            let unit = unit(frame, self.boot, captured_at, self.gap);
             self.gap = give.try_send(unit).is_err();
         }
     }
@@ -495,7 +494,7 @@ fn channel<T>(n: usize) -> (Option<mpsc::Sender<T>>, Option<mpsc::Receiver<T>>) 
     (Some(give), Some(take))
 }
 
-fn unit(frame: Frame, boot: u64, captured_at: Option<SystemTime>) -> AccessUnit {
+fn unit(frame: Frame, boot: u64, captured_at: Option<SystemTime>, after_gap: bool) -> AccessUnit {
     let ours = frame.stamp.filter(|stamp| stamp.boot_id == boot);
     AccessUnit {
         data: frame.data.into(),
@@ -509,6 +508,6 @@ fn unit(frame: Frame, boot: u64, captured_at: Option<SystemTime>) -> AccessUnit 
         captured_at,
         frame_no: frame.stamp.map(|stamp| stamp.frame),
         key: frame.key,
-        after_gap: false,
+        after_gap,
     }
 }

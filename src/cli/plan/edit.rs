@@ -45,8 +45,8 @@ pub(super) fn doors(make: Make) -> Doors {
     };
     Doors {
         open: Arc::new(move || {
-            let (opened, read) = opened(&make).map_err(|failure| failure.text)?;
-            of_open.lock().unwrap_or_else(PoisonError::into_inner).0 = accepted_at();
+            let (opened, read, at) = opened(&make).map_err(|failure| failure.text)?;
+            of_open.lock().unwrap_or_else(PoisonError::into_inner).0 = at;
             *source.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
             Ok(opened)
         }),
@@ -93,7 +93,8 @@ impl Known {
     }
 }
 
-fn opened(make: &Make) -> Result<(Opened, Source), Failure> {
+/// What the pane opens with, where it is from, and when the plan was accepted that is there.
+fn opened(make: &Make) -> Result<(Opened, Source, Option<Timestamp>), Failure> {
     let (source, [kept, aside]) = Source::edited(make, Timestamp::now())?;
     let mut notes = source.notes.clone();
     if source.example {
@@ -118,7 +119,7 @@ fn opened(make: &Make) -> Result<(Opened, Source), Failure> {
         draft: aside.map(|kept| kept.plan),
         notes,
     };
-    Ok((opened, source))
+    Ok((opened, source, kept.map(|kept| kept.at)))
 }
 
 pub(super) fn edit(args: &Edit) -> Result<u8, Failure> {

@@ -2,6 +2,11 @@
 
 use crate::stats::figure::Who;
 
+/// What the columns of a figure's past are.
+pub(in crate::console) const P95: &str =
+    "95 of 100 seconds of the last five minutes were no worse.";
+pub(in crate::console) const COURSE: &str = "The last five minutes, each column the worst of its time; · is not measured. Of a sum: by how much it grew.";
+
 /// Every figure and every word about such a subject: its name, and what is to be said of it.
 pub(in crate::console) fn of(who: &Who) -> Vec<(String, String)> {
     let figures = who.figures().iter().map(|f| {
@@ -16,12 +21,9 @@ pub(in crate::console) fn of(who: &Who) -> Vec<(String, String)> {
 pub(in crate::console) fn columns() -> impl Iterator<Item = (String, String)> {
     let columns = [
         ("now", "The newest value, ten times a second. Frozen: the value of that second."),
-        ("p95", "95 of 100 seconds of the last five minutes were no worse."),
+        ("p95", P95),
         ("target", "What is aimed at: from the show's profile. In red: missed."),
-        (
-            "5 min",
-            "The last five minutes, each column the worst of its time; · is not measured. Of a sum: by how much it grew.",
-        ),
+        ("5 min", COURSE),
         (
             "frames' way",
             "Where a frame's time goes, stage by stage. A bar is the median, the pale end behind it the 95th percentile.",

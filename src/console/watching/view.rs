@@ -28,12 +28,9 @@ const LOG: u16 = 4;
 /// The columns beside a figure.
 const COLUMNS: [(&str, &str); 5] = [
     ("now", "The newest value, four times a second."),
-    ("p95", "95 of 100 seconds of the last five minutes were no worse."),
+    ("p95", meaning::P95),
     ("target", "What is aimed at: --latency-target, and half a percent of stalls. In red: missed."),
-    (
-        "5 min",
-        "The last five minutes, each column the worst of its time; · is not measured. Of a sum: by how much it grew.",
-    ),
+    ("5 min", meaning::COURSE),
     ("verdict", "The worst that counts now, held against flapping."),
 ];
 

@@ -35,13 +35,14 @@ impl History {
         let begun: Vec<_> = self.events.iter().filter(|n| n.event == "segment-began").collect();
         let over = self.events.iter().find(|n| n.event == "ending").map(|n| n.at_ms);
         let end = over.unwrap_or(self.duration_ms);
+        let viewers = self.viewers();
         // A second that two share is the later one's.
         let next = begun.iter().skip(1).map(|next| (next.at_ms, next.at_ms / 1000));
         let until = next.chain([(end, end.div_ceil(1000))]);
         let told = begun.iter().zip(until).map(|(note, (until_ms, until_s))| {
             let whole = |name: &str| note.detail[name].as_u64().and_then(|n| u32::try_from(n).ok());
             let span = (note.at_ms / 1000) as u32..until_s as u32;
-            let viewers = || self.viewers().into_iter().filter(|(at_s, _)| span.contains(at_s));
+            let here = || viewers.iter().filter(|(at_s, _)| span.contains(*at_s)).map(|(_, n)| *n);
             let cut: Vec<_> = self.monitors.iter().map(|m| within(m, &span)).collect();
             SegmentTold {
                 number: whole("number").unwrap_or_default(),
@@ -49,8 +50,8 @@ impl History {
                 from_ms: note.at_ms,
                 lasted_ms: until_ms.saturating_sub(note.at_ms),
                 length_s: whole("length_s").unwrap_or_default(),
-                viewers_most: viewers().map(|(_, n)| n).max(),
-                viewers_mean: mean(viewers().map(|(_, n)| n)),
+                viewers_most: here().max(),
+                viewers_mean: mean(here()),
                 seen: seen(cut.iter(), self.step_s),
             }
         });
