@@ -2,19 +2,23 @@
 //! picture's size come out. Pure: time is in the reports.
 
 pub mod account;
+mod arrivals;
 pub mod estimate;
 pub mod gate;
 pub mod ladder;
+pub mod pacing;
 pub mod path;
 pub mod repair;
 #[cfg(test)]
 mod simulated;
 pub mod thin;
+mod trains;
 
 pub use account::Account;
-pub use estimate::{Bounds, Estimator, Reported};
+pub use estimate::{Bounds, Estimator, Probe, Reported};
 pub use gate::PictureGate;
 pub use ladder::{Ladder, Rung};
+pub use pacing::{Pacing, Passed};
 pub use path::{Outage, Passage, Path};
-pub use repair::Repair;
+pub use repair::{Answer, Repair};
 pub use thin::{Overspent, Thinner};

@@ -1,10 +1,11 @@
 //! Congestion control of one session: the receiver's transport-wide feedback goes to `flow::Estimator`, which
-//! says what the path carries; the pacer keeps what is sent within it, sound first. What is lost is sent again as
-//! `flow::Repair` says.
+//! says what the path carries; the pacer keeps what is sent within it, sound first. Requests for lost packets are
+//! answered as `flow::Repair` says. Where the estimator asks for a probe, packets that were sent lately are sent again
+//! as padding: every receiver of retransmissions drops what it has already, and reports it.
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 use gst::prelude::*;
@@ -13,13 +14,15 @@ use super::{
     MediaError,
     clock::MediaClock,
     feed::lock,
-    pacer::{Pacer, PacerHandle},
-    publisher::AUDIO_PT,
+    pacer::{self, Pacer, PacerHandle, Rates, Seen},
+    publisher::{AUDIO_PT, VIDEO_PT},
     trail::{self, PACED, Sent},
 };
 use crate::{
     base::{Kbps, Moment},
-    flow::{Account, Bounds, Estimator, PictureGate, Repair, Reported, estimate::Course},
+    flow::{
+        Account, Answer, Bounds, Estimator, PictureGate, Probe, Repair, Reported, estimate::Course,
+    },
     show::Profile,
     stats::CongestionState,
 };
@@ -32,6 +35,8 @@ const MOST_AGAIN: f64 = 0.5;
 const LITTLE: u32 = 4;
 /// What is sent again is known over this many reports.
 const AGAIN_REPORTS: f64 = 20.0;
+/// A probe has no more packets than this: 100 ms at some 12 Mb/s.
+const MOST_PADDING: usize = 128;
 /// Headers and rare retransmissions on the picture, as a share in 1/1024.
 const PICTURE_HEADERS: u32 = 40;
 
@@ -92,6 +97,8 @@ struct Shared {
     sound: Kbps,
     /// The most that a picture may have.
     most: Kbps,
+    /// The picture's SSRC, once it is known; zero before.
+    ssrc: AtomicU32,
 }
 
 struct Known {
@@ -101,6 +108,10 @@ struct Known {
     account: Account,
     /// The share of what is sent that is sent again, 0-1.
     again: f64,
+    /// Pictures that the pacer had to drop, as far as a key frame has been asked for.
+    overflows: u64,
+    /// The receiver was said to drop what is sent again.
+    refused: bool,
 }
 
 impl Shared {
@@ -110,19 +121,43 @@ impl Shared {
         Kbps(left - left * PICTURE_HEADERS / 1024).min(self.most)
     }
 
-    /// A packet of the picture is asked for: how often it is sent.
-    fn request(&self, now: u64, event: &gst::StructureRef) -> u32 {
-        match event.get::<u32>("seqnum") {
-            Ok(number) => lock(&self.known).repair.request(now, number as u16),
-            Err(_) => 1,
+    /// A packet of the picture is asked for at `now`.
+    fn request(&self, now: u64, event: &gst::StructureRef) -> Answer {
+        let Ok(number) = event.get::<u32>("seqnum") else { return Answer::Nothing };
+        let mut known = lock(&self.known);
+        let answer = known.repair.request(now, number as u16);
+        let refused = known.repair.is_refused(now);
+        if std::mem::replace(&mut known.refused, refused) != refused && refused {
+            tracing::info!(
+                "the ingest asks again for packets that were retransmitted: it gets key frames instead"
+            );
         }
+        answer
+    }
+
+    /// The packets to be sent again as padding for that probe: their numbers.
+    fn padding(known: &Known, probe: Probe) -> Vec<u16> {
+        let bits = f64::from(probe.rate.bits_per_second()) * probe.lasts.as_secs_f64();
+        let mut missing = bits as u64;
+        let mut numbers = Vec::new();
+        let sent: Vec<(u16, u64)> = known.repair.padding().collect();
+        // The same packets more than once, where they are few or small.
+        for (number, bits) in sent.iter().cycle().take(MOST_PADDING) {
+            if missing == 0 {
+                break;
+            }
+            missing = missing.saturating_sub(*bits);
+            numbers.push(*number);
+        }
+        numbers
     }
 }
 
 impl Congestion {
     /// Puts congestion control into `webrtc`. It begins with `start` for the picture, or with the profile's own
     /// first rate. `on_advice` is told after every report.
-    /// When the pacer lets frames go is noted in `sent`.
+    /// When the pacer lets frames go is noted in `sent`. `on_key` is told when a key frame has to replace what is
+    /// lost for good.
     pub fn install(
         webrtc: &gst::Element,
         profile: &Profile,
@@ -130,6 +165,7 @@ impl Congestion {
         clock: &MediaClock,
         sent: &Arc<Sent>,
         on_advice: Box<dyn Fn(Advice) + Send + Sync>,
+        on_key: Box<dyn Fn() + Send + Sync>,
     ) -> Result<Self, MediaError> {
         let sound = Kbps(profile.audio_kbps.0 + SOUND_HEADERS);
         let whole =
@@ -141,9 +177,7 @@ impl Congestion {
             most: Kbps((f64::from(whole(profile.max_kbps).0) * (1.0 + MOST_AGAIN)) as u32),
         };
         let estimator = Estimator::new(bounds);
-        let pacer = Pacer::start(u64::from(estimator.pace().bits_per_second()))?;
-        let pace = pacer.handle();
-        let told = pacer.handle();
+        let rates = rates_of(&estimator);
         let shared = Arc::new(Shared {
             known: Mutex::new(Known {
                 estimator,
@@ -151,12 +185,25 @@ impl Congestion {
                 repair: Repair::default(),
                 account: Account::default(),
                 again: 0.0,
+                overflows: 0,
+                refused: false,
             }),
             feedback_ns: AtomicU64::new(0),
             nacks: AtomicU64::new(0),
             sound,
             most: profile.max_kbps,
+            ssrc: AtomicU32::new(0),
         });
+        let pacer = {
+            let (clock, shared) = (clock.clone(), Arc::clone(&shared));
+            let on_picture = move |Seen { number, bytes, key, ssrc }| {
+                shared.ssrc.store(ssrc, Ordering::Relaxed);
+                let now = clock.monotonic_ns(clock.now());
+                lock(&shared.known).repair.sent(now, number, bytes, key);
+            };
+            Pacer::start(rates, Box::new(on_picture))?
+        };
+        let (pace, told) = (pacer.handle(), pacer.handle());
         let ends = (pacer.element().static_pad("src"), pacer.element().static_pad("sink"));
         if let (Some(pad), Some(into)) = ends {
             let (clock, shared) = (clock.clone(), Arc::clone(&shared));
@@ -168,24 +215,28 @@ impl Congestion {
                 let running = clock.now();
                 if told.name() == "GstRTPRetransmissionRequest" {
                     shared.nacks.fetch_add(1, Ordering::Relaxed);
-                    let copies = shared.request(clock.monotonic_ns(running), told);
+                    let copies = match shared.request(clock.monotonic_ns(running), told) {
+                        Answer::Copies(copies) => copies,
+                        Answer::KeyFrame => {
+                            on_key();
+                            return gst::PadProbeReturn::Handled;
+                        }
+                        Answer::Nothing => return gst::PadProbeReturn::Handled,
+                    };
                     if let Some(into) = into.upgrade() {
                         // This event brings the first; webrtcbin's history gives one for each more.
                         for _ in 1..copies {
                             into.push_event(event.to_owned());
                         }
                     }
-                    return if copies == 0 {
-                        gst::PadProbeReturn::Handled
-                    } else {
-                        gst::PadProbeReturn::Ok
-                    };
+                    return gst::PadProbeReturn::Ok;
                 }
                 // rtpsession tells times of the system's clock, not running times.
                 let now = clock.monotonic_ns(running);
-                let advice = {
-                    let Known { estimator, gate, repair, account, again } =
-                        &mut *lock(&shared.known);
+                let (advice, padding, overflow) = {
+                    let mut known = lock(&shared.known);
+                    let Known { estimator, gate, repair, account, again, overflows, .. } =
+                        &mut *known;
                     let report = packets(told, repair.echoes() > 0);
                     let Some(report) = report else { return gst::PadProbeReturn::Ok };
                     shared.feedback_ns.store(running.nseconds(), Ordering::Relaxed);
@@ -194,9 +245,11 @@ impl Congestion {
                     let (clear, full) = (estimator.is_clear(), estimator.is_full());
                     let loss = estimator.loss();
                     let spare = !full && estimator.rate().0 > shared.sound.0 * LITTLE;
-                    repair.report(now, &report, loss, spare);
-                    let pace_now = u64::from(estimator.pace().bits_per_second());
-                    let (left, left_again) = pace.set(pace_now, full, repair.echoes());
+                    repair.report(now, &report, loss, estimator.rate(), spare);
+                    let (left, left_again) = pace.set(rates_of(estimator), full, repair.echoes());
+                    let passed = pace.passed();
+                    let overflow =
+                        passed.overflows > std::mem::replace(overflows, passed.overflows);
                     if left > 0 {
                         *again += (left_again as f64 / left as f64 - *again) / AGAIN_REPORTS;
                     }
@@ -210,14 +263,28 @@ impl Congestion {
                         picture_on,
                         "path"
                     );
-                    Advice {
+                    let advice = Advice {
                         picture,
                         settled: shared.picture(estimator.settled(), *again),
                         loss: repair.sound_loss(),
                         picture_on,
-                    }
+                    };
+                    let probe = estimator.probe(now);
+                    let padding = probe.map(|probe| (probe, Shared::padding(&known, probe)));
+                    (advice, padding, overflow)
                 };
                 on_advice(advice);
+                if overflow {
+                    on_key();
+                }
+                if let (Some((probe, numbers)), Some(into)) = (padding, into.upgrade()) {
+                    tracing::trace!(rate = probe.rate.0, packets = numbers.len(), "probe");
+                    let ssrc = shared.ssrc.load(Ordering::Relaxed);
+                    pace.probe(probe, numbers.clone());
+                    for number in numbers {
+                        into.push_event(pacer::request(number, ssrc, VIDEO_PT as u8));
+                    }
+                }
                 gst::PadProbeReturn::Ok
             });
         }
@@ -235,7 +302,7 @@ impl Congestion {
         let queue = self.pace.look();
         let before = std::mem::replace(
             &mut *lock(&self.told),
-            (now_ns, queue.again_bits, queue.echoed_bits),
+            (now_ns, queue.passed.again_bits, queue.echoed_bits),
         );
         let passed = now_ns.saturating_sub(before.0);
         let kbps = |bits: u64, before_bits: u64| {
@@ -255,7 +322,7 @@ impl Congestion {
             lost: course.map(|_| account.lost()),
             jitter_ms: account.jitter_ms(),
             nacks: self.shared.nacks.load(Ordering::Relaxed),
-            rtx_kbps: kbps(queue.again_bits, before.1),
+            rtx_kbps: kbps(queue.passed.again_bits, before.1),
             redundant_kbps: kbps(queue.echoed_bits, before.2),
             pacer_ms: queue.most_ms,
             pacer_packets: queue.most_packets,
@@ -276,6 +343,13 @@ impl Congestion {
     /// Counts the silence from `now_ns` on, feedback or not.
     pub fn expect_feedback(&self, now_ns: u64) {
         self.shared.feedback_ns.store(now_ns, Ordering::Relaxed);
+    }
+}
+
+fn rates_of(estimator: &Estimator) -> Rates {
+    Rates {
+        estimate: u64::from(estimator.rate().bits_per_second()),
+        pace: u64::from(estimator.pace().bits_per_second()),
     }
 }
 

@@ -1,8 +1,6 @@
-//! Lets packets out no faster than the path is believed to carry. What fits goes through at once, in the
-//! thread that brought it; what does not waits for a thread of the pacer's own.
-//! A frame of ordinary size therefore never waits, and a key frame is spread instead of flooding a narrow
-//! link. Sound passes everything that waits: it is little, and what is heard matters more. So does what is sent
-//! again: whole frames wait for it at the other end. On a lossy path sound is said again with what follows it.
+//! The pacer of a session as a GStreamer element: `flow::Pacing` decides what leaves when. What may leave at once goes
+//! in the thread that brought it, what waits in a thread of the pacer's own. On a lossy path sound is sent redundantly
+//! with what follows it, and the last packet of a long frame twice.
 
 use std::{
     collections::VecDeque,
@@ -18,149 +16,112 @@ use super::{
     feed::lock,
     publisher::{AUDIO_PT, VIDEO_PT},
 };
+use crate::flow::{Pacing, Passed, Probe, pacing::Kind};
 
-/// How much may leave at once after a pause: this long at the rate.
-const BURST: Duration = Duration::from_millis(20);
-/// What has waited longer than this at the rate leaves anyway: late packets are worth less than a full
-/// queue of the network's. On a path that is full already they wait longer.
-const LONGEST: Duration = Duration::from_millis(30);
-const LONGEST_ON_FULL_PATH: Duration = Duration::from_millis(250);
-/// Packets of sound that can be said again.
+/// Packets of sound that can be sent redundantly.
 const MOST_ECHOES: usize = 2;
-/// A frame of so many packets is worth saying its last one twice; of a shorter one that would be too large a share.
+/// A frame of so many packets is worth sending its last one twice; of a shorter one that would be too large a share.
 const LONG_TRAIN: usize = 8;
-/// Between two bursts of what waits.
+/// Between two looks at what waits.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// A leaky bucket: what may leave now, in bits. Time is handed in.
-#[derive(Debug)]
-struct Bucket {
-    bits_per_second: u64,
-    bits: i64,
-    filled_at: Duration,
-}
-
-impl Bucket {
-    fn new(bits_per_second: u64) -> Self {
-        let mut bucket = Self { bits_per_second, bits: 0, filled_at: Duration::ZERO };
-        bucket.bits = bucket.over(BURST);
-        bucket
-    }
-
-    /// What the rate carries in that time.
-    fn over(&self, time: Duration) -> i64 {
-        (time.as_secs_f64() * self.bits_per_second as f64) as i64
-    }
-
-    fn fill(&mut self, now: Duration) {
-        let gained = self.over(now.saturating_sub(self.filled_at));
-        self.bits = self.bits.saturating_add(gained).min(self.over(BURST));
-        self.filled_at = now;
-    }
-
-    /// Takes `bits` out if there is room; a packet may overdraw, so that one larger than the burst leaves.
-    const fn take(&mut self, bits: u64) -> bool {
-        let room = self.bits > 0;
-        if room {
-            self.spend(bits);
-        }
-        room
-    }
-
-    const fn spend(&mut self, bits: u64) {
-        self.bits = self.bits.saturating_sub_unsigned(bits);
-    }
-}
-
-struct Line {
-    bucket: Bucket,
-    /// The packets of a frame that may leave at once, until its last one is there.
-    train: Vec<gst::Buffer>,
-    train_bits: u64,
-    waiting: VecDeque<gst::Buffer>,
-    waiting_bits: u64,
-    longest: Duration,
-    /// How many packets of sound are said again with the next, and the last ones, newest first.
+struct State {
+    pacing: Pacing<gst::Buffer>,
+    /// How many packets of sound are sent again with the next, and the last ones, newest first.
     echoes: usize,
-    said: VecDeque<gst::Buffer>,
-    /// What left since it was last asked, in bits: all of it, and what was sent again.
-    left: (u64, u64),
-    /// What was sent again and what sound was said again since the beginning, in bits.
-    again_bits: u64,
+    sound: VecDeque<gst::Buffer>,
+    /// What redundant sound took since the beginning, in bits.
     echoed_bits: u64,
+    /// The numbers of packets whose retransmission is padding.
+    padding: Vec<u16>,
+    /// What had left, and of it redundantly, when it was last asked.
+    told: (u64, u64),
     /// The most that has waited since somebody looked: how long at the rate, in ms, and how many packets.
     most_ms: f64,
     most_packets: u32,
     /// The pacer's thread holds packets that are older than any that come now.
-    sending: bool,
+    held: bool,
     stop: bool,
 }
 
-impl Line {
+impl State {
     fn note_waiting(&mut self) {
-        let rate = self.bucket.bits_per_second.max(1);
-        let ms = self.waiting_bits as f64 * 1000.0 / rate as f64;
-        // What would wait longer leaves at once.
-        self.most_ms = self.most_ms.max(ms.min(self.longest.as_secs_f64() * 1000.0));
-        self.most_packets = self.most_packets.max(self.waiting.len() as u32);
+        let (ms, packets) = self.pacing.waits();
+        self.most_ms = self.most_ms.max(ms);
+        self.most_packets = self.most_packets.max(packets as u32);
     }
 }
 
 /// What has waited, and what was sent beyond what had to be.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Queue {
-    /// Sent again since the beginning, in bits.
-    pub again_bits: u64,
-    /// Sound said again since the beginning, in bits.
+    /// What left since the beginning.
+    pub passed: Passed,
+    /// Redundant sound since the beginning, in bits.
     pub echoed_bits: u64,
-    /// The most that has waited since the last look, in ms at the rate it leaves.
+    /// The most that has waited since the last look, in ms at the rate that the path carries.
     pub most_ms: f64,
     /// The same in packets.
     pub most_packets: u32,
 }
 
+/// A packet of the picture, as the pacer sees it pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Its sequence number.
+    pub number: u16,
+    /// Its size in bytes.
+    pub bytes: usize,
+    /// It belongs to a key frame.
+    pub key: bool,
+    /// Its stream.
+    pub ssrc: u32,
+}
+
 struct Shared {
     began: Instant,
-    line: Mutex<Line>,
+    state: Mutex<State>,
     more: Condvar,
+    on_picture: Box<dyn Fn(Seen) + Send + Sync>,
 }
 
-/// What a packet is to the pacer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Whether it is the last of its frame.
-    Picture {
-        last: bool,
-    },
-    Sound,
-    Again,
+/// The fixed header of an RTP packet (RFC 3550, 5.1).
+fn header(packet: &gst::BufferRef) -> [u8; 12] {
+    let mut header = [0; 12];
+    // A packet that is shorter is none of ours; zeros make it one to be sent again, which is never lost track of.
+    let _ = packet.copy_to_slice(0, &mut header);
+    header
 }
 
-impl Kind {
-    fn of(packet: &gst::BufferRef) -> Self {
-        // The second byte: the marker and the payload type (RFC 3550, 5.1).
-        let mut second = [0];
-        let _ = packet.copy_to_slice(1, &mut second);
-        match u32::from(second[0] & 0x7f) {
-            AUDIO_PT => Self::Sound,
-            VIDEO_PT => Self::Picture { last: second[0] & 0x80 != 0 },
-            _ => Self::Again,
-        }
+/// The number of the packet that a retransmission repeats (RFC 4588, 4: the first two bytes of the payload).
+fn original_number(packet: &gst::BufferRef) -> Option<u16> {
+    let [first, ..] = header(packet);
+    let mut at = 12 + usize::from(first & 0x0f) * 4;
+    if first & 0x10 != 0 {
+        let mut extension = [0; 4];
+        packet.copy_to_slice(at, &mut extension).ok()?;
+        at += 4 + usize::from(u16::from_be_bytes([extension[2], extension[3]])) * 4;
     }
+    let mut number = [0; 2];
+    packet.copy_to_slice(at, &mut number).ok()?;
+    Some(u16::from_be_bytes(number))
 }
 
 /// Asks rtprtxsend to send that packet again. A receiver misses the last packet of a frame only when the next
 /// frame comes, which is too late for one more request: on a lossy path it goes twice where that is little.
-fn repetition(packet: &gst::BufferRef) -> Option<gst::Event> {
-    let mut header = [0; 12];
-    packet.copy_to_slice(0, &mut header).ok()?;
-    let [_, pt, s0, s1, _, _, _, _, ssrc @ ..] = header;
+fn repetition(packet: &gst::BufferRef) -> gst::Event {
+    let [_, pt, s0, s1, _, _, _, _, ssrc @ ..] = header(packet);
+    request(u16::from_be_bytes([s0, s1]), u32::from_be_bytes(ssrc), pt & 0x7f)
+}
+
+/// The event that makes rtprtxsend send a packet again.
+pub(super) fn request(number: u16, ssrc: u32, pt: u8) -> gst::Event {
     let request = gst::Structure::builder("GstRTPRetransmissionRequest")
-        .field("seqnum", u32::from(u16::from_be_bytes([s0, s1])))
-        .field("ssrc", u32::from_be_bytes(ssrc))
-        .field("payload-type", u32::from(pt & 0x7f))
+        .field("seqnum", u32::from(number))
+        .field("ssrc", ssrc)
+        .field("payload-type", u32::from(pt))
         .build();
-    Some(gst::event::CustomUpstream::new(request))
+    gst::event::CustomUpstream::new(request)
 }
 
 /// Sends what leaves together.
@@ -177,100 +138,102 @@ fn bits(buffer: &gst::BufferRef) -> u64 {
 }
 
 impl Shared {
-    /// Takes a packet, and gives what may leave now; the rest waits in line. The packets of one frame leave
-    /// together: what is on their way is then woken once for all of them.
+    fn kind(&self, packet: &gst::BufferRef) -> Kind {
+        // The second byte is the marker and the payload type (RFC 3550, 5.1).
+        let [_, second, n0, n1, _, _, _, _, ssrc @ ..] = header(packet);
+        match u32::from(second & 0x7f) {
+            AUDIO_PT => Kind::Sound,
+            VIDEO_PT => {
+                let key = !packet.flags().contains(gst::BufferFlags::DELTA_UNIT);
+                let number = u16::from_be_bytes([n0, n1]);
+                let ssrc = u32::from_be_bytes(ssrc);
+                (self.on_picture)(Seen { number, bytes: packet.size(), key, ssrc });
+                Kind::Picture { last: second & 0x80 != 0 }
+            }
+            _ => {
+                let mut state = lock(&self.state);
+                let number = original_number(packet);
+                let place = state.padding.iter().position(|n| Some(*n) == number);
+                if let Some(place) = place {
+                    state.padding.swap_remove(place);
+                    Kind::Padding
+                } else {
+                    Kind::Again
+                }
+            }
+        }
+    }
+
+    /// Takes a packet, and gives what may leave now.
     fn take(&self, kind: Kind, packet: gst::Buffer) -> Vec<gst::Buffer> {
         let size = bits(&packet);
-        let mut line = lock(&self.line);
-        line.bucket.fill(self.began.elapsed());
-        line.left.0 += size;
-        let Kind::Picture { last } = kind else {
-            if kind == Kind::Again {
-                line.left.1 += size;
-                line.again_bits += size;
-            }
-            line.bucket.spend(size);
-            return vec![packet];
-        };
-        if line.waiting.is_empty() && !line.sending && line.bucket.take(size) {
-            line.train.push(packet);
-            line.train_bits += size;
-            if !last {
-                return Vec::new();
-            }
-            line.train_bits = 0;
-            return std::mem::take(&mut line.train);
+        let mut state = lock(&self.state);
+        let held = state.held;
+        let leaving = state.pacing.put(self.began.elapsed(), kind, packet, size, held);
+        if !state.pacing.is_idle() {
+            state.note_waiting();
+            self.more.notify_one();
         }
-        // What of the frame might have left must not be overtaken by its rest.
-        let begun_bits = std::mem::take(&mut line.train_bits);
-        let begun = std::mem::take(&mut line.train);
-        line.bucket.bits = line.bucket.bits.saturating_add_unsigned(begun_bits);
-        line.waiting_bits += begun_bits + size;
-        line.waiting.extend(begun);
-        line.waiting.push_back(packet);
-        line.note_waiting();
-        self.more.notify_one();
-        Vec::new()
+        leaving
     }
 
     /// Whether the path is known to lose packets.
     fn is_lossy(&self) -> bool {
-        lock(&self.line).echoes > 0
+        lock(&self.state).echoes > 0
     }
 
-    /// The packets of sound to be said again after this one.
+    /// The packets of sound to be sent again after this one.
     fn echoes(&self, kind: Kind, packet: &gst::Buffer) -> Vec<gst::Buffer> {
         if kind != Kind::Sound {
             return Vec::new();
         }
-        let mut line = lock(&self.line);
-        if line.echoes == 0 {
-            line.said.clear();
+        let mut state = lock(&self.state);
+        if state.echoes == 0 {
+            state.sound.clear();
             return Vec::new();
         }
-        let echoes: Vec<_> = line.said.iter().take(line.echoes).cloned().collect();
-        let size = echoes.iter().map(|b| bits(b)).sum();
-        line.bucket.spend(size);
-        line.left = (line.left.0 + size, line.left.1 + size);
-        line.echoed_bits += size;
-        line.said.truncate(MOST_ECHOES - 1);
-        line.said.push_front(packet.clone());
-        echoes
+        let now = self.began.elapsed();
+        let echoes: Vec<_> = state.sound.iter().take(state.echoes).cloned().collect();
+        let mut leaving = Vec::new();
+        for echo in echoes {
+            let size = bits(&echo);
+            state.echoed_bits += size;
+            leaving.extend(state.pacing.put(now, Kind::Sound, echo, size, false));
+        }
+        state.sound.truncate(MOST_ECHOES - 1);
+        state.sound.push_front(packet.clone());
+        leaving
     }
 
     /// What may leave now. Waits while there is nothing; `None` when the pacer ends.
     fn next(&self) -> Option<Vec<gst::Buffer>> {
-        let mut line = lock(&self.line);
-        line.sending = false;
+        let mut state = lock(&self.state);
+        state.held = false;
         loop {
-            if line.stop {
+            if state.stop {
                 return None;
             }
-            if line.waiting.is_empty() {
-                line = self.more.wait(line).unwrap_or_else(PoisonError::into_inner);
+            if state.pacing.is_idle() {
+                state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            line.bucket.fill(self.began.elapsed());
-            let most = line.bucket.over(line.longest);
-            let mut leaving = Vec::new();
-            while let Some(size) = line.waiting.front().map(|b| bits(b)) {
-                if line.waiting_bits as i64 > most {
-                    line.bucket.spend(size);
-                    // What had to leave is not held against what comes.
-                    line.bucket.bits = line.bucket.bits.max(-most);
-                } else if !line.bucket.take(size) {
-                    break;
-                }
-                line.waiting_bits -= size;
-                leaving.extend(line.waiting.pop_front());
-            }
+            let leaving = state.pacing.next(self.began.elapsed());
             if !leaving.is_empty() {
-                line.sending = true;
+                state.held = true;
                 return Some(leaving);
             }
-            line = self.more.wait_timeout(line, PAUSE).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.more.wait_timeout(state, PAUSE).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
+}
+
+/// The rates of a pacer, in bits per second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rates {
+    /// What the path is estimated to carry.
+    pub estimate: u64,
+    /// How fast a burst may leave.
+    pub pace: u64,
 }
 
 /// The pacer of one session.
@@ -281,28 +244,28 @@ pub struct Pacer {
 }
 
 impl Pacer {
-    /// A pacer at that rate, with one pad for packets to come and one for them to leave.
-    pub fn start(bits_per_second: u64) -> Result<Self, MediaError> {
+    /// A pacer at these rates, with one pad for packets to come and one for them to leave. `on_picture` sees every
+    /// packet of the picture come.
+    pub fn start(
+        rates: Rates,
+        on_picture: Box<dyn Fn(Seen) + Send + Sync>,
+    ) -> Result<Self, MediaError> {
         let shared = Arc::new(Shared {
             began: Instant::now(),
-            line: Mutex::new(Line {
-                bucket: Bucket::new(bits_per_second),
-                train: Vec::new(),
-                train_bits: 0,
-                waiting: VecDeque::new(),
-                waiting_bits: 0,
-                longest: LONGEST,
+            state: Mutex::new(State {
+                pacing: Pacing::new(rates.estimate, rates.pace),
                 echoes: 0,
-                said: VecDeque::new(),
-                left: (0, 0),
-                again_bits: 0,
+                sound: VecDeque::new(),
                 echoed_bits: 0,
+                padding: Vec::new(),
+                told: (0, 0),
                 most_ms: 0.0,
                 most_packets: 0,
-                sending: false,
+                held: false,
                 stop: false,
             }),
             more: Condvar::new(),
+            on_picture,
         });
         let out = gst::Pad::builder(gst::PadDirection::Src)
             .name("src")
@@ -315,11 +278,11 @@ impl Pacer {
             .flags(gst::PadFlags::PROXY_CAPS)
             .chain_function(move |pad, _, packet| {
                 let out = to.upgrade().ok_or(gst::FlowError::Flushing)?;
-                let kind = Kind::of(&packet);
+                let kind = line.kind(&packet);
                 let echoes = line.echoes(kind, &packet);
                 let leaving = line.take(kind, packet);
                 let long = leaving.len() >= LONG_TRAIN && line.is_lossy();
-                let again = leaving.last().filter(|_| long).and_then(|last| repetition(last));
+                let again = leaving.last().filter(|_| long).map(|last| repetition(last));
                 let mut sent = push(&out, leaving);
                 for echo in echoes {
                     sent = sent.and_then(|_| out.push(echo));
@@ -344,7 +307,7 @@ impl Pacer {
                     let _ = push(&out, packets);
                 }
             })
-            .map_err(|e| MediaError::lasting(format!("no thread for the pacer: {e}")))?;
+            .map_err(|e| MediaError::lasting(format!("cannot spawn the pacer's thread: {e}")))?;
         Ok(Self { element, shared, thread: Some(thread) })
     }
 
@@ -353,49 +316,61 @@ impl Pacer {
         &self.element
     }
 
-    /// Changes the rate.
+    /// Changes the rates.
     pub fn handle(&self) -> PacerHandle {
         PacerHandle(Arc::clone(&self.shared))
     }
 }
 
-/// Sets the rate of a pacer from elsewhere.
+/// Sets the rates of a pacer from elsewhere.
 #[derive(Clone)]
 pub struct PacerHandle(Arc<Shared>);
 
 impl PacerHandle {
-    /// From now on at that rate; whether a queue stands on the path; how many packets of sound are said again with
-    /// the next, two at most. What left since the last time, in bits: all of it, and what was sent again.
-    pub fn set(&self, bits_per_second: u64, full: bool, echoes: usize) -> (u64, u64) {
-        let mut line = lock(&self.0.line);
-        line.bucket.fill(self.0.began.elapsed());
-        line.bucket.bits_per_second = bits_per_second;
-        line.longest = if full { LONGEST_ON_FULL_PATH } else { LONGEST };
-        line.echoes = echoes.min(MOST_ECHOES);
-        std::mem::take(&mut line.left)
+    /// From now on at these rates; whether a queue stands on the path; how many packets of sound are sent again with
+    /// the next, two at most. What left since the last time, in bits: all of it but padding, and what was sent
+    /// redundantly or again.
+    pub fn set(&self, rates: Rates, full: bool, echoes: usize) -> (u64, u64) {
+        let mut state = lock(&self.0.state);
+        state.pacing.set(self.0.began.elapsed(), rates.estimate, rates.pace, full);
+        state.echoes = echoes.min(MOST_ECHOES);
+        let passed = state.pacing.passed();
+        let now = (passed.bits - passed.padding_bits, passed.again_bits + state.echoed_bits);
+        let before = std::mem::replace(&mut state.told, now);
+        (now.0 - before.0, now.1 - before.1)
     }
-}
 
-impl PacerHandle {
+    /// The retransmissions of these packets, which are going to come, are padding, to be sent as this probe asks for it.
+    pub fn probe(&self, probe: Probe, numbers: Vec<u16>) {
+        let mut state = lock(&self.0.state);
+        state.pacing.probe(self.0.began.elapsed(), probe);
+        state.padding = numbers;
+    }
+
+    /// What left since the beginning.
+    pub fn passed(&self) -> Passed {
+        lock(&self.0.state).pacing.passed()
+    }
+
     /// What has waited since the last look.
     pub fn look(&self) -> Queue {
-        let mut line = lock(&self.0.line);
+        let mut state = lock(&self.0.state);
         let queue = Queue {
-            again_bits: line.again_bits,
-            echoed_bits: line.echoed_bits,
-            most_ms: line.most_ms,
-            most_packets: line.most_packets,
+            passed: state.pacing.passed(),
+            echoed_bits: state.echoed_bits,
+            most_ms: state.most_ms,
+            most_packets: state.most_packets,
         };
         // What waits now has waited at the next look too.
-        (line.most_ms, line.most_packets) = (0.0, 0);
-        line.note_waiting();
+        (state.most_ms, state.most_packets) = (0.0, 0);
+        state.note_waiting();
         queue
     }
 }
 
 impl Drop for Pacer {
     fn drop(&mut self) {
-        lock(&self.shared.line).stop = true;
+        lock(&self.shared.state).stop = true;
         self.shared.more.notify_all();
         if let Some(thread) = self.thread.take() {
             // A thread that panicked has said so already.
@@ -421,24 +396,14 @@ mod tests {
         (1..=n).map(move |i| packet(VIDEO_PT | if i == n { 0x80 } else { 0 }, 1250))
     }
 
-    #[test]
-    fn the_bucket_fills_with_time_and_no_higher_than_a_burst() {
-        let mut bucket = Bucket::new(MEGABIT);
-        assert_eq!(bucket.bits, 20_000);
-        assert!(bucket.take(30_000), "one packet may overdraw");
-        assert!(!bucket.take(1));
-        bucket.fill(Duration::from_millis(9));
-        assert!(!bucket.take(1), "9 of 10 kb are paid back");
-        bucket.fill(Duration::from_millis(12));
-        assert!(bucket.take(1));
-        bucket.fill(Duration::from_mins(1));
-        assert_eq!(bucket.bits, 20_000);
+    fn rates(rate: u64) -> Rates {
+        Rates { estimate: rate, pace: rate }
     }
 
     /// A pacer whose output tells the size of what leaves it.
     fn rig(rate: u64) -> (Pacer, gst::Pad, std::sync::mpsc::Receiver<usize>) {
         gst::init().unwrap();
-        let pacer = Pacer::start(rate).unwrap();
+        let pacer = Pacer::start(rates(rate), Box::new(|_| {})).unwrap();
         let (tell, told) = std::sync::mpsc::channel();
         let end = gst::Pad::builder(gst::PadDirection::Sink)
             .chain_function(move |_, _, packet| {
@@ -498,16 +463,17 @@ mod tests {
     #[test]
     fn sound_and_what_is_sent_again_pass_what_waits() {
         let (pacer, source, left) = rig(MEGABIT);
-        pacer.handle().set(MEGABIT, true, 0);
+        pacer.handle().set(rates(MEGABIT), true, 0);
         push(&source, packets(20));
         source.push(packet(AUDIO_PT, 100)).unwrap();
         source.push(packet(97, 1000)).unwrap();
         let sizes: Vec<_> = left.try_iter().collect();
         assert!(sizes.len() < 20 && sizes.contains(&100) && sizes.contains(&1000), "{sizes:?}");
-        let (all, again) = pacer.handle().set(MEGABIT, true, 0);
-        assert_eq!((all, again), (8 * (20 * 1250 + 1100), 8000));
+        let (all, again) = pacer.handle().set(rates(MEGABIT), true, 0);
+        let sent: usize = sizes.iter().sum();
+        assert!(all >= 8 * sent as u64 && again == 8000, "{all} and {again} of {sent} bytes");
         let queue = pacer.handle().look();
-        assert_eq!((queue.again_bits, queue.echoed_bits), (8000, 0));
+        assert_eq!((queue.passed.again_bits, queue.echoed_bits), (8000, 0));
         // 20 ms at a Mb/s leave at once, which are two packets; each of the others takes 10 ms.
         assert!(queue.most_packets > 10 && queue.most_ms > 100.0, "{queue:?}");
         pacer.element().set_state(gst::State::Null).unwrap();
@@ -524,7 +490,7 @@ mod tests {
         });
         push(&source, packets(3));
         assert!(asked.try_recv().is_err(), "not while nothing is lost");
-        pacer.handle().set(10 * MEGABIT, false, 1);
+        pacer.handle().set(rates(10 * MEGABIT), false, 1);
         let mut last = vec![0x80, 0x80 | VIDEO_PT as u8, 1, 2, 0, 0, 0, 0, 3, 4, 5, 6];
         last.resize(500, 0);
         push(&source, packets(LONG_TRAIN - 1));
@@ -539,33 +505,67 @@ mod tests {
     }
 
     #[test]
-    fn sound_is_said_again_with_what_follows_it() {
+    fn sound_is_sent_again_with_what_follows_it() {
         let (pacer, source, left) = rig(10 * MEGABIT);
         let say = |bytes| source.push(packet(AUDIO_PT, bytes)).unwrap();
         say(100);
-        pacer.handle().set(10 * MEGABIT, false, 2);
+        pacer.handle().set(rates(10 * MEGABIT), false, 2);
         say(101);
         push(&source, packets(1));
         say(102);
         say(103);
-        pacer.handle().set(10 * MEGABIT, false, 0);
+        pacer.handle().set(rates(10 * MEGABIT), false, 0);
         say(104);
         let sizes: Vec<_> = left.try_iter().collect();
         assert_eq!(sizes, [100, 101, 1250, 102, 101, 103, 102, 101, 104]);
         let queue = pacer.handle().look();
-        assert_eq!((queue.again_bits, queue.echoed_bits), (0, 8 * (101 + 102 + 101)));
+        assert_eq!((queue.passed.again_bits, queue.echoed_bits), (0, 8 * (101 + 102 + 101)));
         assert_eq!((queue.most_packets, queue.most_ms), (0, 0.0), "nothing had to wait");
         pacer.element().set_state(gst::State::Null).unwrap();
     }
 
     #[test]
-    fn what_waits_too_long_leaves_anyway() {
+    fn what_waits_leaves_by_and_by() {
         let (pacer, source, left) = rig(MEGABIT / 10);
-        // 3 kb may wait at 100 kb/s: of 100 kb nearly all leaves soon.
+        // Within the limit, 24 kb in each 200 ms.
         push(&source, packets(10));
         for _ in 0..9 {
             left.recv_timeout(Duration::from_secs(5)).unwrap();
         }
+        pacer.element().set_state(gst::State::Null).unwrap();
+    }
+
+    #[test]
+    fn what_is_sent_again_for_a_probe_is_padding_and_goes_at_its_rate() {
+        let (pacer, source, left) = rig(10 * MEGABIT);
+        // Retransmissions of the packets 7 and 8, the first with a header extension of eight bytes.
+        let again = |number: u16, extended: bool| {
+            let mut packet = vec![0x80, 97];
+            packet.resize(12, 0);
+            if extended {
+                packet[0] |= 0x10;
+                packet.extend([0xbe, 0xde, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0]);
+            }
+            packet.extend(number.to_be_bytes());
+            packet.resize(1000, 0);
+            gst::Buffer::from_slice(packet)
+        };
+        let probe = Probe { rate: crate::base::Kbps(1000), lasts: Duration::from_secs(2) };
+        pacer.handle().probe(probe, vec![7, 8]);
+        for packet in [again(7, true), again(9, false), again(8, false)] {
+            source.push(packet).unwrap();
+        }
+        assert_eq!(left.try_iter().count(), 1, "what was asked for does not wait");
+        for _ in 0..2 {
+            left.recv_timeout(Duration::from_secs(2)).unwrap();
+        }
+        let passed = pacer.handle().passed();
+        assert_eq!((passed.again_bits, passed.padding_bits), (8000, 16_000));
+        assert_eq!(
+            pacer.handle().set(rates(MEGABIT), false, 0),
+            (8000, 8000),
+            "padding is no load"
+        );
         pacer.element().set_state(gst::State::Null).unwrap();
     }
 

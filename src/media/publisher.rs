@@ -288,7 +288,13 @@ impl Publisher {
         let congestion = {
             let obey = Arc::clone(&obey);
             let on_advice = Box::new(move |a| obey(a));
-            Congestion::install(&webrtc, profile, start, clock, &trail, on_advice)?
+            let fanout = Arc::downgrade(fanout);
+            let on_key = Box::new(move || {
+                if let Some(fanout) = fanout.upgrade() {
+                    fanout.want_key(false);
+                }
+            });
+            Congestion::install(&webrtc, profile, start, clock, &trail, on_advice, on_key)?
         };
         forward_key_requests(&video, fanout);
         route.keep_address(&webrtc)?;
