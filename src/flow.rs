@@ -3,6 +3,7 @@
 
 pub mod account;
 mod arrivals;
+pub mod effort;
 pub mod estimate;
 pub mod gate;
 pub mod ladder;
@@ -15,6 +16,7 @@ pub mod thin;
 mod trains;
 
 pub use account::Account;
+pub use effort::Effort;
 pub use estimate::{Bounds, Estimator, Probe, Reported};
 pub use gate::PictureGate;
 pub use ladder::{Ladder, Rung};

@@ -18,8 +18,8 @@ pub use fact::{Fact, FailureKind};
 pub use handle::{Input, Outcome, Start};
 pub use registry::{Refusal, Risk};
 pub use spec::{
-    AlarmSpec, Container, Hears, IceServerSpec, IceSpec, IngestSpec, InputKind, InputSpec, Mode,
-    MonitorSpec, OutputSpec, Pick, Profile, RecordSpec, RtmpSpec, Rung, SceneSpec, SegmentSpec,
-    ShowSpec, SrtSpec, Target, VideoCodec, Webhook, WebhookTo, WhipSpec,
+    AlarmSpec, Container, EncoderEffort, Hears, IceServerSpec, IceSpec, IngestSpec, InputKind,
+    InputSpec, Mode, MonitorSpec, OutputSpec, Pick, Profile, RecordSpec, RtmpSpec, Rung, SceneSpec,
+    SegmentSpec, ShowSpec, SrtSpec, Target, VideoCodec, Webhook, WebhookTo, WhipSpec,
 };
 pub use state::{Ending, InputState, InputStatus, OutputState, OutputStatus, Phase, Segment, Show};

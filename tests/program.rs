@@ -55,6 +55,7 @@ fn spec() -> ShowSpec {
             canvas: CANVAS,
             codec: VideoCodec::H264,
             effort: "ultrafast".into(),
+            effort_least: "ultrafast".into(),
             max_kbps: Kbps(1500),
             start_kbps: Kbps(1000),
             min_kbps: Kbps(100),

@@ -50,6 +50,7 @@ fn show(inputs: &[(&str, InputKind)]) -> ShowSpec {
             canvas,
             codec: VideoCodec::H264,
             effort: "ultrafast".into(),
+            effort_least: "ultrafast".into(),
             max_kbps: Kbps(1500),
             start_kbps: Kbps(1000),
             min_kbps: Kbps(100),

@@ -21,7 +21,10 @@ use super::{
 use crate::{
     base::{Canvas, Kbps},
     scene::{Layout, Slot},
-    show::{Profile, Rung, VideoCodec, spec::STALL_TARGET_PERMILLE},
+    show::{
+        Profile, Rung, VideoCodec,
+        spec::{EFFORTS, LEAST_EFFORT, STALL_TARGET_PERMILLE},
+    },
 };
 
 pub use alarms::{ALARMS, load_alarms};
@@ -46,10 +49,6 @@ pub struct Preset {
     /// Where it comes from.
     pub source: Source,
 }
-
-/// The effort words of x264 that a live encoder can keep up with, fastest first.
-pub(super) const EFFORTS: [&str; 6] =
-    ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"];
 
 /// The codecs of the picture as written in a file.
 pub(super) const CODECS: [(&str, VideoCodec); 2] =
@@ -244,6 +243,7 @@ fn read_profile(name: &str, fields: &Fields<'_>, findings: &mut Findings<'_>) ->
         "canvas",
         "codec",
         "effort",
+        "effort-least",
         "max-kbps",
         "start-kbps",
         "min-kbps",
@@ -257,7 +257,16 @@ fn read_profile(name: &str, fields: &Fields<'_>, findings: &mut Findings<'_>) ->
     fields.text(findings, "title");
     let canvas = read_canvas(fields, findings);
     let codec = fields.choice(findings, "codec", &CODECS).unwrap_or_default();
-    let effort = fields.choice(findings, "effort", &EFFORTS.map(|e| (e, e))).unwrap_or("superfast");
+    let efforts = EFFORTS.map(|e| (e, e));
+    let effort = fields.choice(findings, "effort", &efforts).unwrap_or("superfast");
+    let least = fields.choice(findings, "effort-least", &efforts).unwrap_or(LEAST_EFFORT);
+    let place = |word: &str| EFFORTS.iter().position(|e| *e == word);
+    if place(least) > place(effort) {
+        findings.add_whole(
+            &format!("effort-least (\"{least}\") is more than effort (\"{effort}\")"),
+            "set effort-least to the same or a faster preset",
+        );
+    }
     let mut whole = |key: &str, range: std::ops::RangeInclusive<u32>, unit: &str| {
         fields.missing(
             findings,
@@ -287,6 +296,7 @@ fn read_profile(name: &str, fields: &Fields<'_>, findings: &mut Findings<'_>) ->
         canvas: canvas?,
         codec,
         effort: effort.to_owned(),
+        effort_least: least.to_owned(),
         max_kbps: Kbps(max?),
         start_kbps: Kbps(start?),
         min_kbps: Kbps(min?),

@@ -63,6 +63,7 @@ pub(super) fn spec(title: &str) -> ShowSpec {
             canvas,
             codec: VideoCodec::H264,
             effort: "ultrafast".into(),
+            effort_least: "ultrafast".into(),
             max_kbps: Kbps(2500),
             start_kbps: Kbps(1500),
             min_kbps: Kbps(300),

@@ -153,6 +153,7 @@ impl Kind {
     fn make(
         &self,
         profile: &Profile,
+        preset: &str,
         canvas: Canvas,
         rate: Kbps,
     ) -> Result<gst::Element, gst::glib::BoolError> {
@@ -161,8 +162,8 @@ impl Kind {
         for (name, value) in self.live.iter().filter(|(name, _)| settable(name)) {
             set(&element, name, value)?;
         }
-        if self.element == "x264enc" {
-            set(&element, "speed-preset", &profile.effort)?;
+        if self.has_presets() {
+            set(&element, "speed-preset", preset)?;
         }
         if settable(self.key_distance) {
             let frames = canvas.frames_in(profile.keyframe_ms);
@@ -170,6 +171,11 @@ impl Kind {
         }
         self.set_rate(&element, rate);
         Ok(element)
+    }
+
+    /// Whether it knows x264's presets.
+    pub fn has_presets(&self) -> bool {
+        self.element == "x264enc"
     }
 
     fn set_rate(&self, element: &gst::Element, rate: Kbps) {
@@ -249,7 +255,9 @@ impl Kind {
             .and_then(|i| i.to_caps().map_err(|e| MediaError::lasting(e.to_string())));
         filter.set_property("caps", raw.map_err(|e| e.to_string())?);
         let convert = make("videoconvert")?;
-        let encoder = self.make(profile, canvas, profile.start_kbps).map_err(|e| e.to_string())?;
+        let encoder = self
+            .make(profile, &profile.effort, canvas, profile.start_kbps)
+            .map_err(|e| e.to_string())?;
         let sink = gst_app::AppSink::builder().caps(&self.caps(canvas)).sync(false).build();
         let chain = [&source, &filter, &convert, &encoder, sink.upcast_ref()];
         pipeline.add_many(chain).map_err(|e| e.to_string())?;
@@ -325,9 +333,11 @@ impl Health {
 
 /// What is to be encoded, and by what.
 #[derive(Clone, Copy)]
-pub struct Wanted {
+pub struct Wanted<'a> {
     /// The kind of encoder.
     pub kind: Kind,
+    /// How much work it puts into the picture: an x264 preset.
+    pub preset: &'a str,
     /// The program's picture.
     pub from: Canvas,
     /// The picture to be encoded, which may be smaller.
@@ -354,13 +364,13 @@ pub struct VideoEncoder {
 impl VideoEncoder {
     /// Starts an encoder; what comes out goes to the outputs of `rendition`. `boot_id` names this boot in its stamps.
     pub fn start(
-        wanted: Wanted,
+        wanted: Wanted<'_>,
         rendition: &Arc<Rendition>,
         clock: &MediaClock,
         boot_id: u64,
     ) -> Result<Self, MediaError> {
         let profile = &rendition.profile;
-        let Wanted { kind, from, canvas, rate, first } = wanted;
+        let Wanted { kind, preset, from, canvas, rate, first } = wanted;
         let setup = |e: gst::glib::BoolError| MediaError::lasting(format!("{}: {e}", kind.element));
         let scaler = Scaler::between(from, canvas)?;
         let raw = canvas_info(canvas)?.to_caps().map_err(setup)?;
@@ -373,7 +383,7 @@ impl VideoEncoder {
             .is_live(true)
             .block(false)
             .build();
-        let encoder = kind.make(profile, canvas, rate).map_err(setup)?;
+        let encoder = kind.make(profile, preset, canvas, rate).map_err(setup)?;
         let shared = Arc::new(Shared {
             rendition: Arc::clone(rendition),
             clock: clock.clone(),
@@ -519,7 +529,9 @@ impl Shared {
         }
         let encoded_ns = self.clock.now().nseconds();
         let number = pending.number;
-        let Rendition { trail, fanout, .. } = &*self.rendition;
+        let Rendition { trail, fanout, strain, .. } = &*self.rendition;
+        strain.took_ns.store(encoded_ns.saturating_sub(drawn_ns), Ordering::Relaxed);
+        strain.took_of.store(number, Ordering::Relaxed);
         trail.begin(number, pts_ns, [captured_ns, taken_ns, drawn_ns, encoded_ns]);
         fanout.video(&Encoded { buffer, key, number, encoded_ns });
     }

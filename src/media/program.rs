@@ -32,7 +32,7 @@ use super::{
     rendition::Renditions,
 };
 use crate::{
-    base::{Canvas, InputId},
+    base::{Canvas, InputId, Moment},
     scene::{Composition, Plan, Transition, plan},
     show::Fact,
     stats::{FrameCounts, Level, Loudness},
@@ -151,8 +151,9 @@ impl Program {
             stop: AtomicBool::new(false),
             boot_id,
         });
-        let mut first = Encoding::broken(shared.renditions.first());
-        first.encoder = Some(shared.encoder(&first, first.canvas)?);
+        let now = Moment(shared.clock.now().nseconds());
+        let mut first = Encoding::broken(shared.renditions.first(), now);
+        first.encoder = Some(shared.first_encoder(&first)?);
         let audio = shared.audio_encoder()?;
         let composer = Composer::new(canvas)?;
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
@@ -171,7 +172,10 @@ impl Program {
                     let (encoding, composer) = match first.take() {
                         Some(parts) => parts,
                         None => (
-                            Encoding::broken(picture.renditions.first()),
+                            Encoding::broken(
+                                picture.renditions.first(),
+                                Moment(picture.clock.now().nseconds()),
+                            ),
                             Composer::new(picture.canvas())?,
                         ),
                     };

@@ -68,6 +68,10 @@ pub struct Strain {
     pub small: AtomicBool,
     /// Frames that the encoder has in hand.
     pub in_hand: AtomicU32,
+    /// What the newest frame took from being drawn to being encoded, in ns.
+    pub took_ns: AtomicU64,
+    /// The number of that frame.
+    pub took_of: AtomicU64,
 }
 
 /// One encoding.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     handle::alarms::{counted, weight},
-    spec::{InputSpec, MonitorSpec, OutputSpec},
+    spec::{EncoderEffort, InputSpec, MonitorSpec, OutputSpec},
     state::Ending,
 };
 use crate::{
@@ -66,6 +66,14 @@ pub enum Happening {
         profile: Option<String>,
         picture: Canvas,
         rate: Kbps,
+    },
+    /// This machine has less time for the encoder than before, or more again.
+    EffortStepped {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        profile: Option<String>,
+        effort: EncoderEffort,
+        lowered: bool,
+        load_percent: Option<u32>,
     },
     /// An output sends its sound alone, or its picture again.
     OutputPicture { output: OutputId, on: bool },
@@ -176,6 +184,7 @@ impl Happening {
             | Self::Panicked
             | Self::StoreFailed { .. }
             | Self::PictureStepped { .. }
+            | Self::EffortStepped { lowered: true, .. }
             | Self::OutputPicture { on: false, .. } => Severity::Warning,
             Self::OutputProbed { order, .. } => match order.first() {
                 Some(Distance { rtt_ms: Some(_), .. }) => Severity::Info,
@@ -228,6 +237,15 @@ impl Happening {
             Self::PictureStepped { profile, picture, rate } => {
                 let of = profile.as_ref().map_or_else(String::new, |name| format!(" by '{name}'"));
                 format!("the picture{of} is {picture} now: the link has {rate} for it")
+            }
+            Self::EffortStepped { profile, effort, lowered, load_percent } => {
+                let of = profile.as_ref().map_or_else(String::new, |name| format!(" by '{name}'"));
+                let took = load_percent.map_or_else(
+                    || "frames were left out".to_owned(),
+                    |percent| format!("a frame took {percent} % of its time"),
+                );
+                let why = if *lowered { "is too busy" } else { "has time again" };
+                format!("this machine {why} ({took}): encoding{of} with {effort}")
             }
             Self::OutputPicture { output, on: false } => {
                 format!("{output}: the link carries hardly anything; the sound goes alone")

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     base::{AlarmId, Canvas, InputId, Kbps, MonitorId, OutputId},
+    show::EncoderEffort,
     stats::{Grade, alarm::Crossing, verdict::Subject},
 };
 
@@ -59,6 +60,19 @@ pub enum Fact {
         picture: Canvas,
         /// What the path has for it.
         rate: Kbps,
+    },
+    /// The machine had too little time for the encoder, or has time again: its effort was lowered or raised.
+    EffortStepped {
+        /// Whose encoding, where it is not the show's own: that of outputs with another profile.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        profile: Option<String>,
+        /// How it is encoded now.
+        effort: EncoderEffort,
+        /// Whether the effort was lowered.
+        lowered: bool,
+        /// What a frame took of the time until the next one, on average before the step, in percent; `None` where
+        /// frames were left out altogether.
+        load_percent: Option<u32>,
     },
     /// An output's path carries too little for a picture, and the sound goes alone; or the picture is back.
     OutputPicture {

@@ -547,6 +547,9 @@ impl Turn<'_> {
                 }
                 self.say(Happening::PictureStepped { profile, picture, rate });
             }
+            Fact::EffortStepped { profile, effort, lowered, load_percent } => {
+                self.say(Happening::EffortStepped { profile, effort, lowered, load_percent });
+            }
             Fact::OutputPicture { output, session, on } => {
                 self.output_picture(&output, session, on);
             }

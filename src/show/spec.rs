@@ -107,9 +107,12 @@ pub struct Profile {
     pub canvas: Canvas,
     /// The codec of the picture.
     pub codec: VideoCodec,
-    /// The encoder's effort: an x264 speed preset (`ultrafast` to `medium`); other encoders take the
+    /// The most effort of the encoder: an x264 speed preset (`ultrafast` to `medium`); other encoders take the
     /// nearest they have.
     pub effort: String,
+    /// The least effort, which a busy machine comes down to.
+    #[serde(default = "least_effort")]
+    pub effort_least: String,
     /// Picture bitrate at most.
     pub max_kbps: Kbps,
     /// Picture bitrate at first.
@@ -138,6 +141,53 @@ impl Profile {
 
 /// What a profile aims at that does not say: half a percent.
 pub const STALL_TARGET_PERMILLE: u32 = 5;
+
+/// The x264 presets that a live encoder can keep up with, fastest first.
+pub const EFFORTS: [&str; 6] = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"];
+
+/// Pictures of fewer frames a second than this are not halved: they would be a slide show.
+const HALVED_FROM_FPS: u32 = 20;
+
+/// How much work an encoder puts into the picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncoderEffort {
+    /// The x264 preset, or the nearest that another encoder has.
+    pub preset: String,
+    /// Every other frame is left out.
+    pub half_rate: bool,
+}
+
+impl std::fmt::Display for EncoderEffort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let half = if self.half_rate { ", every other frame" } else { "" };
+        write!(f, "{}{half}", self.preset)
+    }
+}
+
+impl Profile {
+    /// The steps of the encoder's effort on a machine that gets busier, the most first. `presets` says whether the
+    /// encoder knows them.
+    pub fn efforts(&self, presets: bool) -> Vec<EncoderEffort> {
+        let place = |word: &str| EFFORTS.iter().position(|e| *e == word);
+        let most = place(&self.effort).unwrap_or(0);
+        let least = if presets { place(&self.effort_least).unwrap_or(0).min(most) } else { most };
+        let step = |preset: &str, half_rate| EncoderEffort { preset: preset.to_owned(), half_rate };
+        let mut steps: Vec<_> =
+            EFFORTS[least..=most].iter().rev().map(|p| step(p, false)).collect();
+        if self.canvas.fps >= HALVED_FROM_FPS {
+            steps.push(step(EFFORTS[least], true));
+        }
+        steps
+    }
+}
+
+/// The least effort of a profile that does not say.
+pub const LEAST_EFFORT: &str = "ultrafast";
+
+/// Journals of earlier shows do not name it.
+fn least_effort() -> String {
+    LEAST_EFFORT.to_owned()
+}
 
 /// Journals of earlier shows do not name it.
 const fn stall_target() -> u32 {

@@ -15,14 +15,14 @@ use std::{
 use super::Shared;
 use crate::{
     base::{Canvas, Moment},
-    flow::{Ladder, Overspent},
+    flow::{Effort, Ladder, Overspent},
     media::{
         MediaError,
         encoder::{Kind, Times, VideoEncoder, Wanted, choose_but},
         error::DEFECT,
         rendition::Rendition,
     },
-    show::Fact,
+    show::{EncoderEffort, Fact},
 };
 
 /// Between two tries to build what broke.
@@ -55,10 +55,17 @@ pub(super) struct Encoding {
     failures: u32,
     retry_at_ns: u64,
     ladder: Ladder,
-    /// What is encoded: a rung of the ladder.
+    /// What is encoded: a rung of the ladder, or that at half its frame rate.
     pub(super) canvas: Canvas,
-    /// The rung to be encoded next, once the encoder has nothing of the present one in hand.
-    next: Option<(Canvas, u64)>,
+    /// The rung and the step of effort that it comes of.
+    form: Form,
+    /// What is to be encoded next, once the encoder has nothing of the present picture in hand; since when.
+    next: Option<(Form, u64)>,
+    effort: Effort,
+    /// The steps that `effort` counts, the most first.
+    efforts: Vec<EncoderEffort>,
+    /// The number of the frame whose encoding was judged last.
+    judged: u64,
     /// What the encoder made beyond its rate.
     spent: Overspent,
     /// Bytes that had come out of it when that was judged last.
@@ -67,11 +74,26 @@ pub(super) struct Encoding {
     turn: u32,
 }
 
+/// How a picture is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Form {
+    /// A rung of the ladder.
+    rung: Canvas,
+    /// A step of effort.
+    step: usize,
+}
+
 impl Encoding {
-    pub(super) fn broken(rendition: &Arc<Rendition>) -> Self {
+    pub(super) fn broken(rendition: &Arc<Rendition>, now: Moment) -> Self {
         let profile = &rendition.profile;
         let ladder = Ladder::new(profile.ladder.clone(), profile.start_kbps);
+        let efforts = profile.efforts(rendition.kind.has_presets());
+        let rung = ladder.canvas().unwrap_or(profile.canvas);
         Self {
+            form: Form { rung, step: 0 },
+            effort: Effort::new(now, efforts.len()),
+            efforts,
+            judged: 0,
             kind: rendition.kind,
             rendition: Arc::clone(rendition),
             encoder: None,
@@ -80,7 +102,7 @@ impl Encoding {
             refused: 0,
             failures: 0,
             retry_at_ns: 0,
-            canvas: ladder.canvas().unwrap_or(profile.canvas),
+            canvas: rung,
             ladder,
             next: None,
             spent: Overspent::default(),
@@ -99,6 +121,31 @@ impl Encoding {
             self.turn * self.canvas.fps / program_fps
         };
         after > before
+    }
+
+    /// The picture that is encoded in that form.
+    fn canvas_of(&self, form: Form) -> Canvas {
+        let half = self.efforts.get(form.step).is_some_and(|effort| effort.half_rate);
+        let fps = if half { (form.rung.fps / 2).max(1) } else { form.rung.fps };
+        Canvas { fps, ..form.rung }
+    }
+
+    /// Holds what the last frame took, and those that were left out, against the machine. The new step, and the load
+    /// before it in percent.
+    fn judge_effort(&mut self, now: Moment, late: bool) -> Option<(usize, Option<u32>)> {
+        let strain = &self.rendition.strain;
+        let number = strain.took_of.load(Ordering::Relaxed);
+        if late {
+            self.effort.late(now);
+        }
+        if number != self.judged {
+            self.judged = number;
+            let took = Duration::from_nanos(strain.took_ns.load(Ordering::Relaxed));
+            let interval = Duration::from_secs(1) / self.canvas.fps.max(1);
+            self.effort.frame(now, took, interval);
+        }
+        let load = self.effort.load(now).map(|load| (load * 100.0) as u32);
+        self.effort.judge(now).map(|step| (step, load))
     }
 
     /// Takes the encoder away. Taking a hanging pipeline down may wait: not here.
@@ -168,7 +215,8 @@ impl Drop for Other {
 impl Shared {
     /// Encodes what comes, until nobody can send any more.
     fn run_other(&self, rendition: &Arc<Rendition>, frames: &Receiver<Raw>) {
-        let mut encoding = Encoding::broken(rendition);
+        let now = || Moment(self.clock.now().nseconds());
+        let mut encoding = Encoding::broken(rendition, now());
         loop {
             let work = AssertUnwindSafe(|| match frames.recv_timeout(REST) {
                 Ok(raw) => {
@@ -192,7 +240,7 @@ impl Shared {
                 Ok(false) => return,
                 Err(_) => {
                     self.failed(&encoding, DEFECT.to_owned());
-                    encoding = Encoding::broken(rendition);
+                    encoding = Encoding::broken(rendition, now());
                 }
             }
         }
@@ -206,10 +254,11 @@ impl Shared {
         let rendition = Arc::clone(&encoding.rendition);
         let strain = &rendition.strain;
         strain.given.fetch_add(1, Ordering::Relaxed);
-        strain.small.store(encoding.canvas != rendition.profile.canvas, Ordering::Relaxed);
+        strain.small.store(encoding.form.rung != rendition.profile.canvas, Ordering::Relaxed);
         if !encoding.has_turn(self.canvas().fps) || !self.affords(encoding, raw.times.pts_ns) {
             return true;
         }
+        self.ease(encoding, false);
         let wanted = rendition.rate();
         let Encoding { encoder: Some(encoder), rate, refused, .. } = encoding else { return false };
         if wanted.0 != *rate {
@@ -223,6 +272,7 @@ impl Shared {
             *refused += 1;
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
             strain.late.fetch_add(1, Ordering::Relaxed);
+            self.ease(encoding, true);
         }
         taken
     }
@@ -265,8 +315,12 @@ impl Shared {
         {
             encoding.kind = other;
             encoding.failures = 0;
+            encoding.efforts = rendition.profile.efforts(other.has_presets());
+            encoding.effort = Effort::new(Moment(now_ns), encoding.efforts.len());
+            encoding.form.step = 0;
+            encoding.canvas = encoding.canvas_of(encoding.form);
         }
-        match self.encoder(encoding, encoding.canvas) {
+        match self.encoder(encoding, encoding.form) {
             Ok(encoder) => {
                 encoding.encoder = Some(encoder);
                 encoding.rate = 0;
@@ -284,16 +338,19 @@ impl Shared {
         }
     }
 
-    /// An encoder of that size, which goes on counting frames where the present one is.
-    pub(super) fn encoder(
-        &self,
-        encoding: &Encoding,
-        canvas: Canvas,
-    ) -> Result<VideoEncoder, MediaError> {
-        let Encoding { rendition, kind, encoder, number, .. } = encoding;
+    /// The encoder that an encoding begins with.
+    pub(super) fn first_encoder(&self, encoding: &Encoding) -> Result<VideoEncoder, MediaError> {
+        self.encoder(encoding, encoding.form)
+    }
+
+    /// An encoder of that form, which goes on counting frames where the present one is.
+    fn encoder(&self, encoding: &Encoding, form: Form) -> Result<VideoEncoder, MediaError> {
+        let Encoding { rendition, kind, encoder, number, efforts, .. } = encoding;
         let first = encoder.as_ref().map_or(*number, VideoEncoder::next_number);
-        let wanted =
-            Wanted { kind: *kind, from: self.canvas(), canvas, rate: rendition.rate(), first };
+        let preset =
+            efforts.get(form.step).map_or(rendition.profile.effort.as_str(), |e| &e.preset);
+        let (canvas, rate) = (encoding.canvas_of(form), rendition.rate());
+        let wanted = Wanted { kind: *kind, preset, from: self.canvas(), canvas, rate, first };
         VideoEncoder::start(wanted, rendition, &self.clock, self.boot_id)
     }
 
@@ -316,6 +373,22 @@ impl Shared {
         affords
     }
 
+    /// Lowers the effort of an encoder that this machine has too little time for, and raises it again. `late` says
+    /// that it just had no time for a frame.
+    fn ease(&self, encoding: &mut Encoding, late: bool) {
+        let now_ns = self.clock.now().nseconds();
+        let before = encoding.effort.step();
+        let Some((step, load_percent)) = encoding.judge_effort(Moment(now_ns), late) else {
+            return;
+        };
+        let rung = encoding.next.map_or(encoding.form, |(form, _)| form).rung;
+        encoding.next = Some((Form { rung, step }, now_ns));
+        if let Some(effort) = encoding.efforts.get(step).cloned() {
+            let (profile, lowered) = (self.other_name(encoding), step > before);
+            self.report(Fact::EffortStepped { profile, effort, lowered, load_percent });
+        }
+    }
+
     /// Steps up or down the ladder as the rate asks for: an encoder of the other size takes over with the next
     /// frame, which is a key frame.
     fn climb(&self, encoding: &mut Encoding) {
@@ -328,28 +401,31 @@ impl Shared {
         let rate = rendition.settled();
         let now_ns = self.clock.now().nseconds();
         if let Some(canvas) = encoding.ladder.judge(Moment(now_ns), rate) {
-            encoding.next = Some((canvas, now_ns));
+            encoding.next = Some((Form { rung: canvas, step: encoding.effort.step() }, now_ns));
         }
-        let Some((canvas, since_ns)) = encoding.next else { return };
+        let Some((form, since_ns)) = encoding.next else { return };
         let idle = encoding.encoder.as_ref().is_some_and(VideoEncoder::is_idle);
         // Some hardware always holds a frame back: that one is lost.
         if now_ns < encoding.retry_at_ns || !idle && now_ns < since_ns + HOLDS_BACK_NS {
             return;
         }
         encoding.next = None;
-        match self.encoder(encoding, canvas) {
+        match self.encoder(encoding, form) {
             Ok(encoder) => {
                 encoding.put_away();
                 encoding.encoder = Some(encoder);
-                encoding.canvas = canvas;
+                encoding.canvas = encoding.canvas_of(form);
                 encoding.rate = 0;
                 encoding.turn = 0;
-                let profile = self.other_name(encoding);
-                self.report(Fact::PictureStepped { profile, picture: canvas, rate });
+                let rung = std::mem::replace(&mut encoding.form, form).rung;
+                if rung != form.rung {
+                    let profile = self.other_name(encoding);
+                    self.report(Fact::PictureStepped { profile, picture: form.rung, rate });
+                }
             }
             // The present one goes on, and it is tried again.
             Err(e) => {
-                encoding.next = Some((canvas, now_ns));
+                encoding.next = Some((form, now_ns));
                 encoding.retry_at_ns = now_ns + REBUILD.as_nanos() as u64;
                 self.failed(encoding, e.to_string());
             }
