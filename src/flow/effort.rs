@@ -16,7 +16,7 @@ const LATE: usize = 2;
 /// Nearly all frames have to take less than this share for so long before the effort is raised: x264's next preset
 /// takes 1.5 to 1.8 times as long (measured on camera clips at 720p30), which is then still below the other limit.
 const ROOM: f64 = 0.35;
-const UP: Duration = Duration::from_secs(8);
+const UP: Duration = Duration::from_secs(6);
 const NEARLY_ALL: f64 = 0.9;
 /// An effort that is lowered again within this time was raised too early: the next try waits twice as long, up to the
 /// other time.

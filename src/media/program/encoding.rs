@@ -131,7 +131,7 @@ impl Encoding {
     }
 
     /// Holds what the last frame took, and those that were left out, against the machine. The new step, and the load
-    /// before it in percent.
+    /// before it in percent where no frame was left out.
     fn judge_effort(&mut self, now: Moment, late: bool) -> Option<(usize, Option<u32>)> {
         let strain = &self.rendition.strain;
         let number = strain.took_of.load(Ordering::Relaxed);
@@ -144,7 +144,7 @@ impl Encoding {
             let interval = Duration::from_secs(1) / self.canvas.fps.max(1);
             self.effort.frame(now, took, interval);
         }
-        let load = self.effort.load(now).map(|load| (load * 100.0) as u32);
+        let load = self.effort.load(now).filter(|_| !late).map(|load| (load * 100.0) as u32);
         self.effort.judge(now).map(|step| (step, load))
     }
 
