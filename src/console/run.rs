@@ -49,10 +49,11 @@ type Answer = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>;
 pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError> {
     let mut screen = Screen::take()?;
     let mut signals = Signals::new(&screen)?;
-    let Handle { asks, mut events, mut show, mut past, mut meters, mut picture } = handle;
+    let Handle { log, asks, mut events, mut show, mut past, mut meters, mut picture } = handle;
     let palette = Palette::of_terminal(options.theme);
     let first = show.borrow_and_update().clone();
-    let state = State::new(first, &palette, TimeZone::system(), Timestamp::now());
+    let mut state = State::new(first, &palette, TimeZone::system(), Timestamp::now());
+    log.iter().for_each(|line| state.on_logged(line));
     // Declared behind the screen, so that it goes before it.
     let mut console = Console {
         state,
