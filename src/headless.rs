@@ -13,7 +13,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::{
     engine::{Handle, lines::write_all},
-    show::{Event, Happening},
+    show::{Event, Folded, Folding, Happening, Told},
 };
 
 /// How many lines may wait for a slow reader.
@@ -44,6 +44,8 @@ impl EventsTo {
 pub struct Headless {
     events: Option<Writer>,
     sentences: bool,
+    /// Identical retries are one sentence; as JSON they are complete.
+    folding: Folding,
 }
 
 impl Headless {
@@ -54,7 +56,7 @@ impl Headless {
             Some(EventsTo::Stdout) => Some(Writer::start(Box::new(io::stdout()))?),
             Some(EventsTo::File(path)) => Some(Writer::start(Box::new(File::create(path)?))?),
         };
-        Ok(Self { events, sentences })
+        Ok(Self { events, sentences, folding: Folding::default() })
     }
 
     /// Follows the show to its end. The exit code is the show's; `None` when the engine went away
@@ -96,9 +98,18 @@ impl Headless {
             }
         }
         if self.sentences {
-            let time = event.at.strftime("%H:%M:%S");
-            self.sentence(&format!("{time} {}", event.what.sentence()));
+            let taken = self.folding.take(event);
+            taken.before.iter().for_each(|line| self.line(line));
+            match &taken.told {
+                Told::Line(line) | Told::Again { line, due: true } => self.line(line),
+                Told::Again { .. } | Told::Quiet => {}
+            }
         }
+    }
+
+    fn line(&self, line: &Folded) {
+        let time = line.event.at.strftime("%H:%M:%S");
+        self.sentence(&format!("{time} {}", line.sentence()));
     }
 
     fn sentence(&self, text: &str) {

@@ -5,6 +5,7 @@ pub mod alarms;
 pub mod command;
 pub mod event;
 pub mod fact;
+pub mod folding;
 pub mod handle;
 pub mod registry;
 pub mod replay;
@@ -15,6 +16,7 @@ pub use alarms::{AlarmState, Alarms};
 pub use command::Command;
 pub use event::{Alert, AlertState, Effect, Event, Happening};
 pub use fact::{Fact, FailureKind};
+pub use folding::{Folded, Folding, Told};
 pub use handle::{Input, Outcome, Start};
 pub use registry::{Refusal, Risk};
 pub use spec::{

@@ -205,14 +205,20 @@ async fn what_frames_wait_for_adds_up_and_losses_and_limits_are_told() {
         .await;
     let path = ",local=\"host\",remote=\"host\",transport=\"udp\"";
     until("path", 20, || of("path_info", path) == Some(1.0)).await;
-    // Jitter and losses are told where webrtcbin hands the picture's report block on, which it does not always do.
+    // Jitter and losses are told where webrtcbin hands the picture's report block on, which it does not always do: the
+    // family is there in any case.
+    for family in ["jitter_seconds gauge", "lost_packets gauge"] {
+        let page = metrics(&show);
+        assert!(page.contains(&format!("# TYPE hawker_output_{family}\n")), "{page}");
+    }
     assert!(of("jitter_seconds", "").is_none_or(|s| s < 1.0), "{}", metrics(&show));
     let asked = of("nacks_total", "").unwrap();
     let lossy = Path { loss: 0.05, ..weather.publishers };
     stage.set_weather(Weather { publishers: lossy, ..Weather::CLEAR });
     until("requests for lost packets", 10, || of("nacks_total", "") > Some(asked + 10.0)).await;
-    until("repetition", 10, || of("rtx_bits_per_second", "") > Some(0.0)).await;
-    until("sound that is said twice", 10, || of("redundant_bits_per_second", "") > Some(0.0)).await;
+    until("repetition", 10, || of("rtx_bytes_per_second", "") > Some(0.0)).await;
+    until("sound that is said twice", 10, || of("redundant_bytes_per_second", "") > Some(0.0))
+        .await;
 
     println!(
         "{:?} packets reported as lost, {:?} asked for",

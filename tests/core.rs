@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "core/ending.rs"]
+mod ending;
 #[path = "engine/spec.rs"]
 mod spec;
 

@@ -285,8 +285,8 @@ fn prometheus_reads_the_figures_of_a_running_show() {
         let mut page = String::new();
         to.read_to_string(&mut page).map_err(|e| e.to_string())?;
         let sent = page.lines().any(|l| {
-            l.strip_prefix("hawker_output_sent_bits_per_second{output=\"stage\"} ")
-                .is_some_and(|n| n.parse::<f64>().unwrap() > 1e5)
+            l.strip_prefix("hawker_output_sent_bytes_per_second{output=\"stage\"} ")
+                .is_some_and(|n| n.parse::<f64>().unwrap() > 1.25e4)
         });
         let seen = page.contains("hawker_monitor_latency_seconds{quantile=\"0.95\"} 0.");
         let on_air = page.contains("\nhawker_output_on_air{output=\"stage\"} 1\n");

@@ -402,8 +402,9 @@ fn a_disk_that_gets_full_ends_the_recording_in_order() {
         let disk = rustix::fs::statvfs(place.path(".")).unwrap();
         disk.f_bavail * disk.f_frsize / 1_000_000
     };
-    // Others use this disk too: the steps are larger than what they do to it.
-    let step = free(&place) / 20;
+    // Others use this disk too: the steps are larger than what they do to it. What is filled is two of them, 2 GB at
+    // most.
+    let step = (free(&place) / 20).min(1000);
     let keep = free(&place) - step;
     let file = show(&place, &record("rec", "").replace("= 10", &format!("= {keep}")));
     let mut show = start(&place, &file, &[]);

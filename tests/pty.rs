@@ -326,7 +326,8 @@ async fn an_open_stall_is_on_the_screen_as_it_begins() {
         took
     });
     println!("ms from the moment a frame was due to the stall on the screen: {took:?}");
-    // It is said within 250 ms on a machine that has time (the figures are printed); a busy one is given more.
+    // Within 250 ms; a busy machine may be late with some, not with all.
+    assert!(took[0] < 250, "{took:?}");
     assert!(took[STALLS / 2] < 600, "{took:?}");
     viewer.stop().await;
     drop(show);

@@ -26,6 +26,8 @@ use hawker_process::Place;
 use rustix::process::Signal;
 use serde_json::Value;
 
+/// How often the picture is made to stand still.
+const STALLS: usize = 3;
 const SHOW: &str = "title = \"watched\"\n\
     [[input]]\nid = \"ball\"\nkind = \"test\"\ntone-hz = 440\n\
     [[scene]]\nid = \"one\"\nlayers = [\"ball\"]\n\
@@ -56,19 +58,25 @@ async fn what_viewers_have_is_watched_at_their_address_and_taken_up_again() {
 
     // Its viewers stand still, and only they do.
     let down = Path { down: true, ..Path::CLEAR };
-    let known = show.events().len() as u64;
-    let began = Instant::now();
-    far.set_weather(Weather { viewers: down, ..Weather::CLEAR });
-    let raised = event("an alarm", 5, &|e| {
-        about(e, "alarm-raised", "far") && e["alarm"] == "stall" && e["seq"].as_u64() > Some(known)
-    });
-    let took = began.elapsed();
-    println!("a stall is an alarm after {} ms: {raised}", took.as_millis());
-    far.set_weather(Weather::CLEAR);
-    assert_eq!(raised["severity"], "critical", "{raised}");
-    // It is said within a second on a machine that has time (the figure is printed); a busy one is given more.
-    assert!(took < Duration::from_secs(3), "{took:?}");
-    event("its end", 10, &|e| about(e, "alarm-cleared", "far"));
+    let mut took = Vec::new();
+    for _ in 0..STALLS {
+        let known = show.events().len() as u64;
+        let news = |e: &Value, name: &str| {
+            about(e, name, "far") && e["alarm"] == "stall" && e["seq"].as_u64() > Some(known)
+        };
+        let began = Instant::now();
+        far.set_weather(Weather { viewers: down, ..Weather::CLEAR });
+        let raised = event("an alarm", 5, &|e| news(e, "alarm-raised"));
+        took.push(began.elapsed());
+        far.set_weather(Weather::CLEAR);
+        assert_eq!(raised["severity"], "critical", "{raised}");
+        event("its end", 10, &|e| news(e, "alarm-cleared"));
+    }
+    took.sort_unstable();
+    println!("a stall is an alarm after {took:?}");
+    // Within a second; a busy machine may be late with some, not with all.
+    assert!(took[0] < Duration::from_secs(1), "{took:?}");
+    assert!(took[STALLS - 1] < Duration::from_secs(3), "{took:?}");
 
     // The far end is gone, and another is there in its place.
     let listen = far.address();

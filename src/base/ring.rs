@@ -23,6 +23,12 @@ impl<T> Ring<T> {
         fell
     }
 
+    /// Takes out the newest value of which `is` holds.
+    pub fn remove(&mut self, is: impl Fn(&T) -> bool) -> Option<T> {
+        let at = self.values.iter().rposition(is)?;
+        self.values.remove(at)
+    }
+
     /// Oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + ExactSizeIterator {
         self.values.iter()
@@ -59,5 +65,7 @@ mod tests {
         assert_eq!((ring.push(1), ring.push(2), ring.push(3)), (None, None, Some(1)));
         assert_eq!(ring.iter().copied().collect::<Vec<_>>(), [2, 3]);
         assert_eq!((ring.last(), ring.len()), (Some(&3), 2));
+        assert_eq!((ring.remove(|n| *n == 2), ring.remove(|n| *n == 2)), (Some(2), None));
+        assert_eq!((ring.last(), ring.len()), (Some(&3), 1));
     }
 }

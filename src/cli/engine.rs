@@ -159,6 +159,7 @@ impl Ready {
         let face = tokio::spawn(self.face.follow(handle));
         let over = self.engine.run(self.signals).await;
         self.socket.close().await;
+        self.folder.ended();
         // The engine and the socket are gone, so the events end here in any case.
         let _ = tokio::time::timeout(Duration::from_secs(3), face).await;
         over

@@ -26,6 +26,8 @@ pub(crate) fn to_file(path: &Path) -> Result<File, Failure> {
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(false)
+        // Said by `eprintln!` otherwise, which panics where standard error is full or gone as well.
+        .log_internal_errors(false)
         .with_writer(Mutex::new(log))
         .try_init();
     Ok(rest)

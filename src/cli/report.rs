@@ -9,7 +9,12 @@ use jiff::{Timestamp, tz::TimeZone};
 use self::words::{length, plain, words};
 use super::{Failure, load, out, save, tell};
 use crate::{
-    stats::{history::Told, page},
+    engine::{ShowFolder, folder::run_dirs},
+    remote::running,
+    stats::{
+        history::{Fate, Told},
+        page,
+    },
     store::{self, ShowRow, Shows, StoreError},
 };
 
@@ -44,11 +49,15 @@ pub(crate) fn report(args: &Report) -> Result<u8, Failure> {
         if rows.is_empty() {
             return Err(failed(StoreError::Empty));
         }
-        out(&rows.iter().map(|row| line(row, &zone)).collect::<Vec<_>>().join("\n"));
+        let fates = Fates::look()?;
+        out(&rows.iter().map(|row| line(row, &fates, &zone)).collect::<Vec<_>>().join("\n"));
         return Ok(0);
     }
     let number = shows.find(&args.show).map_err(failed)?;
-    let history = shows.history(number).map_err(failed)?;
+    let mut history = shows.history(number).map_err(failed)?;
+    if history.ended.is_none() {
+        history.fate = Some(Fates::look()?.of(&history.title, history.started));
+    }
     if let Some(path) = &args.html {
         save("--html", path, &page::html(&history, &zone))?;
         tell(&format!("the report of show {number} is in {}", path.display()));
@@ -65,9 +74,36 @@ pub(crate) fn report(args: &Report) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn line(row: &ShowRow, zone: &TimeZone) -> String {
+/// What became of shows whose end was not kept: from the sockets of running engines, and from the shows' folders.
+struct Fates {
+    state: PathBuf,
+    running: Vec<PathBuf>,
+}
+
+impl Fates {
+    fn look() -> Result<Self, Failure> {
+        let state = load::state_dir()?;
+        let running = running(&run_dirs(&state)).into_iter().map(|s| s.card.folder).collect();
+        Ok(Self { state, running })
+    }
+
+    fn of(&self, title: &str, began: Timestamp) -> Fate {
+        let Some(folder) = ShowFolder::of(&self.state, title, began) else { return Fate::Gone };
+        match folder.has_ended() {
+            _ if self.running.iter().any(|r| r == folder.path()) => Fate::Runs,
+            Some(true) => Fate::NotKept,
+            Some(false) => Fate::Died,
+            None => Fate::Gone,
+        }
+    }
+}
+
+fn line(row: &ShowRow, fates: &Fates, zone: &TimeZone) -> String {
     let began = row.started.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
-    let ending = row.ended.as_ref().map_or("runs, or was cut off", |e| &e.why);
+    let ending = match &row.ended {
+        Some(ended) => &ended.why,
+        None => fates.of(&row.title, row.started).words(),
+    };
     let to: Vec<&str> = row.outputs.iter().map(|o| o.name.as_str()).collect();
     format!(
         "{:>5}  {began}  {:>8}  {:<8}  {}  ({ending}; {})",

@@ -4,9 +4,7 @@
 mod table;
 
 use std::{
-    fs,
     io::{self, IsTerminal},
-    os::fd::OwnedFd,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -231,34 +229,10 @@ async fn start(
         None => Err(Failure::start("there is no player")),
     };
     match viewing {
-        Ok(viewing) => Ok((monitor, Face::Screen(Box::new((viewing, Hushed::new()))))),
+        Ok(viewing) => Ok((monitor, Face::Screen(Box::new(viewing)))),
         Err(failure) => {
             monitor.stop().await;
             Err(failure)
-        }
-    }
-}
-
-/// Whatever a library says must not land on the screen: until this is dropped, standard error goes nowhere where it
-/// is a terminal.
-struct Hushed(Option<OwnedFd>);
-
-impl Hushed {
-    fn new() -> Self {
-        let hush = || {
-            let was = rustix::io::dup(io::stderr()).ok()?;
-            let nowhere = fs::OpenOptions::new().write(true).open("/dev/null").ok()?;
-            rustix::stdio::dup2_stderr(&nowhere).ok()?;
-            Some(was)
-        };
-        Self(if io::stderr().is_terminal() { hush() } else { None })
-    }
-}
-
-impl Drop for Hushed {
-    fn drop(&mut self) {
-        if let Some(was) = &self.0 {
-            let _ = rustix::stdio::dup2_stderr(was);
         }
     }
 }
@@ -277,15 +251,14 @@ struct Seen<'a> {
 enum Face {
     Json,
     Lines,
-    /// The screen goes first: what was hushed may be said on the one below it.
-    Screen(Box<(Viewing, Hushed)>),
+    Screen(Box<Viewing>),
 }
 
 impl Face {
     /// What whoever watches wants. Lines are only read.
     async fn wish(&mut self) -> Result<Wish, ConsoleError> {
         match self {
-            Self::Screen(screen) => screen.0.wish().await,
+            Self::Screen(screen) => screen.wish().await,
             Self::Json | Self::Lines => std::future::pending().await,
         }
     }
@@ -296,7 +269,7 @@ impl Face {
         match (self, seen.second) {
             (Self::Screen(screen), _) => {
                 let at_ms = u64::try_from(seen.passed.as_millis()).unwrap_or(u64::MAX);
-                screen.0.seen(at_ms, figures, verdict, latency_by);
+                screen.seen(at_ms, figures, verdict, latency_by);
             }
             (_, None) => {}
             (Self::Lines, Some(second)) => out(&table::line(second, figures, verdict)),
@@ -318,7 +291,7 @@ impl Face {
             Some(reason) => format!("{reason}; trying again"),
         };
         match self {
-            Self::Screen(screen) => screen.0.news(words, reason.is_none()),
+            Self::Screen(screen) => screen.news(words, reason.is_none()),
             Self::Lines => tell(&format!("{host}: {words}")),
             Self::Json => {
                 let at = jiff::Timestamp::now().to_string();

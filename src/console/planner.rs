@@ -60,8 +60,12 @@ pub type Open = dyn Fn() -> Result<Opened, String> + Send + Sync;
 /// Keeps a plan, and says where; waits as long as that takes.
 pub type Keep = dyn Fn(&Plan) -> Result<String, String> + Send + Sync;
 
-/// Puts aside what was changed and not saved, for the next time; `None` when nothing was.
-pub type Aside = dyn Fn(Option<&Plan>) + Send + Sync;
+/// Puts aside what was changed and not saved, for the next time; `None` when nothing was. What the operator is to be
+/// told of it.
+pub type Aside = dyn Fn(Option<&Plan>) -> Option<String> + Send + Sync;
+
+/// Tells the operator something once the terminal is given back. Must bear that there is none any more.
+pub type Tell = dyn Fn(&str) + Send + Sync;
 
 /// Where the pane's data come from and go to. The first two are called on a thread that may wait.
 #[derive(Clone)]
@@ -70,8 +74,10 @@ pub struct Doors {
     pub open: Arc<Open>,
     /// Keeps.
     pub keep: Arc<Keep>,
-    /// When the pane goes, and something is not saved.
+    /// When the pane goes, and something is not saved: before the terminal is given back.
     pub aside: Arc<Aside>,
+    /// After that.
+    pub tell: Arc<Tell>,
 }
 
 impl std::fmt::Debug for Doors {

@@ -23,7 +23,7 @@ use super::{
     keys::press,
     planner::{self, Doors, Works, put_aside},
     state::{State, Todo},
-    terminal::Screen,
+    terminal::{Fatal, Screen, die_of, is_gone},
     theme::Palette,
     view,
 };
@@ -45,14 +45,16 @@ const LAST_WORD: Duration = Duration::from_millis(500);
 type Answer = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>;
 
 /// Runs the console until the operator leaves, the show ends, or the engine is gone. The terminal is given
-/// back on every way out.
+/// back on every way out. Edits of the planner that were not saved are put aside before that.
 pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError> {
-    let mut signals = Signals::new()?;
     let mut screen = Screen::take()?;
-    let Handle { asks, mut events, mut show, mut past, mut meters, mut picture } = handle;
+    let mut signals = Signals::new(&screen)?;
+    let Handle { log, asks, mut events, mut show, mut past, mut meters, mut picture } = handle;
     let palette = Palette::of_terminal(options.theme);
     let first = show.borrow_and_update().clone();
-    let state = State::new(first, &palette, TimeZone::system(), Timestamp::now());
+    let mut state = State::new(first, &palette, TimeZone::system(), Timestamp::now());
+    log.iter().for_each(|line| state.on_logged(line));
+    // Declared behind the screen, so that it goes before it.
     let mut console = Console {
         state,
         asks,
@@ -65,24 +67,34 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
         over: None,
         works: Works::default(),
         doors: options.planner,
+        kept: false,
     };
     console.resized(screen.size()?);
     meters.mark_changed();
     let mut keys = EventStream::new();
     let (mut meters_open, mut picture_open) = (true, true);
+    let mut fatal = None;
     let leave = loop {
         if console.wanted.is_some_and(|at| at <= Instant::now()) {
             console.wanted = None;
             console.drawn = Instant::now();
             console.look();
-            if let Err(error) = screen.draw(|frame| view::draw(&console.state, frame)) {
-                break Err(error.into());
+            match screen.draw(|frame| view::draw(&console.state, frame)) {
+                Ok(()) => {}
+                // As when it cannot be read: it is gone, the show is not.
+                Err(error) if is_gone(&error) => break Ok(Leave::Detached),
+                Err(error) => break Err(error.into()),
             }
         }
         let wake = console.next_wake();
         tokio::select! {
             biased;
-            () = signals.come() => break Ok(Leave::Detached),
+            leaving = signals.come() => {
+                if let Leaving::AtOnce(signal) = leaving {
+                    fatal = Some(signal);
+                }
+                break Ok(Leave::Detached);
+            }
             key = keys.next() => match key {
                 Some(Ok(event)) => {
                     if console.terminal(event) {
@@ -163,8 +175,15 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
     };
     // Nobody looks any more. A full queue is no reason to stay: the engine sees the console go.
     let _ = console.asks.try_send(Ask::Look(None));
+    // What must be kept is kept while the terminal is still held: nothing after it can be relied on.
+    let words = console.put_aside();
     drop(screen);
-    put_aside(&console.state.planner, &console.doors);
+    if let Some(words) = words {
+        (console.doors.tell)(&words);
+    }
+    if let Some(signal) = fatal {
+        die_of(signal);
+    }
     leave
 }
 
@@ -185,9 +204,28 @@ struct Console {
     /// What the planner waits for.
     works: Works,
     doors: Doors,
+    /// What was not saved was put aside.
+    kept: bool,
+}
+
+impl Drop for Console {
+    /// After a panic; `run` does it otherwise.
+    fn drop(&mut self) {
+        if let Some(words) = self.put_aside() {
+            (self.doors.tell)(&words);
+        }
+    }
 }
 
 impl Console {
+    /// Puts the planner's unsaved edits aside, once; what is to be said of it when the terminal is given back.
+    fn put_aside(&mut self) -> Option<String> {
+        if std::mem::replace(&mut self.kept, true) {
+            return None;
+        }
+        put_aside(&self.state.planner, &self.doors)
+    }
+
     /// Draws soon: at once if the last drawing is `apart` ago.
     fn soon(&mut self, apart: Duration) {
         let at = (self.drawn + apart).max(Instant::now());
@@ -309,8 +347,17 @@ fn stalls(meters: &Meters) -> usize {
     meters.seen().filter(|w| w.frozen).count()
 }
 
+/// How the machine wants the console gone.
+pub(super) enum Leaving {
+    /// SIGTERM, SIGHUP, SIGINT.
+    InOrder,
+    /// A signal that ends the process, once the terminal is given back.
+    AtOnce(i32),
+}
+
 /// What the machine says when it wants the console gone. The show is another process and hears of its own.
 pub(super) struct Signals {
+    fatal: Fatal,
     #[cfg(unix)]
     term: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -321,9 +368,10 @@ pub(super) struct Signals {
 
 impl Signals {
     #[cfg(unix)]
-    pub(super) fn new() -> std::io::Result<Self> {
+    pub(super) fn new(screen: &Screen) -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
+            fatal: screen.fatal(),
             term: signal(SignalKind::terminate())?,
             hup: signal(SignalKind::hangup())?,
             int: signal(SignalKind::interrupt())?,
@@ -331,21 +379,23 @@ impl Signals {
     }
 
     #[cfg(unix)]
-    pub(super) async fn come(&mut self) {
+    pub(super) async fn come(&mut self) -> Leaving {
         tokio::select! {
+            signal = self.fatal.come() => return Leaving::AtOnce(signal),
             _ = self.term.recv() => {}
             _ = self.hup.recv() => {}
             _ = self.int.recv() => {}
         }
+        Leaving::InOrder
     }
 
     #[cfg(not(unix))]
-    pub(super) fn new() -> std::io::Result<Self> {
-        Ok(Self {})
+    pub(super) fn new(screen: &Screen) -> std::io::Result<Self> {
+        Ok(Self { fatal: screen.fatal() })
     }
 
     #[cfg(not(unix))]
-    pub(super) async fn come(&mut self) {
-        std::future::pending().await
+    pub(super) async fn come(&mut self) -> Leaving {
+        Leaving::AtOnce(self.fatal.come().await)
     }
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     base::{InputId, OutputId, Ring, Severity},
-    show::{Command, Event, InputState, OutputState, Show},
+    show::{Command, Event, Folded, Folding, InputState, OutputState, Show, Told},
     stats::{Meters, Picture},
 };
 
@@ -36,6 +36,19 @@ pub(super) struct Line {
     pub mark: Mark,
     /// What happened. May hold text from outside.
     pub text: String,
+    /// The number of its first event, which is its name; 0 for what is the console's own.
+    pub first: u64,
+}
+
+impl Line {
+    fn of(line: &Folded) -> Self {
+        Self {
+            at: line.event.at,
+            mark: Mark::Event(line.severity()),
+            text: line.sentence(),
+            first: line.first,
+        }
+    }
 }
 
 /// What kind of line.
@@ -100,6 +113,10 @@ pub(super) struct State {
     pub meters: Arc<Meters>,
     pub picture: Option<Arc<Picture>>,
     pub log: Ring<Line>,
+    /// Identical retries are one line of it.
+    folding: Folding,
+    /// The newest event in it.
+    newest: u64,
     pub dialog: Option<Dialog>,
     pub pane: Pane,
     pub statistics: Statistics,
@@ -130,13 +147,15 @@ impl State {
         let (keymap, clashes) = Keymap::new(&show.spec);
         let mut log = Ring::new(LOG);
         for text in clashes {
-            log.push(Line { at: now, mark: Mark::Event(Severity::Warning), text });
+            log.push(Line { at: now, mark: Mark::Event(Severity::Warning), text, first: 0 });
         }
         Self {
             pace_ms: pace(&show).unwrap_or(300),
             meters: Arc::default(),
             picture: None,
             log,
+            folding: Folding::default(),
+            newest: 0,
             dialog: None,
             pane: Pane::Show,
             statistics: Statistics::new(&show),
@@ -175,15 +194,33 @@ impl State {
         self.statistics.on_meters(&self.show, &self.meters);
     }
 
+    /// A line of the log from before this console came.
+    pub(super) fn on_logged(&mut self, line: &Folded) {
+        self.newest = self.newest.max(line.event.seq);
+        self.folding.resume(line);
+        self.log.push(Line::of(line));
+    }
+
     /// Something happened.
     pub(super) fn on_event(&mut self, event: &Event) {
-        let mark = Mark::Event(event.what.severity());
-        self.log.push(Line { at: event.at, mark, text: event.what.sentence() });
+        if event.seq <= self.newest {
+            return;
+        }
+        self.newest = event.seq;
+        match self.folding.take(event).told {
+            Told::Line(line) => drop(self.log.push(Line::of(&line))),
+            Told::Again { line, .. } => {
+                // It is the newest again.
+                self.log.remove(|l| l.first == line.first);
+                self.log.push(Line::of(&line));
+            }
+            Told::Quiet => {}
+        }
     }
 
     /// What the operator asked for was refused.
     pub(super) fn on_refusal(&mut self, at: Timestamp, why: impl Into<String>) {
-        self.log.push(Line { at, mark: Mark::Refused, text: why.into() });
+        self.log.push(Line { at, mark: Mark::Refused, text: why.into(), first: 0 });
     }
 
     /// Time has passed. Returns whether the screen changed.

@@ -327,3 +327,49 @@ fn a_click_previews_a_scene_and_selects_a_row() {
     state.act(Action::Hand(Focus::Outputs, 1), fixture::NOON);
     assert_eq!(state.meant_output(), Some(output));
 }
+
+/// What the log's lines say, the oldest first.
+fn log(state: &State) -> Vec<String> {
+    state.log.iter().map(|line| line.text.clone()).collect()
+}
+
+#[test]
+fn identical_retries_are_one_line_of_the_log_and_a_late_console_counts_on() {
+    use crate::show::{Happening, folding::Recent};
+    let mut state = fixture::on_air();
+    let before = log(&state).len();
+    let mut recent = Recent::new(200);
+    let from = 1000;
+    let event = |n: u64, what: Happening| crate::show::Event {
+        seq: from + n,
+        at: jiff::Timestamp::UNIX_EPOCH + std::time::Duration::from_millis(n * 1400),
+        what,
+    };
+    let output: OutputId = "main".parse().unwrap();
+    for n in 0..26 {
+        let what = if n % 2 == 0 {
+            let reason = "connection refused".into();
+            Happening::OutputFailed { output: output.clone(), reason, retry_in_ms: Some(2800) }
+        } else {
+            let (to, attempt) = ("a.example".into(), n as u32 + 2);
+            Happening::OutputConnecting { output: output.clone(), to, attempt }
+        };
+        let event = event(n, what);
+        state.on_event(&event);
+        // What is told twice is taken once.
+        state.on_event(&event);
+        recent.take(&event);
+    }
+    let folded = "main failed: connection refused (13 times, every 2.8 s)";
+    assert_eq!(log(&state).len(), before + 2, "{:?}", log(&state));
+    assert_eq!(log(&state).last().map(String::as_str), Some(folded));
+
+    let mut late = fixture::on_air();
+    let before = log(&late).len();
+    recent.lines().iter().for_each(|line| late.on_logged(line));
+    assert_eq!(log(&late)[before..], log(&state)[before..]);
+    let reason = "connection refused".into();
+    late.on_event(&event(28, Happening::OutputFailed { output, reason, retry_in_ms: None }));
+    assert_eq!(log(&late).len(), before + 2);
+    assert!(log(&late).last().unwrap().contains("14 times"), "{:?}", log(&late));
+}

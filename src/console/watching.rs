@@ -17,7 +17,11 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::watch;
 
 use self::state::{Step, Watching};
-use super::{ConsoleError, Theme, terminal::Screen, theme::Palette};
+use super::{
+    ConsoleError, Theme,
+    terminal::{Screen, is_gone},
+    theme::Palette,
+};
 use crate::{
     media::player::{Player, Trouble},
     stats::{Picture, Verdict, WatchFigures, history::Targets},
@@ -35,11 +39,11 @@ pub enum Wish {
     Listen(bool),
     /// Enough.
     Leave,
-    /// Enough, by ctrl-c.
+    /// Enough, by ctrl-c, or because the terminal is gone.
     Interrupt,
 }
 
-/// The screen and its keys. Dropping it gives the terminal back.
+/// The screen and its keys. Dropping it gives the terminal back, and standard error with it.
 pub struct Viewing {
     screen: Screen,
     keys: EventStream,
@@ -96,7 +100,11 @@ impl Viewing {
     /// Draws what has changed, and waits for what is wanted. May be left at any time, and called again.
     pub async fn wish(&mut self) -> Result<Wish, ConsoleError> {
         loop {
-            let (width, height) = self.screen.size()?;
+            let (width, height) = match self.screen.size() {
+                Ok(size) => size,
+                Err(error) if is_gone(&error) => return Ok(Wish::Interrupt),
+                Err(error) => return Err(error.into()),
+            };
             let look = view::look(&self.watching, width, height);
             if look != self.looking {
                 self.looking = look;
@@ -105,7 +113,11 @@ impl Viewing {
             let due = self.drawn.map_or_else(Instant::now, |at| at + FRAME);
             if self.changed && due <= Instant::now() {
                 let (watching, palette) = (&self.watching, &self.palette);
-                self.screen.draw(|frame| view::draw(watching, palette, frame))?;
+                match self.screen.draw(|frame| view::draw(watching, palette, frame)) {
+                    Ok(()) => {}
+                    Err(error) if is_gone(&error) => return Ok(Wish::Interrupt),
+                    Err(error) => return Err(error.into()),
+                }
                 self.changed = false;
                 self.drawn = Some(Instant::now());
             }
@@ -119,8 +131,8 @@ impl Viewing {
                         }
                     }
                     Some(Ok(_)) => self.changed = true,
-                    // A terminal that cannot be read is gone.
-                    Some(Err(_)) | None => return Ok(Wish::Leave),
+                    // A terminal that cannot be read is gone; where it can, SIGHUP says the same.
+                    Some(Err(_)) | None => return Ok(Wish::Interrupt),
                 },
                 Ok(()) = self.picture.changed() => {
                     self.watching.picture.clone_from(&self.picture.borrow_and_update());

@@ -7,6 +7,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// A file of this name lies in a show's folder while its engine runs; it has the other one once the engine has ended in
+/// order. A name can be changed on a disk that is full, too.
+const RUNNING: &str = "running";
+const ENDED: &str = "ended";
+/// The folder is made this much before the show begins, at most.
+const BEFORE_S: i64 = 90;
+
 /// How many shows are kept.
 pub const KEPT: usize = 50;
 
@@ -53,6 +60,8 @@ impl ShowFolder {
             match fs::DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => {
                     prune(&shows, &path, running);
+                    // For whoever asks later how it ended. Nothing else needs it.
+                    let _ = fs::write(path.join(RUNNING), "");
                     return Ok(Self(path));
                 }
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
@@ -71,6 +80,39 @@ impl ShowFolder {
     pub fn remove(&self) {
         // What cannot be removed goes with the oldest, one day.
         let _ = fs::remove_dir_all(&self.0);
+    }
+
+    /// The engine has ended in order.
+    pub fn ended(&self) {
+        // Without it nobody can say later whether it died.
+        let _ = fs::rename(self.0.join(RUNNING), self.0.join(ENDED));
+    }
+
+    /// The folder of a show that began then, if it is still there.
+    pub fn of(state: &Path, title: &str, began: jiff::Timestamp) -> Option<Self> {
+        let slug = slug(title);
+        let mut folders: Vec<(jiff::Timestamp, PathBuf)> = fs::read_dir(state.join("shows"))
+            .ok()?
+            .flatten()
+            .filter_map(|e| {
+                let name = e.file_name();
+                let name = name.to_str().filter(|name| stamped(name))?;
+                let made = stamp(name)?;
+                let before = began.duration_since(made).as_secs();
+                let same = name[17..].starts_with(&slug) && (0..BEFORE_S).contains(&before);
+                same.then(|| (made, e.path()))
+            })
+            .collect();
+        folders.sort();
+        folders.pop().map(|(_, path)| Self(path))
+    }
+
+    /// Whether its engine has ended in order: `None` where nothing tells.
+    pub fn has_ended(&self) -> Option<bool> {
+        if self.0.join(ENDED).exists() {
+            return Some(true);
+        }
+        self.0.join(RUNNING).exists().then_some(false)
     }
 
     /// Where the journal is.
@@ -92,6 +134,12 @@ fn stamped(name: &str) -> bool {
         && bytes[15] == b'Z'
         && bytes[8] == b'T'
         && bytes[..15].iter().enumerate().all(|(i, b)| i == 8 || b.is_ascii_digit())
+}
+
+/// When a folder with such a name was made.
+fn stamp(name: &str) -> Option<jiff::Timestamp> {
+    let at = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", &name[..16]).ok()?;
+    at.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
 fn prune(shows: &Path, newest: &Path, running: &[PathBuf]) {
@@ -131,6 +179,23 @@ mod tests {
         assert_eq!(slug("晚间直播"), "show");
         assert_eq!(slug("../../etc"), "etc");
         assert!(slug(&"x y ".repeat(50)).len() <= 40);
+    }
+
+    #[test]
+    fn how_an_engine_ended_is_known_by_its_folder() {
+        let state = tempfile::tempdir().unwrap();
+        let at = jiff::Timestamp::constant(1_767_225_600, 0);
+        let made = ShowFolder::create(state.path(), "Tea & cups", at, &[]).unwrap();
+        let began = at.checked_add(jiff::SignedDuration::from_secs(3)).unwrap();
+        let found = |title| ShowFolder::of(state.path(), title, began);
+        assert_eq!(found("Tea & cups"), Some(made.clone()));
+        assert_eq!(found("Coffee"), None);
+        assert_eq!(ShowFolder::of(state.path(), "Tea & cups", jiff::Timestamp::MAX), None);
+        assert_eq!(made.has_ended(), Some(false));
+        made.ended();
+        assert_eq!(made.has_ended(), Some(true));
+        fs::remove_file(made.path().join(ENDED)).unwrap();
+        assert_eq!(made.has_ended(), None, "made by an earlier version");
     }
 
     #[test]

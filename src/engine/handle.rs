@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::{
-    show::{Command, Event, Refusal, Risk, Show},
+    show::{Command, Event, Folded, Refusal, Risk, Show},
     stats::{Meters, Picture},
 };
 
@@ -40,6 +40,8 @@ pub struct Look {
 pub struct Handle {
     /// To the engine; bounded.
     pub asks: mpsc::Sender<Ask>,
+    /// The newest lines of the log before it came, the oldest first.
+    pub log: Vec<Folded>,
     /// Every event from now on. A laggard loses the oldest and looks at `show` instead.
     pub events: broadcast::Receiver<Event>,
     /// The whole truth, newest only.

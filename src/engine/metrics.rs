@@ -35,7 +35,12 @@ fn truth(is: bool) -> f64 {
     f64::from(u8::from(is))
 }
 
-/// All figures of a show. Times are seconds, rates bits a second, sizes bytes, shares 0-1.
+/// Prometheus counts bytes, whatever the field counts in.
+fn bytes(kbps: f64) -> f64 {
+    kbps * 1e3 / 8.0
+}
+
+/// All figures of a show. Times are seconds, rates bytes a second, sizes bytes, shares 0-1.
 pub fn page(show: &Show, meters: &Meters) -> String {
     use Kind::Gauge;
     let mut text = Exposition::default();
@@ -179,17 +184,17 @@ fn outputs(text: &mut Exposition, show: &Show, meters: &Meters) {
     }
     type Of = fn(&crate::stats::OutputFigures) -> Option<f64>;
     let families: [(&'static str, Kind, &str, Of); 7] = [
-        ("hawker_output_sent_bits_per_second", Gauge, "Sent over the last second.", |o| {
-            o.sent_kbps.map(|k| k * 1e3)
+        ("hawker_output_sent_bytes_per_second", Gauge, "Sent over the last second.", |o| {
+            o.sent_kbps.map(bytes)
         }),
-        ("hawker_output_target_bits_per_second", Gauge, "Asked of the encoder.", |o| {
-            o.target_kbps.map(|k| k * 1e3)
+        ("hawker_output_target_bytes_per_second", Gauge, "Asked of the encoder.", |o| {
+            o.target_kbps.map(bytes)
         }),
         (
-            "hawker_output_available_bits_per_second",
+            "hawker_output_available_bytes_per_second",
             Gauge,
             "What the path is believed to carry.",
-            |o| o.available_kbps.map(|k| k * 1e3),
+            |o| o.available_kbps.map(bytes),
         ),
         ("hawker_output_round_trip_seconds", Gauge, "Round trip by RTCP.", |o| {
             o.rtt_ms.map(|ms| ms / 1e3)
@@ -231,11 +236,11 @@ fn recovery(text: &mut Exposition, meters: &Meters) {
         ("hawker_output_nacks_total", Counter, "Packets asked for again.", |o| {
             o.nacks.map(|n| n as f64)
         }),
-        ("hawker_output_rtx_bits_per_second", Gauge, "Sent again by RTX.", |o| {
-            o.rtx_kbps.map(|k| k * 1e3)
+        ("hawker_output_rtx_bytes_per_second", Gauge, "Sent again by RTX.", |o| {
+            o.rtx_kbps.map(bytes)
         }),
-        ("hawker_output_redundant_bits_per_second", Gauge, "Said twice unasked.", |o| {
-            o.redundant_kbps.map(|k| k * 1e3)
+        ("hawker_output_redundant_bytes_per_second", Gauge, "Said twice unasked.", |o| {
+            o.redundant_kbps.map(bytes)
         }),
         (
             "hawker_output_pacer_seconds",
@@ -368,9 +373,12 @@ fn monitors(text: &mut Exposition, meters: &Meters) {
         ("hawker_monitor_frames_per_second", Gauge, "Frames that arrive.", |w| {
             Some(f64::from(w.fps))
         }),
-        ("hawker_monitor_received_bits_per_second", Gauge, "Received over the last second.", |w| {
-            Some(w.kbps * 1e3)
-        }),
+        (
+            "hawker_monitor_received_bytes_per_second",
+            Gauge,
+            "Received over the last second.",
+            |w| Some(bytes(w.kbps)),
+        ),
         ("hawker_monitor_gap_seconds", Gauge, "Since the last frame.", |w| {
             Some(w.gap_ms as f64 / 1e3)
         }),
@@ -471,7 +479,7 @@ mod tests {
         let page = full();
         for line in [
             "hawker_uptime_seconds 1.5",
-            "hawker_output_sent_bits_per_second{output=\"stage\"} 2400000",
+            "hawker_output_sent_bytes_per_second{output=\"stage\"} 300000",
             "hawker_output_round_trip_seconds{output=\"stage\"} 0.023",
             "hawker_monitor_latency_seconds{quantile=\"0.95\"} 0.009",
             "hawker_latency_target_seconds 0.6",
@@ -491,6 +499,60 @@ mod tests {
             assert!(page.lines().any(|l| l == line), "{line}: {page}");
         }
         assert!(!page.contains("\nhawker_processor_cores "), "not measured: {page}");
+    }
+
+    /// Every name there is. They are a promise: what is changed here breaks other people's dashboards and alarms.
+    const NAMES: &str = "
+        hawker_show_info hawker_uptime_seconds hawker_latency_target_seconds hawker_stall_target_ratio
+        hawker_input_up hawker_frames_total hawker_frame_stage_seconds hawker_output_frame_stage_seconds
+        hawker_output_on_air hawker_output_reconnects_total hawker_output_sent_bytes_per_second
+        hawker_output_target_bytes_per_second hawker_output_available_bytes_per_second
+        hawker_output_round_trip_seconds hawker_output_loss_ratio hawker_output_silence_seconds
+        hawker_output_dropped_frames_total hawker_output_jitter_seconds hawker_output_lost_packets
+        hawker_output_nacks_total hawker_output_rtx_bytes_per_second
+        hawker_output_redundant_bytes_per_second hawker_output_pacer_seconds hawker_output_pacer_packets
+        hawker_output_encoder_queue_frames hawker_output_congestion_state hawker_output_limit
+        hawker_output_key_requests_total hawker_output_limited_seconds_total hawker_output_path_info
+        hawker_monitor_latency_seconds hawker_monitor_estimated_seconds hawker_monitor_network_seconds
+        hawker_monitor_frames_per_second hawker_monitor_received_bytes_per_second hawker_monitor_gap_seconds
+        hawker_monitor_freezes_total hawker_monitor_frozen_seconds_total hawker_monitor_paused_seconds_total
+        hawker_monitor_sound_behind_picture_seconds hawker_monitor_jitter_seconds
+        hawker_monitor_sound_gaps_total hawker_monitor_sound_gap_seconds_total
+        hawker_monitor_size_changes_total hawker_output_verdict hawker_monitor_verdict hawker_alarms_open
+        hawker_viewers hawker_processor_cores hawker_resident_memory_bytes hawker_thread_cores
+    ";
+
+    #[test]
+    fn the_names_are_those_that_were_promised_and_have_base_units() {
+        let page = full();
+        let families: Vec<(&str, &str)> =
+            page.lines().filter_map(|l| l.strip_prefix("# TYPE ")?.split_once(' ')).collect();
+        let names: Vec<&str> = families.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, NAMES.split_whitespace().collect::<Vec<_>>());
+        // As `promtool check metrics` has it: the endings of counters, and units that are base units.
+        for (name, kind) in families {
+            assert_eq!(name.ends_with("_total"), kind == "counter", "{name} is a {kind}");
+            for word in name.split('_') {
+                let unlike = [
+                    "bits",
+                    "kilobits",
+                    "kbps",
+                    "kilobytes",
+                    "megabytes",
+                    "mb",
+                    "ms",
+                    "milliseconds",
+                    "microseconds",
+                    "minutes",
+                    "hours",
+                    "percent",
+                    "permille",
+                    "cpu",
+                    "memory_mb",
+                ];
+                assert!(!unlike.contains(&word), "{name}: {word} is no base unit");
+            }
+        }
     }
 
     #[test]
@@ -525,8 +587,16 @@ mod tests {
             })
             .collect();
         assert!(names.len() > 12, "{names:?}");
-        for name in names {
+        for name in &names {
             assert!(page.contains(&format!("# TYPE {name} ")), "{name}");
+        }
+        for shown in [
+            "hawker_alarms_open",
+            "hawker_monitor_freezes_total",
+            "hawker_monitor_sound_gaps_total",
+            "hawker_monitor_sound_behind_picture_seconds",
+        ] {
+            assert!(names.contains(shown), "{shown} is on no panel");
         }
     }
 }

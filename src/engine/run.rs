@@ -9,12 +9,12 @@ use std::{
 };
 
 use futures::FutureExt;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::{
     adapters::{Adapters, Factory, Making, StartError},
     clock::Clock,
-    faces::{ASKS, EVENTS, Faces, Past},
+    faces::{ASKS, Faces, Log, Past},
     handle::{Ask, confirmed},
     hooks::Hooks,
     journal::Journal,
@@ -138,7 +138,7 @@ impl Engine {
         let show = Show::new(plan.spec.without_secrets(), plan.mode);
         let faces = Faces {
             asks: asks_in,
-            events: broadcast::Sender::new(EVENTS),
+            log: Log::default(),
             show: watch::Sender::new(Arc::new(show.clone())),
             meters: watch::Sender::new(Arc::new(Meters::default())),
             picture: adapters.picture(),
@@ -324,8 +324,7 @@ impl Engine {
                 Severity::Warning => tracing::warn!(seq, "{sentence}"),
                 Severity::Critical => tracing::error!(seq, "{sentence}"),
             }
-            // Nobody may be looking.
-            let _ = self.faces.events.send(event);
+            self.faces.log.send(event);
         }
         None
     }

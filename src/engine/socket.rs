@@ -326,6 +326,10 @@ impl Guest {
         let mut hearing =
             std::pin::pin!(hear(lines, Hearing { id, script, asks, notes, answers: answers_in }));
         if !script {
+            // Before the first show, with which a face begins.
+            for logged in std::mem::take(&mut handle.log) {
+                pen.say(&FromEngine::Logged { logged }).await?;
+            }
             let show = handle.show.borrow_and_update().clone();
             pen.say(&FromEngine::Show { show }).await?;
             while let Some(past) = handle.past.recv().await {

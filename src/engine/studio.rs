@@ -535,7 +535,7 @@ impl Adapters for StudioAdapters {
         }
         report.monitor = self.monitor.as_ref().and_then(Monitor::report);
         report.monitors = self.monitor_reports();
-        report.viewers = self.stage.as_ref().map(Stage::viewers).unwrap_or_default();
+        report.viewers = self.stage.as_ref().map(Stage::all_viewers).unwrap_or_default();
     }
 
     fn finish(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {

@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
 use super::handle::Look;
 use crate::{
-    show::{Command, Event, Mode, Show},
+    show::{Command, Event, Folded, Mode, Show},
     stats::{Meters, Picture},
 };
 
@@ -119,6 +119,11 @@ pub enum FromEngine {
     Show {
         /// It.
         show: Arc<Show>,
+    },
+    /// A line of the log from before the face came.
+    Logged {
+        /// The line.
+        logged: Folded,
     },
     /// Something happened.
     Event {

@@ -4,7 +4,10 @@ use std::sync::Once;
 
 use gst::log;
 
-use super::error::{MediaError, without_secrets};
+use super::{
+    error::{MediaError, without_secrets},
+    outlet::refusal,
+};
 
 /// Starts GStreamer. May be called again; only the first call does anything.
 ///
@@ -20,11 +23,16 @@ pub fn init() -> Result<(), MediaError> {
             // This alone: `set_active` would have every statement of every level call the log, to be told there
             // that nobody asked. That was a tenth of what a session costs.
             log::set_default_threshold(gst::DebugLevel::Warning);
+            // Why a server refuses us stands nowhere else.
+            log::set_threshold_for_name(refusal::CATEGORY, gst::DebugLevel::Info);
         }
         log::add_log_function(|category, level, _file, _function, _line, _object, message| {
             let Some(text) = message.get() else { return };
             let text = without_secrets(text.as_str());
             let of = category.name();
+            if of == refusal::CATEGORY {
+                refusal::heard(&text);
+            }
             // What matters to the show comes over the bus, in better words; the library's own log is
             // for finding out afterwards.
             match level {

@@ -7,6 +7,7 @@ mod headers;
 mod names;
 mod queue;
 mod record;
+pub(super) mod refusal;
 mod rtmp;
 mod srt;
 
@@ -27,6 +28,7 @@ use self::{
     branch::{Branch, Passed, Plan},
     queue::{Item, Queue},
     record::Recorder,
+    refusal::Waiting,
 };
 use super::{
     MediaError, aac,
@@ -135,6 +137,8 @@ struct Heard {
 struct Far {
     element: gst::glib::WeakRef<gst::Element>,
     is_srt: bool,
+    /// Whether an SRT connection is encrypted.
+    encrypted: bool,
 }
 
 #[derive(Default)]
@@ -154,6 +158,7 @@ impl Outlet {
         let Rendition { profile, fanout, .. } = &**rendition;
         let (queue, status) = (Arc::new(Queue::default()), Arc::new(Status::default()));
         let patience = |seconds: u32| u64::from(seconds * profile.canvas.fps);
+        let mut refusal = None;
         let (kind, sound, most_waiting, far) = match to {
             Destination::Record { spec, title } => {
                 let sound = match spec.container {
@@ -170,12 +175,15 @@ impl Outlet {
             }
             Destination::Rtmp { spec, key } => {
                 let plan = rtmp::plan(&spec, key)?;
-                let far = Far { element: plan.sink.downgrade(), is_srt: false };
+                let far = Far { element: plan.sink.downgrade(), is_srt: false, encrypted: false };
                 (Kind::stream(plan, &status)?, Sound::Aac, patience(SERVER_PATIENCE_S), Some(far))
             }
             Destination::Srt { spec, stream_id, passphrase } => {
+                let encrypted = passphrase.is_some();
                 let plan = srt::plan(&spec, stream_id, passphrase)?;
-                let far = Far { element: plan.sink.downgrade(), is_srt: true };
+                let far = Far { element: plan.sink.downgrade(), is_srt: true, encrypted };
+                // Before it connects, which it does as it starts.
+                refusal = Some(Waiting::begin());
                 (Kind::stream(plan, &status)?, Sound::Aac, patience(SERVER_PATIENCE_S), Some(far))
             }
         };
@@ -188,6 +196,7 @@ impl Outlet {
         let run = Run {
             kind,
             far: far.clone(),
+            refusal,
             queue: Arc::clone(&queue),
             status: Arc::clone(&status),
             consumer: Arc::clone(&consumer),
@@ -354,6 +363,8 @@ impl Kind {
 struct Run {
     kind: Kind,
     far: Option<Far>,
+    /// Listens why it is refused while it connects.
+    refusal: Option<Arc<Waiting>>,
     queue: Arc<Queue>,
     status: Arc<Status>,
     consumer: Arc<Consumer>,
@@ -391,7 +402,9 @@ impl Run {
     }
 
     fn work(&mut self) -> Result<(), Broke> {
-        if !self.connect()? {
+        let connected = self.connect();
+        self.refusal = None;
+        if !connected? {
             return Ok(());
         }
         self.tell(OutletEvent::Connected);
@@ -426,6 +439,9 @@ impl Run {
                 if far.is_srt { srt::connected(&element) } else { rtmp::connected(&element) };
             if connected {
                 return Ok(true);
+            }
+            if let Some(reason) = self.refusal.as_ref().and_then(|r| r.reason()) {
+                return Err(reason.broke(far.encrypted));
             }
             let waited = began.elapsed();
             if far.is_srt && waited > srt::CONNECT_DEADLINE {

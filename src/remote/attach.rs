@@ -17,9 +17,10 @@ use tokio::{
 };
 
 use crate::{
+    base::Ring,
     engine::{
         Handle,
-        faces::{ASKS, EVENTS, PAST_S},
+        faces::{ASKS, EVENTS, LOG, PAST_S},
         handle::Ask,
         wire::{self, CommandLine, ENGINE_LINE, FromEngine, Hello, Lines, LookLine},
     },
@@ -125,9 +126,11 @@ pub async fn send(
 /// Takes up the show behind a socket.
 pub async fn attach(path: &Path) -> Result<Handle, AttachError> {
     let mut line = Line::open(path, false).await?;
+    let mut log = Ring::new(LOG);
     let first = async {
         loop {
             match line.next().await? {
+                FromEngine::Logged { logged } => drop(log.push(logged)),
                 FromEngine::Show { show } => return Ok(show),
                 FromEngine::Error { error } => return Err(AttachError::Unlike(error)),
                 _ => {}
@@ -155,7 +158,8 @@ pub async fn attach(path: &Path) -> Result<Handle, AttachError> {
         last: 0,
     };
     tokio::spawn(client.run());
-    Ok(Handle { asks, events, show, past, meters, picture })
+    let log = log.iter().cloned().collect();
+    Ok(Handle { log, asks, events, show, past, meters, picture })
 }
 
 type Answer = oneshot::Sender<Result<(), Refusal>>;
@@ -209,6 +213,8 @@ impl Client {
         match line {
             FromEngine::Show { show } => drop(self.show.send_replace(show)),
             FromEngine::Event { event } => drop(self.events.send(event)),
+            // Only at the beginning.
+            FromEngine::Logged { .. } => {}
             FromEngine::Past { past } => {
                 if let Some(to) = &self.past {
                     // There is a place for as many as an engine has; a face may not want them.

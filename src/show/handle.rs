@@ -2,6 +2,7 @@
 //! and says what happened and what is to be done.
 
 pub(super) mod alarms;
+mod hopeless;
 mod outputs;
 mod rundown;
 
@@ -627,15 +628,6 @@ impl Turn<'_> {
         input.status = InputStatus::Failed { reason: reason.clone(), retry_at: Some(now + wait) };
         let retry_in_ms = Some(wait.as_millis() as u64);
         self.say(Happening::InputFailed { input: id, reason, retry_in_ms });
-    }
-
-    /// With nobody at a console, a show all of whose outputs were refused ends: there is nobody to ask.
-    fn end_if_hopeless(&mut self) {
-        let refused = |o: &OutputState| matches!(o.status, OutputStatus::Refused { .. });
-        if self.show.headless && self.show.aired().all(refused) {
-            let was_live = self.show.outputs.iter().any(|o| o.was_live);
-            self.end(if was_live { Ending::FellOff } else { Ending::CannotGoLive });
-        }
     }
 
     fn wake(&mut self) {

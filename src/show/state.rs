@@ -43,6 +43,10 @@ pub enum Ending {
     CannotGoLive,
     /// What was on air fell off, and cannot be brought back without a change.
     FellOff,
+    /// There are only recordings, and none could be begun.
+    CannotRecord,
+    /// A recording ran and broke off; nothing else runs or can be started without a change.
+    RecordingBroke,
 }
 
 impl Ending {
@@ -54,6 +58,8 @@ impl Ending {
             Self::Interrupted => "interrupted",
             Self::CannotGoLive => "it could not go live",
             Self::FellOff => "it fell off the air",
+            Self::CannotRecord => "nothing could be recorded",
+            Self::RecordingBroke => "the recording broke off",
         }
     }
 }
@@ -359,9 +365,13 @@ impl Show {
 
     /// The outputs that have an audience; all of them where there are only recordings.
     pub(super) fn aired(&self) -> impl Iterator<Item = &OutputState> {
-        let records = |o: &OutputState| o.spec.target.is_recording();
-        let only_records = self.outputs.iter().all(records);
-        self.outputs.iter().filter(move |o| only_records || !records(o))
+        let only_records = self.only_records();
+        self.outputs.iter().filter(move |o| only_records || !o.spec.target.is_recording())
+    }
+
+    /// Whether there are only recordings.
+    pub(super) fn only_records(&self) -> bool {
+        self.outputs.iter().all(|o| o.spec.target.is_recording())
     }
 
     /// The recordings that run: that one, or all.
@@ -380,8 +390,16 @@ impl Show {
         let down = self.aired().filter(|o| o.down_since.is_some());
         match why {
             Ending::Interrupted => 130,
-            Ending::CannotGoLive => 3,
+            Ending::CannotGoLive | Ending::CannotRecord => 3,
             Ending::FellOff => 4,
+            // A show with outputs that have an audience, none of which was ever on air, could not go live.
+            Ending::RecordingBroke => {
+                if self.only_records() {
+                    4
+                } else {
+                    3
+                }
+            }
             Ending::Asked | Ending::TimeUp => {
                 let code = |o: &OutputState| if o.was_live { 4 } else { 3 };
                 down.map(code).min().unwrap_or(0)

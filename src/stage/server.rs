@@ -83,7 +83,9 @@ pub enum StageError {
 
 /// How long a viewer's last post counts.
 const VIEWER_FRESH: Duration = Duration::from_secs(5);
-/// Most viewers whose figures are kept.
+/// The state of a viewer who has said nothing for longer.
+const LEFT: &str = "left";
+/// Most viewers whose figures are kept, those who left among them.
 const MAX_POSTERS: usize = 64;
 /// How long requests under way may take to end.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -107,10 +109,24 @@ impl Posts {
 
     /// Those of the last five seconds, by id.
     fn fresh(&self, now: Instant) -> Vec<ViewerFigures> {
-        let mut posts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        posts.retain(|_, (at, _)| now.saturating_duration_since(*at) <= VIEWER_FRESH);
-        posts.values().map(|(_, figures)| figures.clone()).collect()
+        let posts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = posts.values().filter(|(at, _)| is_fresh(*at, now));
+        fresh.map(|(_, figures)| figures.clone()).collect()
     }
+
+    /// All that are kept, by id; those that said nothing lately have left.
+    fn all(&self, now: Instant) -> Vec<ViewerFigures> {
+        let posts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = posts.values().map(|(at, figures)| match is_fresh(*at, now) {
+            true => figures.clone(),
+            false => ViewerFigures { state: LEFT.into(), ..figures.clone() },
+        });
+        told.collect()
+    }
+}
+
+fn is_fresh(at: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(at) <= VIEWER_FRESH
 }
 
 /// The running stage.
@@ -204,6 +220,11 @@ impl Stage {
         self.posts.fresh(Instant::now())
     }
 
+    /// What every page said last, the newest 64; one that has said nothing for five seconds is `left`.
+    pub fn all_viewers(&self) -> Vec<ViewerFigures> {
+        self.posts.all(Instant::now())
+    }
+
     /// The publisher's side, at most 200 ms old.
     pub fn figures(&self) -> StageFigures {
         *self.sfu.figures().borrow()
@@ -272,4 +293,32 @@ fn media_socket(ip: IpAddr, extra: &[IpAddr]) -> std::io::Result<(UdpSocket, Vec
     let socket = UdpSocket::bind((bind, 0))?;
     let port = socket.local_addr()?.port();
     Ok((socket, ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn viewers_who_left_are_told_as_such_at_the_end() {
+        let (posts, began) = (Posts::default(), Instant::now());
+        let viewer = |id: &str| ViewerFigures {
+            id: id.into(),
+            state: "connected".into(),
+            ..ViewerFigures::default()
+        };
+        posts.keep(viewer("early"), began);
+        let later = began + VIEWER_FRESH * 2;
+        posts.keep(viewer("late"), later);
+        let told = |figures: Vec<ViewerFigures>| -> Vec<(String, String)> {
+            figures.into_iter().map(|f| (f.id, f.state)).collect()
+        };
+        let is = |id: &str, state: &str| (id.to_owned(), state.to_owned());
+        assert_eq!(told(posts.fresh(later)), [is("late", "connected")]);
+        assert_eq!(told(posts.all(later)), [is("early", LEFT), is("late", "connected")]);
+        for n in 0..MAX_POSTERS as u32 * 2 {
+            posts.keep(viewer(&n.to_string()), later + Duration::from_millis(n.into()));
+        }
+        assert_eq!(posts.all(later).len(), MAX_POSTERS, "it is bounded");
+    }
 }

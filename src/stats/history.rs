@@ -39,6 +39,9 @@ pub struct History {
     pub duration_ms: u64,
     /// How it ended; `null` while it runs, and for one that was killed.
     pub ended: Option<Ended>,
+    /// What became of one whose end was not kept, where that was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fate: Option<Fate>,
     /// What it aimed at.
     pub targets: Targets,
     /// How many seconds one of `seconds` stands for: 1, or more once a show is old.
@@ -86,6 +89,34 @@ pub struct Ended {
     pub why: String,
     /// 0 as planned, 3 could not go live, 4 fell off the air, 130 interrupted.
     pub exit_code: u8,
+}
+
+/// What became of a show whose end was not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// Its engine answers.
+    Runs,
+    /// Its engine was killed or broke, or the machine stopped.
+    Died,
+    /// Its engine ended in order, and could not keep that.
+    NotKept,
+    /// Its engine is gone, and nothing tells how it ended.
+    Gone,
+}
+
+impl Fate {
+    /// In words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Runs => "it still runs",
+            Self::Died => "the engine died",
+            Self::NotKept => {
+                "it ended in order, but the end could not be kept: the disk was full, or could not be written"
+            }
+            Self::Gone => "it was cut off: its engine is gone, and no end was kept",
+        }
+    }
 }
 
 /// What could not be kept.
@@ -173,7 +204,11 @@ impl History {
 
     /// How it ended, in words.
     pub fn ending(&self) -> &str {
-        self.ended.as_ref().map_or("it still runs, or was cut off", |e| &e.why)
+        match (&self.ended, self.fate) {
+            (Some(ended), _) => &ended.why,
+            (None, Some(fate)) => fate.words(),
+            (None, None) => "it still runs, or was cut off",
+        }
     }
 }
 
@@ -257,6 +292,7 @@ pub(super) mod tests {
             started: jiff::Timestamp::constant(1_767_225_600, 0),
             duration_ms: 600_000,
             ended: Some(Ended { why: "ended by the operator".into(), exit_code: 0 }),
+            fate: None,
             targets: Targets { latency_ms: 600, stall_permille: 5 },
             step_s: 1,
             lost: Lost::default(),

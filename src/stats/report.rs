@@ -38,7 +38,7 @@ pub struct Report {
     /// What others saw that watched from outside, by their names.
     #[serde(default)]
     pub monitors: BTreeMap<String, MonitorReport>,
-    /// What browsers on the viewer page reported last.
+    /// What browsers on the viewer page reported last, the newest 64; one that had left by the end has the state `left`.
     pub viewers: Vec<ViewerFigures>,
     /// Frames of the program.
     pub frames: FrameCounts,

@@ -190,6 +190,7 @@ impl Shows {
                 started: show.started,
                 duration_ms: show.duration_ms,
                 ended: show.ended,
+                fate: None,
                 targets: Targets { latency_ms: row.get(8)?, stall_permille: row.get(9)? },
                 step_s: row.get::<_, u32>(11)?.max(1),
                 lost: Lost { seconds: row.get(12)?, events: row.get(13)? },

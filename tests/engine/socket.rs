@@ -87,6 +87,24 @@ async fn until(lines: &mut Lines<BufReader<OwnedReadHalf>>, word: &str) -> Strin
 const HELLO: &[u8] = b"{\"hawker\": 1, \"version\": \"0.1.0\"}\n";
 
 #[tokio::test]
+async fn a_console_begins_with_the_log_so_far_and_misses_nothing_after_it() {
+    let running = running();
+    let first = soon(remote::attach(&running.path)).await.unwrap();
+    for n in 0..300 {
+        let note = Command::Mark { note: Some(format!("note {n}")) };
+        soon(first.command(note, false)).await.unwrap();
+    }
+    let mut late = soon(remote::attach(&running.path)).await.unwrap();
+    assert_eq!(late.log.len(), 200, "it is bounded");
+    let numbers: Vec<u64> = late.log.iter().map(|l| l.event.seq).collect();
+    assert!(numbers.windows(2).all(|w| w[0] + 1 == w[1]), "{numbers:?}");
+    assert!(late.log.iter().any(|l| l.sentence() == "marked by the operator: note 299"));
+    let next = soon(late.events.recv()).await.unwrap();
+    assert_eq!(next.seq, numbers[199] + 1, "{next:?}");
+    assert_eq!(running.end().await.exit_code, 0);
+}
+
+#[tokio::test]
 async fn two_consoles_see_the_same_show() {
     let running = running();
     let mode = std::fs::metadata(&running.path).unwrap().permissions().mode();

@@ -62,14 +62,14 @@ pub(super) fn doors(make: Make) -> Doors {
             let draft = plan.and_then(|plan| whole(&of_aside, plan));
             match accepted::put_aside(draft.as_ref()) {
                 Err(failure) => {
-                    tell(&format!("hawker: what was not saved is lost: {}", failure.text));
+                    Some(format!("hawker: what was not saved is lost: {}", failure.text))
                 }
-                Ok(()) if draft.is_some() => {
-                    tell("the plan was changed and not saved: `hawker plan edit` takes it up");
-                }
-                Ok(()) => {}
+                Ok(()) => draft.map(|_| {
+                    "the plan was changed and not saved: `hawker plan edit` takes it up".into()
+                }),
             }
         }),
+        tell: Arc::new(tell),
     }
 }
 

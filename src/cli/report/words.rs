@@ -213,6 +213,7 @@ mod tests {
             started: jiff::Timestamp::UNIX_EPOCH,
             duration_ms: 1000,
             ended: None,
+            fate: None,
             targets: Targets::DEFAULT,
             step_s: 1,
             lost: Lost::default(),

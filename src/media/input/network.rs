@@ -12,7 +12,7 @@ use super::{
     deliver::{Arrival, Pace, Timing},
     file,
 };
-use crate::media::error::MediaError;
+use crate::media::{error::MediaError, outlet::refusal};
 
 /// Smoothing of RTSP and SRT arrivals, in milliseconds.
 const JITTER_MS: u32 = 60;
@@ -32,7 +32,10 @@ pub fn build(build: &Build<'_>, uri: &Url) -> Result<Plan, MediaError> {
     };
     build.delivery.set_timing(timing);
     let decoder = file::play(build, uri.as_str(), pace, None)?;
-    decoder.connect("source-setup", false, |values| {
+    // Why a server refuses us is read from libsrt's log, which does not say whom.
+    let other = (uri.scheme() == "srt").then(refusal::Other::begin);
+    decoder.connect("source-setup", false, move |values| {
+        let _as_long_as_it_runs = &other;
         if let Some(source) = values.get(1).and_then(|v| v.get::<gst::Element>().ok()) {
             set_up(&source);
         }

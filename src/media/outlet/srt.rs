@@ -17,7 +17,7 @@ use crate::{
 /// libsrt gives up connecting after 3 s; srtsink does not say so.
 pub(super) const CONNECT_DEADLINE: Duration = Duration::from_millis(3300);
 
-/// libsrt knows whether it was refused, srtsink does not tell.
+/// libsrt knows why it was refused; srtsink does not tell, and its log (`refusal`) not always whom.
 pub(super) const NO_ANSWER: &str = "the server does not answer, or it refuses us: check the address, the port, \
                                     the passphrase and the stream-id";
 
