@@ -22,6 +22,10 @@ pub fn init() -> Result<(), MediaError> {
             log::set_default_threshold(gst::DebugLevel::Warning);
         }
         log::add_log_function(|category, level, _file, _function, _line, _object, message| {
+            // A dump of memory may hold a secret in pieces, where no line shows it whole.
+            if level == gst::DebugLevel::Memdump {
+                return;
+            }
             let Some(text) = message.get() else { return };
             let text = without_secrets(text.as_str());
             let of = category.name();
