@@ -33,7 +33,13 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use crate::engine::report::write_whole;
+use crate::{
+    base::{
+        mask::masked,
+        text::{json, lines},
+    },
+    engine::report::write_whole,
+};
 
 /// Why a subcommand stopped, and with which exit code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,8 +107,16 @@ enum What {
     Engine(engine::EngineArgs),
 }
 
+/// A dump of this process's memory would hold its secrets. The limit holds for what it starts, too.
+fn forbid_core_dumps() {
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    // Where the system refuses, its own setting stays.
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+}
+
 /// Runs hawker with the arguments of this process.
 pub fn main() -> ExitCode {
+    forbid_core_dumps();
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
@@ -138,10 +152,20 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Writes what was asked for to standard output. A reader that has seen enough is no failure.
+/// Writes what was asked for to standard output, without secrets and harmful characters. A reader that has seen
+/// enough is no failure.
 pub(crate) fn out(text: &str) {
     let mut to = io::stdout().lock();
-    let _ = writeln!(to, "{}", text.trim_end()).and_then(|()| to.flush());
+    let _ = writeln!(to, "{}", shown(text)).and_then(|()| to.flush());
+}
+
+/// The same for JSON, whose strings keep their value.
+pub(crate) fn out_json(text: &str) {
+    out(&json(text));
+}
+
+fn shown(text: &str) -> String {
+    lines(&masked(text.trim_end()))
 }
 
 /// Writes a file, whole or not at all. `what` begins the sentence when it cannot be.
@@ -156,7 +180,7 @@ pub(crate) fn save(what: &str, path: &Path, text: &str) -> Result<(), Failure> {
 
 /// Tells the operator something beside the output.
 pub(crate) fn tell(text: &str) {
-    let _ = writeln!(io::stderr(), "{}", text.trim_end());
+    let _ = writeln!(io::stderr(), "{}", shown(text));
 }
 
 /// The runtime of an engine.

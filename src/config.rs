@@ -4,6 +4,7 @@
 
 mod diagnostics;
 mod dirs;
+mod files;
 mod plan;
 mod preflight;
 mod presets;
@@ -14,10 +15,11 @@ mod secrets;
 mod settings;
 mod show;
 
-use std::{fs::File, io::Read, path::Path};
+use std::path::Path;
 
 pub use diagnostics::{Diagnostics, Problem, Spot};
 pub use dirs::Dirs;
+pub use files::{Unreadable, open_file, read_file};
 pub use plan::{PLAN_EXAMPLES, load_plan, parse_plan};
 pub use preflight::{Preflight, preflight};
 pub use presets::{
@@ -49,22 +51,22 @@ impl Failure {
 /// The text of a file of at most `max` bytes; `wanted` is what it should have been ("a show file").
 fn read_text(path: &Path, origin: &str, max: u64, wanted: &str) -> Result<String, Diagnostics> {
     let whole = |what: String, todo: &str| Diagnostics::from(Problem::whole(origin, what, todo));
-    let failed = |e: std::io::Error| match e.kind() {
-        std::io::ErrorKind::NotFound => {
-            whole("there is no such file".into(), "check the path; `hawker` alone needs no file")
+    let bytes = read_file(path, max).map_err(|why| match &why {
+        Unreadable::Directory => whole("this is a folder".into(), "name a file in it"),
+        Unreadable::TooLarge(max) => whole(
+            format!("this is larger than {} KiB, too large for {wanted}", max / 1024),
+            "check that it is the right file",
+        ),
+        Unreadable::Special(what) => {
+            whole(format!("this is {what}, not {wanted}"), "name a regular file")
         }
-        _ => whole(format!("cannot be read: {e}"), "check the path and who may read it"),
-    };
-    let file = File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_dir() {
-        return Err(whole("this is a folder".into(), "name a file in it"));
-    }
-    let mut bytes = Vec::new();
-    file.take(max + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > max {
-        let what = format!("this is larger than {} KiB, too large for {wanted}", max / 1024);
-        return Err(whole(what, "check that it is the right file"));
-    }
+        Unreadable::Io(_) if why.is_missing() => {
+            whole(why.to_string(), "check the path; `hawker` alone needs no file")
+        }
+        Unreadable::Io(e) => {
+            whole(format!("cannot be read: {e}"), "check the path and who may read it")
+        }
+    })?;
     String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         // Up to that place the lossy text is the text itself.

@@ -12,6 +12,10 @@ use std::{
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::{
+    base::{
+        mask::masked,
+        text::{json, plain},
+    },
     engine::{Handle, lines::write_all},
     show::{Event, Folded, Folding, Happening, Told},
 };
@@ -43,7 +47,7 @@ impl EventsTo {
 #[derive(Debug)]
 pub struct Headless {
     events: Option<Writer>,
-    sentences: bool,
+    sentences: Option<Writer>,
     /// Identical retries are one sentence; as JSON they are complete.
     folding: Folding,
 }
@@ -56,6 +60,8 @@ impl Headless {
             Some(EventsTo::Stdout) => Some(Writer::start(Box::new(io::stdout()))?),
             Some(EventsTo::File(path)) => Some(Writer::start(Box::new(File::create(path)?))?),
         };
+        // Whoever reads stderr may have stopped.
+        let sentences = if sentences { Some(Writer::start(Box::new(io::stderr()))?) } else { None };
         Ok(Self { events, sentences, folding: Folding::default() })
     }
 
@@ -79,7 +85,7 @@ impl Headless {
                 Err(RecvError::Closed) => break None,
             }
         };
-        if let Some(writer) = self.events.take() {
+        for writer in [self.events.take(), self.sentences.take()].into_iter().flatten() {
             writer.close().await;
         }
         exit_code
@@ -87,17 +93,16 @@ impl Headless {
 
     fn tell(&mut self, event: &Event) {
         if let Some(writer) = &mut self.events {
-            match serde_json::to_vec(event) {
-                Ok(mut line) => {
-                    line.push(b'\n');
-                    if let Some(lost) = writer.add(line) {
+            match serde_json::to_string(event) {
+                Ok(line) => {
+                    if let Some(lost) = writer.add(json(&line) + "\n") {
                         self.sentence(lost);
                     }
                 }
                 Err(error) => tracing::error!(%error, "an event cannot be written"),
             }
         }
-        if self.sentences {
+        if self.sentences.is_some() {
             let taken = self.folding.take(event);
             taken.before.iter().for_each(|line| self.line(line));
             match &taken.told {
@@ -107,16 +112,15 @@ impl Headless {
         }
     }
 
-    fn line(&self, line: &Folded) {
+    fn line(&mut self, line: &Folded) {
         let time = line.event.at.strftime("%H:%M:%S");
         self.sentence(&format!("{time} {}", line.sentence()));
     }
 
-    fn sentence(&self, text: &str) {
-        if self.sentences {
-            // A closed stderr is no reason to end a show.
-            // In one piece: stderr is not buffered, and events may share the terminal.
-            let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
+    fn sentence(&mut self, text: &str) {
+        if let Some(writer) = &mut self.sentences {
+            // A closed stderr is no reason to end a show, and there is nobody left to tell.
+            let _ = writer.add(plain(&masked(text)) + "\n");
         }
     }
 }
@@ -139,8 +143,8 @@ impl Writer {
     }
 
     /// Adds a line; says so once when that is not possible any more.
-    fn add(&mut self, line: Vec<u8>) -> Option<&'static str> {
-        match self.lines.as_ref()?.try_send(line) {
+    fn add(&mut self, line: String) -> Option<&'static str> {
+        match self.lines.as_ref()?.try_send(line.into_bytes()) {
             Ok(()) => None,
             Err(TrySendError::Full(_)) => {
                 self.lines = None;

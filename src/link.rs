@@ -3,12 +3,21 @@
 
 mod http;
 pub mod metrics;
+mod names;
 pub mod probe;
 pub mod tunnel;
 pub mod webhook;
 pub mod whip;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::config::{Unreadable, read_file};
+
+/// The greatest file of authorities, in bytes.
+const MAX_CA: u64 = 1024 * 1024;
 
 /// Why there is no link.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +30,7 @@ pub enum LinkError {
         /// Which.
         path: PathBuf,
         /// Why.
-        why: std::io::Error,
+        why: Unreadable,
     },
     /// The file holds no certificate.
     #[error("the file {0} holds no certificate in PEM form: it must begin with BEGIN CERTIFICATE")]
@@ -34,7 +43,30 @@ pub enum LinkError {
     Tls(String),
 }
 
-/// The text of a file of authorities.
-fn authorities(path: &Path) -> Result<Vec<u8>, LinkError> {
-    std::fs::read(path).map_err(|why| LinkError::Unreadable { path: path.to_owned(), why })
+/// Authorities to trust besides the machine's own.
+#[derive(Debug, Clone)]
+pub struct Authorities {
+    path: PathBuf,
+    pem: Arc<[u8]>,
+}
+
+impl Authorities {
+    /// Reads a PEM file. Blocks as long as its storage does.
+    ///
+    /// # Errors
+    /// It cannot be read, or holds no certificate.
+    pub fn read(path: &Path) -> Result<Self, LinkError> {
+        let pem = read_file(path, MAX_CA)
+            .map_err(|why| LinkError::Unreadable { path: path.to_owned(), why })?;
+        let all = native_tls::Certificate::stack_from_pem(&pem).unwrap_or_default();
+        if all.is_empty() {
+            return Err(LinkError::NotPem(path.to_owned()));
+        }
+        Ok(Self { path: path.to_owned(), pem: pem.into() })
+    }
+
+    fn certificates(&self) -> Result<Vec<native_tls::Certificate>, LinkError> {
+        native_tls::Certificate::stack_from_pem(&self.pem)
+            .map_err(|_| LinkError::NotPem(self.path.clone()))
+    }
 }

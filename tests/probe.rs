@@ -32,6 +32,7 @@ use hawker::{
     config,
     engine::{
         Engine, Handle, Over, Plan, Signals,
+        files::Files,
         probe::nearest,
         studio::{StudioOptions, factory},
         warmth::Warmth,
@@ -389,13 +390,22 @@ fn engine(whip: WhipSpec, standby: bool) -> (Handle, JoinHandle<Over>, mpsc::Sen
     let mut spec = config::builtin_show();
     spec.outputs.push(OutputSpec::new("main".parse().unwrap(), Target::Whip(whip)));
     let start = Start { for_ms: None, standby, headless: false };
-    let plan = Plan { spec, mode: Mode::Live, start, journal: None, report: None, store: None };
+    let plan = Plan {
+        spec,
+        mode: Mode::Live,
+        start,
+        journal: None,
+        report: None,
+        store: None,
+        files: Files::default(),
+    };
     let options = StudioOptions {
         listen: ([127, 0, 0, 1], 0).into(),
         any_port: true,
         token: None,
         monitor: false,
         link: None,
+        files: Files::default(),
     };
     let engine = Engine::new(plan, factory(options)).unwrap();
     let handle = engine.faces().handle();

@@ -10,9 +10,12 @@ use serde::{Deserialize, Serialize};
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a secret.
+    /// Wraps a secret. It is remembered, so that it can be kept out of what this process writes
+    /// ([`super::mask::masked`]).
     pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
+        let value = value.into();
+        super::mask::remember(&value);
+        Self(value)
     }
 
     /// The secret itself, to be put on the wire and nowhere else.

@@ -1,6 +1,6 @@
 //! `hawker devices`: cameras, microphones and screens, with their formats.
 
-use super::{Failure, out};
+use super::{Failure, out, out_json};
 use crate::media;
 
 #[derive(Debug, clap::Args)]
@@ -16,7 +16,7 @@ pub(crate) fn devices(args: &Devices) -> Result<u8, Failure> {
     if args.json {
         let text =
             serde_json::to_string_pretty(&devices).map_err(|e| Failure::usage(e.to_string()))?;
-        out(&text);
+        out_json(&text);
     } else if devices.is_empty() {
         out("no camera, microphone or screen was found; 'hawker doctor' says what may be missing");
     } else {

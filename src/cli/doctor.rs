@@ -1,6 +1,6 @@
 //! `hawker doctor`: what this machine lacks for a show.
 
-use super::{Failure, out};
+use super::{Failure, out, out_json};
 use crate::media::{
     self,
     doctor::{Finding, Severity},
@@ -18,7 +18,7 @@ pub(crate) fn doctor(args: &Doctor) -> Result<u8, Failure> {
     if args.json {
         let text =
             serde_json::to_string_pretty(&findings).map_err(|e| Failure::usage(e.to_string()))?;
-        out(&text);
+        out_json(&text);
     } else {
         out(&table(&findings));
     }

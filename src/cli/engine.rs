@@ -10,9 +10,9 @@ use std::{
 use super::{Failure, engine_runtime, load, logging, tell};
 use crate::{
     base::SecretRef,
-    config,
     engine::{
         Engine, Over, Plan, ShowFolder, Signals, Socket,
+        files::Files,
         folder::run_dirs,
         metrics::serve,
         socket::listen,
@@ -82,8 +82,9 @@ struct Ready {
 }
 
 /// Everything that can fail is done here. `own_process` sends stderr to the log as well.
-fn ready(job: &Job, own_process: bool) -> Result<Ready, Failure> {
-    let spec = load::show_with_secrets(job.show.as_deref(), job.mode)?;
+async fn ready(job: &Job, own_process: bool) -> Result<Ready, Failure> {
+    let files = Files::default();
+    let spec = load::show_with_secrets(job.show.as_deref(), job.mode, &files).await?;
     let state = load::state_dir()?;
     let now = jiff::Timestamp::now();
     let dirs = run_dirs(&state);
@@ -96,13 +97,14 @@ fn ready(job: &Job, own_process: bool) -> Result<Ready, Failure> {
         ))
     })?;
     // A show that never began leaves nothing behind; its failure is told to whoever started it.
-    stand(job, own_process, spec, &dirs, folder.clone(), now).inspect_err(|_| folder.remove())
+    let ready = stand(job, own_process, (spec, files), &dirs, folder.clone(), now).await;
+    ready.inspect_err(|_| folder.remove())
 }
 
-fn stand(
+async fn stand(
     job: &Job,
     own_process: bool,
-    spec: ShowSpec,
+    (spec, files): (ShowSpec, Files),
     dirs: &[PathBuf],
     folder: ShowFolder,
     now: jiff::Timestamp,
@@ -112,7 +114,7 @@ fn stand(
         // Whatever a library says must not land on a console's terminal.
         rustix::stdio::dup2_stderr(&log).map_err(|e| Failure::start(format!("the log: {e}")))?;
     }
-    let signals =
+    let mut signals =
         Signals::listen().map_err(|e| Failure::start(format!("signals cannot be heard: {e}")))?;
     let face = Headless::open(job.events.as_ref(), !own_process && !job.quiet)
         .map_err(|e| Failure::usage(format!("--events cannot be written: {e}")))?;
@@ -131,19 +133,29 @@ fn stand(
         journal: Some(folder.journal()),
         report: job.report.clone(),
         store: Some(load::state_dir()?.join(store::FILE)),
+        files: files.clone(),
     };
-    let engine = Engine::new(plan, load::adapters(job.link.as_deref())?)
-        .map_err(|e| Failure { exit_code: e.exit_code, text: e.text })?;
-    let metrics = metrics(job, &engine)?;
+    let adapters = load::adapters(job.link.as_deref(), &files).await?;
+    // Something of it may hang: a signal is heard meanwhile.
+    let made = tokio::task::spawn_blocking(move || Engine::new(plan, adapters));
+    let engine = tokio::select! {
+        made = made => made
+            .map_err(|e| Failure::start(format!("the engine could not be made: {e}")))?
+            .map_err(|e| Failure { exit_code: e.exit_code, text: e.text })?,
+        Some(()) = signals.next() => {
+            return Err(Failure { exit_code: 130, text: "interrupted before the show began".into() });
+        }
+    };
+    let metrics = metrics(job, &engine, &files).await?;
     let socket = listen(dirs, &card, engine.faces(), engine.facts(), STALL)
         .map_err(|e| Failure::start(e.to_string()))?;
     Ok(Ready { engine, socket, signals, face, folder, _metrics: metrics })
 }
 
-fn metrics(job: &Job, engine: &Engine) -> Result<Option<Metrics>, Failure> {
+async fn metrics(job: &Job, engine: &Engine, files: &Files) -> Result<Option<Metrics>, Failure> {
     let Some(listen) = job.metrics else { return Ok(None) };
-    let token = job.metrics_token.as_ref().map(config::read_secret).transpose();
-    let token = token.map_err(|e| Failure::usage(format!("--metrics-token: {e}")))?;
+    let token = files.secret_if(job.metrics_token.as_ref()).await;
+    let token = token.map_err(|e| Failure::usage(format!("--metrics-token: {}", e.reason)))?;
     let given = serve(engine.faces(), listen, token).map_err(|e| Failure::usage(e.to_string()))?;
     let text = format!("figures for Prometheus at {}", given.url());
     tracing::info!("{text}");
@@ -170,10 +182,11 @@ impl Ready {
 pub(crate) fn foreground(job: Job) -> Result<u8, Failure> {
     let runtime = engine_runtime()?;
     let over = runtime.block_on(async {
-        let ready = ready(&job, false)?;
+        let ready = ready(&job, false).await?;
         Ok(ready.run().await)
     })?;
     runtime.shutdown_timeout(Duration::from_millis(500));
+    logging::flush();
     match over.unwritten {
         Some(text) => Err(Failure { exit_code: over.exit_code.max(2), text }),
         None => Ok(over.exit_code),
@@ -200,7 +213,7 @@ pub(crate) fn detached(args: EngineArgs) -> Result<u8, Failure> {
     };
     let runtime = engine_runtime()?;
     let code = runtime.block_on(async {
-        let ready = match ready(&job, true) {
+        let ready = match ready(&job, true).await {
             Ok(ready) => ready,
             Err(failure) => {
                 let text = serde_json::to_string(&failure.text).unwrap_or_default();
@@ -224,6 +237,7 @@ pub(crate) fn detached(args: EngineArgs) -> Result<u8, Failure> {
         ready.run().await.exit_code
     });
     runtime.shutdown_timeout(Duration::from_millis(500));
+    logging::flush();
     Ok(code)
 }
 

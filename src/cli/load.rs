@@ -1,6 +1,9 @@
 //! Where the command line meets the rooms below: folders, settings, show files, adapters.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::{Failure, tell};
 use crate::{
@@ -9,11 +12,15 @@ use crate::{
     console::Theme,
     engine::{
         Factory,
+        files::Files,
         studio::{StudioOptions, factory},
     },
     market::Market,
     show::{Mode, ShowSpec, WebhookTo},
 };
+
+/// How long a show file and what it names may take to be read: a disk may have to spin up.
+const SHOW_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where the user's files are.
 pub(crate) fn dirs() -> Result<Dirs, Failure> {
@@ -78,18 +85,33 @@ pub(crate) fn markets() -> Result<Vec<Market>, Failure> {
     config::load_markets(&dirs()?).map_err(|e| Failure::usage(e.to_string()))
 }
 
-/// A show file that is about to go on air: its secrets are there too.
-pub(crate) fn show_with_secrets(path: Option<&Path>, mode: Mode) -> Result<ShowSpec, Failure> {
-    let spec = show(path)?;
+/// A show file that is about to go on air: its secrets are there too, and `files` knows them from now on.
+pub(crate) async fn show_with_secrets(
+    path: Option<&Path>,
+    mode: Mode,
+    files: &Files,
+) -> Result<ShowSpec, Failure> {
+    let of = path.map_or_else(|| "the settings".to_owned(), |path| path.display().to_string());
+    let path = path.map(Path::to_owned);
+    // One read for all files of the show, its own and those of the user's presets.
+    let read = move || {
+        let read = show(path.as_deref()).and_then(|spec| {
+            let ingests = if mode == Mode::Live { preflight(&spec)? } else { Vec::new() };
+            Ok((spec, ingests))
+        });
+        Ok(read)
+    };
+    let read = files.within(&of, SHOW_PATIENCE, read).await;
+    let (spec, ingests) = read.map_err(|unread| Failure::start(unread.reason))??;
     if mode == Mode::Live {
-        for ingest in preflight(&spec)? {
+        for ingest in ingests {
             for objection in ingest.objections {
                 tell(&format!("hawker: output '{}': {objection}", ingest.output));
             }
         }
         for monitor in &spec.monitors {
             let Some(reference) = &monitor.token else { continue };
-            must_be_there(reference, &format!("monitor '{}', token", monitor.id))?;
+            must_be_there(reference, &format!("monitor '{}', token", monitor.id), files).await?;
         }
         // Nobody stays off the air for it, but it should not be learned at the first alarm.
         for alarm in &spec.alarms {
@@ -99,14 +121,14 @@ pub(crate) fn show_with_secrets(path: Option<&Path>, mode: Mode) -> Result<ShowS
                 WebhookTo::Address(_) => None,
             };
             for reference in address.into_iter().chain(&webhook.token) {
-                if let Err(e) = config::read_secret(reference) {
-                    tell(&format!("hawker: alarm '{}', webhook: {e}", alarm.rule.id));
+                if let Err(e) = files.secret(reference).await {
+                    tell(&format!("hawker: alarm '{}', webhook: {}", alarm.rule.id, e.reason));
                 }
             }
         }
         for output in &spec.outputs {
             for (what, reference) in output.target.secrets() {
-                must_be_there(reference, &format!("output '{}', {what}", output.id))?;
+                must_be_there(reference, &format!("output '{}', {what}", output.id), files).await?;
             }
         }
     }
@@ -114,29 +136,36 @@ pub(crate) fn show_with_secrets(path: Option<&Path>, mode: Mode) -> Result<ShowS
 }
 
 /// Refuses without the secret; what is to be thought of where it is kept is told.
-fn must_be_there(reference: &SecretRef, whose: &str) -> Result<(), Failure> {
-    config::read_secret(reference).map_err(|e| Failure::usage(format!("{whose}: {e}")))?;
-    if let Some(warning) = config::secret_warning(reference) {
+async fn must_be_there(reference: &SecretRef, whose: &str, files: &Files) -> Result<(), Failure> {
+    let read = files.secret(reference).await;
+    read.map_err(|unread| Failure::usage(format!("{whose}: {}", unread.reason)))?;
+    let of = reference.clone();
+    let look = move || Ok(config::secret_warning(&of));
+    // Where even that is not answered, reading it was.
+    if let Ok(Some(warning)) = files.get(&format!("the mode of {reference}"), look).await {
         tell(&format!("hawker: {whose}: {warning}"));
     }
     Ok(())
 }
 
 /// Makes the adapters.
-pub(crate) fn adapters(link: Option<&str>) -> Result<Factory, Failure> {
-    let settings = settings()?;
-    let token = settings
-        .token
-        .as_ref()
-        .map(config::read_secret)
-        .transpose()
-        .map_err(|e| Failure::usage(format!("[stage] token: {e}")))?;
+pub(crate) async fn adapters(link: Option<&str>, files: &Files) -> Result<Factory, Failure> {
+    let named = link.map(str::to_owned);
+    let read =
+        move || Ok(settings().and_then(|s| Ok((s, named.as_deref().map(self::link).transpose()?))));
+    let read = files.within("hawker's configuration folder", SHOW_PATIENCE, read).await;
+    let (settings, link) = read.map_err(|unread| Failure::start(unread.reason))??;
+    let token = files
+        .secret_if(settings.token.as_ref())
+        .await
+        .map_err(|e| Failure::usage(format!("[stage] token: {}", e.reason)))?;
     Ok(factory(StudioOptions {
         listen: settings.listen,
         // Two rehearsals at once are natural; a port that the user chose is meant.
         any_port: settings.listen.port() == STAGE_PORT,
         token,
         monitor: true,
-        link: link.map(self::link).transpose()?,
+        link,
+        files: files.clone(),
     }))
 }

@@ -25,6 +25,7 @@ use jiff::Timestamp;
 use self::source::Source;
 use super::{Failure, load, out, tell};
 use crate::{
+    base::text,
     console::planner::Doors,
     market::{Market, MarketId},
     planner::{
@@ -149,6 +150,7 @@ fn effort(args: &Make) -> Effort {
 
 fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(value)
+        .map(|text| text::json(&text))
         .map_err(|e| Failure::usage(format!("this cannot be told as JSON: {e}")))
 }
 

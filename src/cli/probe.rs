@@ -10,7 +10,7 @@ use std::{
 
 use url::Url;
 
-use super::{Failure, duration, engine_runtime, load, out, tell};
+use super::{Failure, duration, engine_runtime, load, out, out_json, tell};
 use crate::{
     base::{Secret, SecretRef},
     config,
@@ -68,7 +68,7 @@ pub(crate) fn probe(args: &Probe) -> Result<u8, Failure> {
     if args.json {
         let text =
             serde_json::to_string_pretty(&report).map_err(|e| Failure::usage(e.to_string()))?;
-        out(&text);
+        out_json(&text);
     } else {
         out(&table::draw(&report, colours()));
     }

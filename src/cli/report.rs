@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use jiff::{Timestamp, tz::TimeZone};
 
 use self::words::{length, plain, words};
-use super::{Failure, load, out, save, tell};
+use super::{Failure, load, out, out_json, save, tell};
 use crate::{
     engine::{ShowFolder, folder::run_dirs},
     remote::running,
@@ -65,7 +65,7 @@ pub(crate) fn report(args: &Report) -> Result<u8, Failure> {
         let text = serde_json::to_string(&Told::from(history)).map_err(|e| {
             Failure::usage(format!("the show cannot be told as JSON: {e}; try --csv"))
         })?;
-        out(&text);
+        out_json(&text);
     } else if args.csv {
         out(&history.csv());
     } else {

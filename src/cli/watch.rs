@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::{Failure, duration, engine_runtime, load, out, tell};
+use super::{Failure, duration, engine_runtime, load, out, out_json, tell};
 use crate::{
     base::{Moment, Secret, SecretRef},
     config,
@@ -304,7 +304,7 @@ impl Face {
 fn print(line: &impl Serialize) {
     // Plain data: it can always be written.
     if let Ok(text) = serde_json::to_string(line) {
-        out(&text);
+        out_json(&text);
     }
 }
 

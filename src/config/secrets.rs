@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::Failure;
+use super::{Failure, Unreadable, read_file};
 use crate::base::{Secret, SecretRef};
 
 /// The greatest secret, in bytes: a token, not a file by mistake.
@@ -68,16 +68,14 @@ fn first_line(path: &Path) -> Result<String, Failure> {
     let failed = |why: String, todo: &str| {
         Failure::new(format!("the secret file {shown} cannot be read: {why}. {todo}"))
     };
-    let about = fs::metadata(path)
-        .map_err(|e| failed(e.to_string(), "Check the path and who may read it"))?;
-    if about.is_dir() {
-        return Err(failed("it is a folder".into(), "Name a file"));
-    }
-    if about.len() > MAX_SECRET {
-        return Err(failed("it is too large for a secret".into(), "Name a file of one line"));
-    }
-    let bytes =
-        fs::read(path).map_err(|e| failed(e.to_string(), "Check the path and who may read it"))?;
+    let bytes = read_file(path, MAX_SECRET).map_err(|why| {
+        let todo = match &why {
+            Unreadable::Io(_) => "Check the path and who may read it",
+            Unreadable::Directory | Unreadable::Special(_) => "Name a regular file",
+            Unreadable::TooLarge(_) => "Name a file of one line",
+        };
+        failed(why.to_string(), todo)
+    })?;
     let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
     // The error of `from_utf8` holds the bytes; it goes no further.
     String::from_utf8(line.to_vec())

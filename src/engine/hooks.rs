@@ -15,10 +15,9 @@ use tokio::{
 };
 use url::Url;
 
-use super::report::mode_name;
+use super::{files::Files, report::mode_name};
 use crate::{
-    base::AlarmId,
-    config::read_secret,
+    base::{AlarmId, CHILD_ENVIRONMENT, mask},
     link::webhook::Messenger,
     show::{AlarmSpec, Alert, Fact, Webhook, WebhookTo},
     whip::is_private,
@@ -30,26 +29,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const AT_ONCE: usize = 4;
 /// How many may wait for their turn; more are not told.
 const WAITING: usize = 32;
-
-/// What a command sees of hawker's own environment. Tokens and keys are often kept there: nothing else is passed.
-const PASSED: [&str; 16] = [
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "LC_MESSAGES",
-    "TZ",
-    "TMPDIR",
-    "DISPLAY",
-    "WAYLAND_DISPLAY",
-    "XAUTHORITY",
-    "XDG_RUNTIME_DIR",
-    "DBUS_SESSION_BUS_ADDRESS",
-];
 
 /// Who is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +42,7 @@ enum Hook {
 pub struct Hooks {
     of: BTreeMap<AlarmId, Vec<Hook>>,
     facts: mpsc::Sender<Fact>,
+    files: Files,
     /// Made when it is first needed: it reads the machine's authorities, which takes its time.
     messenger: Arc<OnceLock<Messenger>>,
     turns: Arc<Semaphore>,
@@ -71,7 +51,12 @@ pub struct Hooks {
 
 impl Hooks {
     /// Those of the rules, their addresses in full.
-    pub fn new(alarms: &[AlarmSpec], facts: mpsc::Sender<Fact>) -> Self {
+    pub fn new(alarms: &[AlarmSpec], facts: mpsc::Sender<Fact>, files: Files) -> Self {
+        for webhook in alarms.iter().filter_map(|alarm| alarm.webhook.as_ref()) {
+            if let WebhookTo::Address(url) = &webhook.to {
+                mask::remember_address(url);
+            }
+        }
         let hooks = |alarm: &AlarmSpec| {
             let run = (!alarm.run.is_empty()).then(|| Hook::Run(alarm.run.clone()));
             run.into_iter().chain(alarm.webhook.clone().map(Hook::Post)).collect()
@@ -79,6 +64,7 @@ impl Hooks {
         Self {
             of: alarms.iter().map(|a| (a.rule.id.clone(), hooks(a))).collect(),
             facts,
+            files,
             messenger: Arc::default(),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
             places: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
@@ -98,13 +84,13 @@ impl Hooks {
         for hook in all {
             let (hook, alert, alarm) = (hook.clone(), Arc::clone(&alert), alarm.clone());
             let (facts, turns) = (self.facts.clone(), Arc::clone(&self.turns));
-            let messenger = Arc::clone(&self.messenger);
+            let (messenger, files) = (Arc::clone(&self.messenger), self.files.clone());
             let place = Arc::clone(&self.places).try_acquire_owned();
             tokio::spawn(async move {
                 let done = match place {
                     Err(_) => Err(format!("{WAITING} others wait to be told already")),
                     Ok(_place) => match turns.acquire().await {
-                        Ok(_turn) => hook.tell(&alert, messenger).await,
+                        Ok(_turn) => hook.tell(&alert, messenger, &files).await,
                         // It is never closed.
                         Err(closed) => Err(closed.to_string()),
                     },
@@ -119,10 +105,15 @@ impl Hooks {
 }
 
 impl Hook {
-    async fn tell(&self, alert: &Alert, messenger: Arc<OnceLock<Messenger>>) -> Result<(), String> {
+    async fn tell(
+        &self,
+        alert: &Alert,
+        messenger: Arc<OnceLock<Messenger>>,
+        files: &Files,
+    ) -> Result<(), String> {
         match self {
             Self::Run(words) => run(words, alert).await,
-            Self::Post(webhook) => post(webhook, alert, messenger).await,
+            Self::Post(webhook) => post(webhook, alert, messenger, files).await,
         }
     }
 }
@@ -149,7 +140,7 @@ async fn run(words: &[String], alert: &Alert) -> Result<(), String> {
     let mut command = Command::new(program);
     command.args(args).env_clear().kill_on_drop(true).process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    for name in PASSED {
+    for name in CHILD_ENVIRONMENT {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }
@@ -181,30 +172,29 @@ async fn post(
     webhook: &Webhook,
     alert: &Alert,
     messenger: Arc<OnceLock<Messenger>>,
+    files: &Files,
 ) -> Result<(), String> {
-    let webhook = webhook.clone();
-    // Secrets are read when they are used: files may be on a slow disk.
-    let read = tokio::task::spawn_blocking(move || {
-        let url = match &webhook.to {
-            WebhookTo::Address(url) => url.clone(),
-            WebhookTo::Secret(place) => {
-                let secret = read_secret(place).map_err(|e| e.to_string())?;
-                let url = Url::parse(secret.expose()).ok();
-                url.filter(may_be_told).ok_or_else(|| {
-                    format!("{place} holds no https:// address without a user or password")
-                })?
-            }
-        };
-        let token = webhook.token.as_ref().map(read_secret).transpose();
-        let made = if let Some(messenger) = messenger.get() {
-            messenger.clone()
-        } else {
-            let made = Messenger::new().map_err(|e| e.to_string())?;
-            messenger.get_or_init(|| made).clone()
-        };
-        Ok::<_, String>((url, token.map_err(|e| e.to_string())?, made))
-    });
-    let (url, token, messenger) = read.await.map_err(|e| e.to_string())??;
+    // Secrets are read when they are used.
+    let url = match &webhook.to {
+        WebhookTo::Address(url) => url.clone(),
+        WebhookTo::Secret(place) => {
+            let secret = files.secret(place).await.map_err(|unread| unread.reason)?;
+            let url = Url::parse(secret.expose()).ok();
+            let url = url.filter(may_be_told).ok_or_else(|| {
+                format!("{place} holds no https:// address without a user or password")
+            })?;
+            mask::remember_address(&url);
+            url
+        }
+    };
+    let token = files.secret_if(webhook.token.as_ref()).await.map_err(|unread| unread.reason)?;
+    let messenger = if let Some(messenger) = messenger.get() {
+        messenger.clone()
+    } else {
+        let made = tokio::task::spawn_blocking(Messenger::new).await.map_err(|e| e.to_string())?;
+        let made = made.map_err(|e| e.to_string())?;
+        messenger.get_or_init(|| made).clone()
+    };
     let mut body = serde_json::Map::new();
     // `text` is what chat systems show.
     body.insert("text".into(), format!("hawker, {}: {}", alert.title, alert.sentence).into());
@@ -272,7 +262,7 @@ mod tests {
     /// Tells once, and waits for the failure it gives, or for the file it writes.
     async fn told(spec: AlarmSpec, sentence: &str, file: Option<&Path>) -> Result<String, String> {
         let (facts, mut failed) = mpsc::channel(8);
-        let hooks = Hooks::new(&[spec], facts);
+        let hooks = Hooks::new(&[spec], facts, Files::default());
         hooks.tell(alert(sentence));
         let written = async {
             loop {
@@ -328,7 +318,8 @@ mod tests {
         // They all wait for somebody to write to it.
         let hook = script(folder.path(), "mkfifo \"$1\" 2>/dev/null; read x < \"$1\"");
         let (facts, mut failed) = mpsc::channel(64);
-        let hooks = Hooks::new(&[spec(&[&hook, &fifo.to_string_lossy()], None)], facts);
+        let hooks =
+            Hooks::new(&[spec(&[&hook, &fifo.to_string_lossy()], None)], facts, Files::default());
         for _ in 0..=AT_ONCE + WAITING {
             hooks.tell(alert("x"));
         }

@@ -14,8 +14,9 @@ use tokio::{
 };
 use url::Url;
 
+use super::files::Files;
 use crate::{
-    base::{MonitorId, Secret},
+    base::{MonitorId, Secret, SecretRef},
     link::whip::{Link, WhipEvent, open},
     media::{Departures, MediaError, player::Player},
     show::Fact,
@@ -185,15 +186,25 @@ pub struct Monitor {
 impl Monitor {
     /// Watches from now on. Must be called within the engine's runtime.
     pub fn start(link: &Link, watched: Watched) -> Self {
-        Self::begin(link, watched, None)
+        Self::begin(link, watched, None, None)
+    }
+
+    /// The same with a token that is read for each session.
+    pub fn reading(link: &Link, watched: Watched, token: SecretRef, files: Files) -> Self {
+        Self::begin(link, watched, None, Some((token, files)))
     }
 
     /// The same, and plays what it watches to who asks [`Monitor::player`]. GStreamer must have been started.
     pub fn play(link: &Link, watched: Watched) -> Result<Self, MediaError> {
-        Ok(Self::begin(link, watched, Some(Arc::new(Player::start()?))))
+        Ok(Self::begin(link, watched, Some(Arc::new(Player::start()?)), None))
     }
 
-    fn begin(link: &Link, watched: Watched, player: Option<Arc<Player>>) -> Self {
+    fn begin(
+        link: &Link,
+        watched: Watched,
+        player: Option<Arc<Player>>,
+        secret: Option<(SecretRef, Files)>,
+    ) -> Self {
         let current = Current::default();
         let (stop, stopped) = watch::channel(false);
         let news =
@@ -201,6 +212,7 @@ impl Monitor {
         let keeper = Keeper {
             link: link.clone(),
             watched,
+            secret,
             current: Arc::clone(&current),
             player: player.clone(),
             news,
@@ -304,6 +316,8 @@ impl From<&str> for Broken {
 struct Keeper {
     link: Link,
     watched: Watched,
+    /// Where the token is read, if it is named.
+    secret: Option<(SecretRef, Files)>,
     current: Current,
     player: Option<Arc<Player>>,
     news: News,
@@ -338,7 +352,10 @@ impl Keeper {
     }
 
     async fn session(&mut self) -> Result<(), Broken> {
-        let Watched { url, token, .. } = self.watched.clone();
+        let Watched { url, mut token, .. } = self.watched.clone();
+        if let Some((named, files)) = &self.secret {
+            token = Some(files.secret(named).await.map_err(|unread| unread.reason)?);
+        }
         let local = toward(&url).await?;
         let waiting = if self.player.is_some() { WAITING } else { 0 };
         let options = WatchOptions { local, frames: waiting, sounds: waiting };
@@ -450,7 +467,11 @@ async fn toward(url: &Url) -> Result<IpAddr, String> {
     let host = url.host_str().ok_or_else(unknown)?.trim_matches(['[', ']']);
     let port = url.port_or_known_default().unwrap_or(443);
     let found = timeout(CONNECT_DEADLINE, tokio::net::lookup_host((host, port))).await;
-    let all: Vec<SocketAddr> = found.map_err(|_| unknown())?.map_err(|_| unknown())?.collect();
+    let silent = |_| {
+        let at = crate::whip::shown(url);
+        format!("the name of {at} was not resolved in time: no name server (DNS) answers")
+    };
+    let all: Vec<SocketAddr> = found.map_err(silent)?.map_err(|_| unknown())?.collect();
     all.into_iter()
         .find_map(local_address_toward)
         .ok_or_else(|| format!("there is no way from here to {}", crate::whip::shown(url)))

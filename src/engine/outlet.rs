@@ -7,14 +7,16 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, mpsc, watch},
-    time::{MissedTickBehavior, interval},
+    sync::{Notify, Semaphore, mpsc, watch},
+    time::{MissedTickBehavior, interval, timeout},
 };
 
-use super::output::{Output, SharedTally, asked, tally};
+use super::{
+    files::{Files, Unread},
+    output::{Output, SharedTally, asked, tally},
+};
 use crate::{
-    base::{OutputId, Secret, SecretRef},
-    config,
+    base::OutputId,
     media::{Outlet, OutletEvent, Studio, outlet::Destination},
     show::{Fact, FailureKind, OutputSpec, Profile, Target},
 };
@@ -28,6 +30,12 @@ const DISK_GIVE_UP: Duration = Duration::from_secs(15);
 /// Ending a session in order waits this long at most.
 const STOP_DEADLINE: Duration = Duration::from_millis(2200);
 
+/// Making a session is work of milliseconds, unless a disk does not answer.
+const MAKING_DEADLINE: Duration = Duration::from_secs(8);
+
+/// One session of an output is made at a time: the next does not wait for the same disk in a thread of its own.
+pub type Making = Arc<Semaphore>;
+
 /// What a session is started with.
 pub struct Order<'a> {
     /// The output in full, with every address.
@@ -36,6 +44,10 @@ pub struct Order<'a> {
     pub title: &'a str,
     /// The session's number.
     pub session: u32,
+    /// Where its secrets are read.
+    pub files: &'a Files,
+    /// That of the output, of one permit.
+    pub making: &'a Making,
 }
 
 /// Starts to publish or to record. Must be called within the engine's runtime.
@@ -50,7 +62,10 @@ pub fn start(
     let run = Run {
         studio: Arc::clone(studio),
         id: order.spec.id.clone(),
-        to: destination(&order.spec.target, order.title),
+        target: order.spec.target.clone(),
+        title: order.title.to_owned(),
+        files: order.files.clone(),
+        making: Arc::clone(order.making),
         records: order.spec.target.is_recording(),
         profile: order.spec.profile.clone(),
         session: order.session,
@@ -63,26 +78,33 @@ pub fn start(
 }
 
 /// Fetches what secrets the output names.
-fn destination(target: &Target, title: &str) -> Result<Destination, String> {
-    let fetch = |secret: &Option<SecretRef>| -> Result<Option<Secret>, String> {
-        secret.as_ref().map(config::read_secret).transpose().map_err(|e| e.to_string())
-    };
+async fn destination(target: Target, title: String, files: &Files) -> Result<Destination, Unread> {
     Ok(match target {
-        Target::Rtmp(spec) => Destination::Rtmp { key: fetch(&spec.key)?, spec: spec.clone() },
-        Target::Srt(spec) => Destination::Srt {
-            stream_id: fetch(&spec.stream_id)?,
-            passphrase: fetch(&spec.passphrase)?,
-            spec: spec.clone(),
-        },
-        Target::Record(spec) => Destination::Record { spec: spec.clone(), title: title.to_owned() },
-        Target::Stage | Target::Whip(_) => return Err("it is published by WHIP".into()),
+        Target::Rtmp(spec) => {
+            Destination::Rtmp { key: files.secret_if(spec.key.as_ref()).await?, spec }
+        }
+        Target::Srt(spec) => {
+            let (stream_id, passphrase) = tokio::join!(
+                files.secret_if(spec.stream_id.as_ref()),
+                files.secret_if(spec.passphrase.as_ref()),
+            );
+            Destination::Srt { stream_id: stream_id?, passphrase: passphrase?, spec }
+        }
+        Target::Record(spec) => Destination::Record { spec, title },
+        Target::Stage | Target::Whip(_) => {
+            let reason = "it is published by WHIP".into();
+            return Err(Unread { reason, kind: FailureKind::Lasting });
+        }
     })
 }
 
 struct Run {
     studio: Arc<Studio>,
     id: OutputId,
-    to: Result<Destination, String>,
+    target: Target,
+    title: String,
+    files: Files,
+    making: Making,
     records: bool,
     profile: Option<Box<Profile>>,
     session: u32,
@@ -95,18 +117,16 @@ struct Run {
 type Broke = (String, FailureKind);
 
 impl Run {
-    async fn run(mut self) {
+    async fn run(self) {
         let began = Instant::now();
-        let to = match std::mem::replace(&mut self.to, Err(String::new())) {
-            Ok(to) => to,
-            Err(reason) => return self.failed((reason, FailureKind::Lasting)).await,
+        let mut stopped = self.stopped.clone();
+        let made = tokio::select! {
+            made = self.make() => made,
+            () = asked(&mut stopped) => return,
         };
-        let (studio, profile) = (Arc::clone(&self.studio), self.profile.clone());
-        let made = tokio::task::spawn_blocking(move || studio.outlet(to, profile.as_deref())).await;
         let (outlet, mut events) = match made {
-            Ok(Ok(made)) => made,
-            Ok(Err(e)) => return self.failed((e.to_string(), e.kind())).await,
-            Err(e) => return self.failed((e.to_string(), FailureKind::Passing)).await,
+            Ok(made) => made,
+            Err(broke) => return self.failed(broke).await,
         };
         let end = self.live(&outlet, &mut events, began).await;
         if let Err(broke) = end {
@@ -124,6 +144,33 @@ impl Run {
             tally(&self.tally).wrote(files);
         }
         tally(&self.tally).end_session(dropped);
+    }
+
+    /// Makes the session. A disk that does not answer is left to the thread that waits for it.
+    async fn make(&self) -> Result<(Outlet, mpsc::Receiver<OutletEvent>), Broke> {
+        let hung = || {
+            let what = if self.records { "the disk does not answer" } else { "it takes too long" };
+            let reason =
+                format!("the session could not be made in {} s: {what}", MAKING_DEADLINE.as_secs());
+            (reason, FailureKind::Passing)
+        };
+        let to = destination(self.target.clone(), self.title.clone(), &self.files);
+        let to = to.await.map_err(|unread| (unread.reason, unread.kind))?;
+        let turn = timeout(MAKING_DEADLINE, Arc::clone(&self.making).acquire_owned());
+        // It is never closed.
+        let turn = turn.await.map_err(|_| hung())?.map_err(|_| hung())?;
+        let (studio, profile) = (Arc::clone(&self.studio), self.profile.clone());
+        let making = tokio::task::spawn_blocking(move || {
+            let made = studio.outlet(to, profile.as_deref());
+            drop(turn);
+            made
+        });
+        match timeout(MAKING_DEADLINE, making).await {
+            Ok(Ok(Ok(made))) => Ok(made),
+            Ok(Ok(Err(e))) => Err((e.to_string(), e.kind())),
+            Ok(Err(e)) => Err((e.to_string(), FailureKind::Passing)),
+            Err(_) => Err(hung()),
+        }
     }
 
     async fn tell(&self, fact: Fact) {

@@ -14,7 +14,10 @@ use tokio::{
 };
 use url::Url;
 
-use super::paths::{Paths, Ways};
+use super::{
+    files::Unread,
+    paths::{Paths, Ways},
+};
 use crate::{
     base::{OutputId, Ring, Secret},
     link::whip::{Conversation, Link, WhipEvent, begin},
@@ -168,6 +171,44 @@ impl Output {
         let (stop, stopped) = watch::channel(false);
         let run = Run { studio: Arc::clone(studio), link: link.clone(), to, facts, tally, stopped };
         Self::running(stop, Arc::default(), tokio::spawn(run.run()))
+    }
+
+    /// The same for a destination whose secrets are still to be read: `to` ends within its own deadline. `id` and
+    /// `session` are those of the destination.
+    pub fn prepare(
+        studio: &Arc<Studio>,
+        to: impl Future<Output = Result<(Link, Destination), Unread>> + Send + 'static,
+        (id, session): (OutputId, u32),
+        facts: mpsc::Sender<Fact>,
+        tally: SharedTally,
+    ) -> Self {
+        let (stop, mut stopped) = watch::channel(false);
+        let studio = Arc::clone(studio);
+        Self::running(
+            stop,
+            Arc::default(),
+            tokio::spawn(async move {
+                let ready = tokio::select! {
+                    ready = to => ready,
+                    () = asked(&mut stopped) => return,
+                };
+                match ready {
+                    Ok((link, to)) => Run { studio, link, to, facts, tally, stopped }.run().await,
+                    Err(Unread { reason, kind }) => {
+                        let output = id;
+                        let failed = Fact::OutputFailed {
+                            output,
+                            session,
+                            reason,
+                            kind,
+                            retry_after_ms: None,
+                        };
+                        // An engine that is gone needs no report.
+                        let _ = facts.send(failed).await;
+                    }
+                }
+            }),
+        )
     }
 
     /// A session that runs as that task, until `stop` says so.

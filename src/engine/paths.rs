@@ -4,14 +4,13 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use url::Url;
 
 use crate::{
-    link::{LinkError, tunnel::Tunnel},
+    link::{Authorities, LinkError, tunnel::Tunnel},
     whip::{IceKind, IceServer},
 };
 
@@ -48,8 +47,8 @@ pub struct Paths {
     pub own: Vec<IceServer>,
     /// By a relay, or not at all.
     pub relay_only: bool,
-    /// A file of authorities for relays over TLS, besides the machine's own.
-    pub ca: Option<PathBuf>,
+    /// Authorities for relays over TLS, besides the machine's own.
+    pub ca: Option<Authorities>,
     /// What ingests named.
     pub remembered: Remembered,
 }
@@ -86,7 +85,7 @@ impl Paths {
                 usable.push(server.clone());
                 continue;
             }
-            match Tunnel::open(server, self.ca.as_deref()).await {
+            match Tunnel::open(server, self.ca.as_ref()).await {
                 Ok(tunnel) => {
                     usable.push(tunnel.server.clone());
                     doors.push(tunnel);

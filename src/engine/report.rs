@@ -5,7 +5,7 @@ use std::{io, path::Path};
 
 use super::{adapters::Adapters, process::Process};
 use crate::{
-    base::Moment,
+    base::{Moment, text::json},
     show::{Mode, OutputStatus, Show},
     stats::{
         Report,
@@ -91,9 +91,8 @@ pub const fn mode_name(mode: Mode) -> &'static str {
 
 /// Writes the report beside its place and moves it there, so that nobody ever reads half of one.
 pub fn write(report: &Report, path: &Path) -> io::Result<()> {
-    let mut text = serde_json::to_vec_pretty(report)?;
-    text.push(b'\n');
-    write_whole(path, &text)
+    let text = json(&serde_json::to_string_pretty(report)?) + "\n";
+    write_whole(path, text.as_bytes())
 }
 
 /// Writes a file by way of a neighbour with another name. On an error nothing is left behind.

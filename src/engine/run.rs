@@ -15,17 +15,19 @@ use super::{
     adapters::{Adapters, Factory, Making, StartError},
     clock::Clock,
     faces::{ASKS, Faces, Log, Past},
+    files::Files,
     handle::{Ask, confirmed},
     hooks::Hooks,
     journal::Journal,
     judges::Judges,
     kept::Kept,
+    pause::{Pause, Pauses},
     process::Process,
     report::{self, End},
     signals::Signals,
 };
 use crate::{
-    base::Severity,
+    base::{Severity, mask::masked, text::plain},
     show::{
         Effect, Fact, Input, Mode, Refusal, Show, ShowSpec, Start,
         replay::{Entry, Opening},
@@ -48,6 +50,9 @@ const METERS_GUARDED_MS: u64 = 200;
 /// How long the adapters may take to tear down.
 const TEAR_DOWN: Duration = Duration::from_millis(3500);
 
+/// How long the report may take to be written.
+const REPORT: Duration = Duration::from_secs(3);
+
 /// What is to be run.
 #[derive(Debug)]
 pub struct Plan {
@@ -63,6 +68,8 @@ pub struct Plan {
     pub report: Option<PathBuf>,
     /// The database in which the show is kept; `None` keeps nothing.
     pub store: Option<PathBuf>,
+    /// Where the secrets of alarms are read.
+    pub files: Files,
 }
 
 /// What became of it.
@@ -93,6 +100,7 @@ pub struct Engine {
     alarms: Alarms,
     hooks: Hooks,
     meters_at: Instant,
+    pauses: Pauses,
     faces: Faces,
     asks: mpsc::Receiver<Ask>,
     facts: mpsc::Receiver<Fact>,
@@ -133,7 +141,7 @@ impl Engine {
             mode: plan.mode,
         })?;
         let alarms = Alarms::new(plan.spec.alarms.iter().map(|a| a.rule.clone()).collect());
-        let hooks = Hooks::new(&plan.spec.alarms, facts_in.clone());
+        let hooks = Hooks::new(&plan.spec.alarms, facts_in.clone(), plan.files.clone());
         let (asks_in, asks) = mpsc::channel(ASKS);
         let show = Show::new(plan.spec.without_secrets(), plan.mode);
         let faces = Faces {
@@ -160,6 +168,7 @@ impl Engine {
             alarms,
             hooks,
             meters_at: Instant::now(),
+            pauses: Pauses::default(),
             faces,
             asks,
             facts,
@@ -210,19 +219,17 @@ impl Engine {
             Some(()) = signals.next() => tracing::warn!("interrupted again: not torn down in order"),
         }
         if let Some(journal) = self.journal.take() {
-            journal.close();
+            // It waits for a disk: consoles are served on meanwhile.
+            let _ = tokio::task::spawn_blocking(move || journal.close()).await;
         }
         if let Some(kept) = self.kept.take() {
             let report = report.clone();
-            // It waits for a disk: consoles are served on meanwhile.
             let _ = tokio::task::spawn_blocking(move || kept.close(&report)).await;
         }
-        let unwritten = self.report.as_ref().and_then(|path| {
-            let failed = report::write(&report, path).err()?;
-            let text = format!("the report cannot be written to {}: {failed}", path.display());
-            tracing::error!("{text}");
-            Some(text)
-        });
+        let unwritten = match self.report {
+            Some(path) => write(&report, path).await,
+            None => None,
+        };
         Over { exit_code, report, unwritten }
     }
 
@@ -281,7 +288,23 @@ impl Engine {
         }
     }
 
+    /// Takes an input. What is said of a failure depends on whether this machine ran, so that is looked at first.
     fn turn(&mut self, input: Input) -> Option<Refusal> {
+        if let Some(Pause { lasted, suspended }) = self.pauses.look(self.meters_at)
+            && !matches!(input, Input::Start(_))
+        {
+            self.take(Input::Fact(Fact::Paused { ms: lasted.as_millis() as u64, suspended }));
+        }
+        self.take(match input {
+            Input::Fact(fact) => {
+                let fact = self.pauses.explain(fact);
+                Input::Fact(fact.with_foreign(|text| plain(&masked(text))))
+            }
+            input => input,
+        })
+    }
+
+    fn take(&mut self, input: Input) -> Option<Refusal> {
         let now = self.clock.now();
         let entry = self.journal.is_some().then(|| Entry { now, input: input.clone() });
         let woken = input == Input::Wake;
@@ -301,6 +324,7 @@ impl Engine {
             journal.add(&entry);
         }
         for effect in outcome.effects {
+            self.pauses.ordered(&effect);
             match effect {
                 Effect::Finish { exit_code } => self.over = Some(exit_code),
                 Effect::Alert(alert) => self.hooks.tell(*alert),
@@ -369,6 +393,21 @@ impl Engine {
             self.turn(Input::Fact(fact));
         }
     }
+}
+
+/// Writes the report; why it is not written.
+async fn write(report: &Report, path: PathBuf) -> Option<String> {
+    let (report, to) = (report.clone(), path.clone());
+    let writing = tokio::task::spawn_blocking(move || report::write(&report, &to));
+    let failed = match tokio::time::timeout(REPORT, writing).await {
+        Ok(Ok(Ok(()))) => return None,
+        Ok(Ok(Err(failed))) => failed.to_string(),
+        Ok(Err(broke)) => broke.to_string(),
+        Err(_) => format!("its disk has not answered for {} s", REPORT.as_secs()),
+    };
+    let text = format!("the report cannot be written to {}: {failed}", path.display());
+    tracing::error!("{text}");
+    Some(text)
 }
 
 /// Whether one who watches may be about to see a stall.

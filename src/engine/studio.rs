@@ -2,19 +2,11 @@
 //! show; it carries out and reports.
 
 use std::{
-    collections::BTreeMap,
-    future::Future,
-    net::SocketAddr,
-    pin::Pin,
-    sync::{
-        Arc,
-        mpsc::{SyncSender, sync_channel},
-    },
-    time::Duration,
+    collections::BTreeMap, future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Duration,
 };
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Semaphore, mpsc, watch},
     time::timeout,
 };
 use url::Url;
@@ -22,22 +14,24 @@ use url::Url;
 use super::{
     adapters::{Adapters, Factory, Making, StartError},
     destination::Destinations,
+    files::{Files, Unread},
     handle::Look,
     monitor::{Monitor, Watched},
     outlet,
     output::{Destination, Output, SharedTally, tally},
     paths::Paths,
     probe::nearest,
+    starter::{self, Inputs},
     warmth::Warmth,
 };
 use crate::{
-    base::{InputId, MonitorId, OutputId, Secret},
+    base::{InputId, MonitorId, OutputId, Secret, mask},
     config,
     flow::Path,
-    link::{LinkError, probe::Prober, whip::Link},
+    link::{probe::Prober, whip::Link},
     media::{self, Departures, Studio},
     show::{
-        Effect, Fact, FailureKind, InputSpec, Mode, OutputSpec, ShowSpec, Target, WhipSpec,
+        Effect, Fact, FailureKind, InputKind, Mode, OutputSpec, ShowSpec, Target, WhipSpec,
         spec::Pick,
     },
     stage::{self, Stage, StageError, StageOptions, Weather},
@@ -61,6 +55,8 @@ pub struct StudioOptions {
     pub monitor: bool,
     /// What viewers of the stage have between them and it.
     pub link: Option<config::Link>,
+    /// Where secrets are read. What was read before the show began is known to it.
+    pub files: Files,
 }
 
 /// Makes the factory that the engine calls inside its runtime.
@@ -76,16 +72,17 @@ pub fn factory(options: StudioOptions) -> Factory {
 /// How long sessions may take to be gone once they were told to stop.
 const GONE: Duration = Duration::from_secs(5);
 
-/// An order for the thread that builds inputs: building takes milliseconds, which the loop has not.
-type StartInput = InputSpec;
-
 /// What is known of an output that was ordered to be on air, and its sessions, by number.
 struct Published {
     sessions: BTreeMap<u32, Output>,
     tally: SharedTally,
     to: String,
     order: u32,
+    making: outlet::Making,
 }
+
+/// Where a session is to go, once its secrets are read.
+type Resolving = Pin<Box<dyn Future<Output = Result<(Link, Destination), Unread>> + Send>>;
 
 struct StudioAdapters {
     studio: Arc<Studio>,
@@ -106,7 +103,7 @@ struct StudioAdapters {
     facts: mpsc::Sender<Fact>,
     spec: Arc<ShowSpec>,
     outputs: BTreeMap<OutputId, Published>,
-    inputs: SyncSender<StartInput>,
+    inputs: Inputs,
 }
 
 fn broken(text: impl ToString) -> StartError {
@@ -121,17 +118,27 @@ impl StudioAdapters {
             || spec.outputs.iter().any(|o| o.target == Target::Stage);
         // The port is asked for first: of all that can be wrong it is said soonest.
         let stage = if needs_stage { Some(open_stage(&options).await?) } else { None };
-        let mut destinations = tokio::task::spawn_blocking(Destinations::new)
+        let files = options.files.clone();
+        let destinations = tokio::task::spawn_blocking(|| Destinations::new(files))
             .await
             .map_err(broken)?
             .map_err(broken)?;
+        remember_addresses(&spec);
+        let live = mode == Mode::Live;
         // Before media start, which takes a while.
-        let warmths =
-            if mode == Mode::Live { warmths(&spec, &mut destinations) } else { BTreeMap::new() };
-        let (live_spec, live) = (Arc::clone(&spec), mode == Mode::Live);
-        let probers = tokio::task::spawn_blocking(move || {
-            if live { probers(&live_spec) } else { Ok(BTreeMap::new()) }
+        let warmths = if live { warmths(&spec, &destinations).await } else { BTreeMap::new() };
+        let (live_spec, its_own) = (Arc::clone(&spec), destinations.clone());
+        let probers = tokio::spawn(async move {
+            if live { probers(&live_spec, &its_own).await } else { Ok(BTreeMap::new()) }
         });
+        if live {
+            let (spec, destinations) = (Arc::clone(&spec), destinations.clone());
+            tokio::spawn(async move {
+                for output in &spec.outputs {
+                    destinations.prime(output).await;
+                }
+            });
+        }
         let media_spec = Arc::clone(&spec);
         let media_facts = facts.clone();
         let studio = tokio::task::spawn_blocking(move || {
@@ -145,8 +152,8 @@ impl StudioAdapters {
         let probers = probers
             .await
             .map_err(broken)?
-            .map_err(|e| StartError { text: e.to_string(), exit_code: 2 })?;
-        let inputs = start_inputs(&studio)?;
+            .map_err(|e| StartError { text: e.reason, exit_code: 2 })?;
+        let inputs = starter::start(&studio, &facts).map_err(broken)?;
         Ok(Self {
             studio,
             destinations,
@@ -174,10 +181,19 @@ impl StudioAdapters {
         });
     }
 
-    fn destination(
-        &mut self,
+    /// The session's own task reads what it needs: nothing is waited for here.
+    fn destination(&self, spec: &OutputSpec, way: usize, numbers: (u32, u32)) -> Resolving {
+        if let Target::Whip(whip) = &spec.target {
+            let (whip, spec, all) = (whip.clone(), spec.clone(), self.destinations.clone());
+            return Box::pin(async move { all.of(&spec, &whip, way, numbers).await });
+        }
+        let lasting = |reason: String| Unread { reason, kind: FailureKind::Lasting };
+        Box::pin(std::future::ready(self.own_stage(spec, numbers).map_err(lasting)))
+    }
+
+    fn own_stage(
+        &self,
         spec: &OutputSpec,
-        way: usize,
         (order, session): (u32, u32),
     ) -> Result<(Link, Destination), String> {
         match &spec.target {
@@ -196,9 +212,8 @@ impl StudioAdapters {
                 };
                 Ok((self.destinations.link().clone(), to))
             }
-            Target::Whip(whip) => self.destinations.of(spec, whip, way, (order, session)),
-            Target::Rtmp(_) | Target::Srt(_) | Target::Record(_) => {
-                Err("it is no WHIP output".to_owned())
+            Target::Whip(_) | Target::Rtmp(_) | Target::Srt(_) | Target::Record(_) => {
+                Err("it does not go to the stage".to_owned())
             }
         }
     }
@@ -210,30 +225,24 @@ impl StudioAdapters {
             tally: SharedTally::default(),
             to: String::new(),
             order: place,
+            making: Arc::new(Semaphore::new(1)),
         });
         published.to = spec.target.shown(way);
         published.sessions.retain(|_, output| !output.is_over());
         let (order, shared) = (published.order, Arc::clone(&published.tally));
         if matches!(spec.target, Target::Rtmp(_) | Target::Srt(_) | Target::Record(_)) {
-            let order = outlet::Order { spec, title: &self.spec.title, session };
+            let (title, making) = (&self.spec.title, &published.making);
+            let files = self.destinations.files();
+            let order = outlet::Order { spec, title, session, files, making };
             let running = outlet::start(&self.studio, &order, self.facts.clone(), shared);
             published.sessions.insert(session, running);
             return;
         }
-        match self.destination(spec, way, (order, session)) {
-            Ok((link, to)) => {
-                let output = Output::start(&self.studio, &link, to, self.facts.clone(), shared);
-                if let Some(published) = self.outputs.get_mut(&spec.id) {
-                    published.sessions.insert(session, output);
-                }
-            }
-            Err(reason) => self.tell(Fact::OutputFailed {
-                output: spec.id.clone(),
-                session,
-                reason,
-                kind: FailureKind::Lasting,
-                retry_after_ms: None,
-            }),
+        let to = self.destination(spec, way, (order, session));
+        let named = (spec.id.clone(), session);
+        let output = Output::prepare(&self.studio, to, named, self.facts.clone(), shared);
+        if let Some(published) = self.outputs.get_mut(&spec.id) {
+            published.sessions.insert(session, output);
         }
     }
 
@@ -242,22 +251,16 @@ impl StudioAdapters {
         let (id, ways) = (spec.id.clone(), ingests(spec));
         let prober = self.probers.get(&id).cloned();
         let ca = picks(spec).and_then(|whip| whip.ca.clone());
-        let Ok(link) = self.destinations.link_for(ca.as_ref()) else {
-            return self.tell(Fact::Probed { output: id, rtt_ms: Vec::new() });
-        };
-        let facts = self.facts.clone();
+        let (facts, destinations) = (self.facts.clone(), self.destinations.clone());
         tokio::spawn(async move {
             // One that was added has none yet; making one reads the machine's authorities.
             let prober = match prober {
-                Some(prober) => Some(prober),
-                None => tokio::task::spawn_blocking(move || Prober::new(ca.as_deref()))
-                    .await
-                    .ok()
-                    .and_then(Result::ok),
+                Some(prober) => Ok(prober),
+                None => destinations.prober(ca.as_deref()).await,
             };
-            let rtt_ms = match prober {
-                Some(prober) => nearest(&prober, &link, &ways).await,
-                None => Vec::new(),
+            let rtt_ms = match (prober, destinations.link_for(ca.as_deref()).await) {
+                (Ok(prober), Ok(link)) => nearest(&prober, &link, &ways).await,
+                _ => Vec::new(),
             };
             // An engine that is gone needs no report.
             let _ = facts.send(Fact::Probed { output: id, rtt_ms }).await;
@@ -305,14 +308,14 @@ impl StudioAdapters {
         if self.monitors.contains_key(&id) {
             return;
         }
-        match spec.token.as_ref().map(config::read_secret).transpose() {
-            Ok(token) => {
-                let told = Some((id.clone(), self.facts.clone()));
-                let watched = Watched { url: spec.url.clone(), token, told };
-                self.monitors.insert(id, Monitor::start(self.destinations.link(), watched));
-            }
-            Err(why) => self.tell(Fact::MonitorLost { monitor: id, reason: why.to_string() }),
-        }
+        let told = Some((id.clone(), self.facts.clone()));
+        let watched = Watched { url: spec.url.clone(), token: None, told };
+        let (link, files) = (self.destinations.link(), self.destinations.files());
+        let monitor = match spec.token.clone() {
+            Some(token) => Monitor::reading(link, watched, token, files.clone()),
+            None => Monitor::start(link, watched),
+        };
+        self.monitors.insert(id, monitor);
     }
 
     fn unwatch(&mut self, id: &MonitorId) {
@@ -374,10 +377,33 @@ fn picks(output: &OutputSpec) -> Option<&WhipSpec> {
     }
 }
 
-/// One for each output that picks. It blocks.
-fn probers(spec: &ShowSpec) -> Result<BTreeMap<OutputId, Prober>, LinkError> {
-    let picking = spec.outputs.iter().filter_map(|o| Some((o.id.clone(), picks(o)?)));
-    picking.map(|(id, whip)| Ok((id, Prober::new(whip.ca.as_deref())?))).collect()
+/// One for each output that picks.
+async fn probers(
+    spec: &ShowSpec,
+    destinations: &Destinations,
+) -> Result<BTreeMap<OutputId, Prober>, Unread> {
+    let mut probers = BTreeMap::new();
+    for output in &spec.outputs {
+        if let Some(whip) = picks(output) {
+            probers.insert(output.id.clone(), destinations.prober(whip.ca.as_deref()).await?);
+        }
+    }
+    Ok(probers)
+}
+
+/// Parts of addresses may be secrets: they are kept out of what is written, as passwords are.
+fn remember_addresses(spec: &ShowSpec) {
+    for output in &spec.outputs {
+        output.target.addresses().into_iter().for_each(mask::remember_address);
+    }
+    for monitor in &spec.monitors {
+        mask::remember_address(&monitor.url);
+    }
+    for input in &spec.inputs {
+        if let InputKind::Network { uri } = &input.kind {
+            mask::remember_address(uri);
+        }
+    }
 }
 
 /// Adds what a monitor has seen to what was seen under its name before.
@@ -391,7 +417,7 @@ fn add_seen(seen: &mut BTreeMap<MonitorId, MonitorReport>, id: &MonitorId, monit
 }
 
 /// A connection standing by to each ingest that is tried first, or may be.
-fn warmths(spec: &ShowSpec, destinations: &mut Destinations) -> BTreeMap<OutputId, Warmth> {
+async fn warmths(spec: &ShowSpec, destinations: &Destinations) -> BTreeMap<OutputId, Warmth> {
     let mut warmths = BTreeMap::new();
     for output in &spec.outputs {
         let Target::Whip(whip) = &output.target else { continue };
@@ -400,7 +426,7 @@ fn warmths(spec: &ShowSpec, destinations: &mut Destinations) -> BTreeMap<OutputI
             urls.truncate(1);
         }
         // A file of authorities that cannot be read is told when the output goes live.
-        if let Ok(link) = destinations.link_for(whip.ca.as_ref()) {
+        if let Ok(link) = destinations.link_for(whip.ca.as_deref()).await {
             warmths.insert(output.id.clone(), Warmth::keep(&link, urls));
         }
     }
@@ -424,23 +450,6 @@ async fn open_stage(options: &StudioOptions) -> Result<Stage, StartError> {
         }
         other => other.map_err(refused),
     }
-}
-
-fn start_inputs(studio: &Arc<Studio>) -> Result<SyncSender<StartInput>, StartError> {
-    let (inputs, orders) = sync_channel::<StartInput>(64);
-    let studio = Arc::downgrade(studio);
-    std::thread::Builder::new()
-        .name("inputs".into())
-        .spawn(move || {
-            while let Ok(spec) = orders.recv() {
-                match studio.upgrade() {
-                    Some(studio) => studio.start_input(&spec),
-                    None => return,
-                }
-            }
-        })
-        .map_err(broken)?;
-    Ok(inputs)
 }
 
 impl Adapters for StudioAdapters {
@@ -479,6 +488,9 @@ impl Adapters for StudioAdapters {
     }
 
     fn learn(&mut self, output: OutputSpec) {
+        output.target.addresses().into_iter().for_each(mask::remember_address);
+        let (destinations, added) = (self.destinations.clone(), output.clone());
+        tokio::spawn(async move { destinations.prime(&added).await });
         Arc::make_mut(&mut self.spec).outputs.push(output);
     }
 

@@ -12,7 +12,10 @@ use reqwest::{Certificate, Client, ClientBuilder, Method as Verb, header};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::{LinkError, whip::LinkOptions};
+use super::{
+    Authorities, LinkError,
+    names::{Names, NoAnswer},
+};
 use crate::whip::{self, BodyEnd, Method, Request, Response, Transport};
 
 /// Longest body taken, in bytes.
@@ -35,26 +38,27 @@ pub(super) struct Http {
     outward: Arc<OnceLock<Client>>,
     authorities: Vec<Certificate>,
     connect_timeout: Duration,
+    names: Names,
 }
 
 impl Http {
-    pub(super) fn new(options: &LinkOptions) -> Result<Self, LinkError> {
+    pub(super) fn new(
+        ca: Option<&Authorities>,
+        connect_timeout: Duration,
+    ) -> Result<Self, LinkError> {
         let mut authorities = Vec::new();
-        if let Some(path) = &options.ca {
-            let pem = super::authorities(path)?;
-            authorities = Certificate::from_pem_bundle(&pem).unwrap_or_default();
-            if authorities.is_empty() {
-                return Err(LinkError::NotPem(path.clone()));
-            }
+        if let Some(ca) = ca {
+            authorities = Certificate::from_pem_bundle(&ca.pem)
+                .map_err(|_| LinkError::NotPem(ca.path.clone()))?;
         }
-        let connect_timeout = options.connect_timeout;
-        let plain = builder(connect_timeout)
+        let names = Names::default();
+        let plain = builder(connect_timeout, &names)
             .no_proxy()
             .tls_certs_only(authorities.iter().cloned())
             .build()
             .map_err(|error| LinkError::Tls(innermost(&error)))?;
         let (loopback, outward) = (Arc::default(), Arc::default());
-        Ok(Self { plain, loopback, outward, authorities, connect_timeout })
+        Ok(Self { plain, loopback, outward, authorities, connect_timeout, names })
     }
 
     async fn client(&self, url: &Url) -> Result<Client, Transport> {
@@ -67,8 +71,9 @@ impl Http {
             return Ok(client.clone());
         }
         let (authorities, limit) = (self.authorities.clone(), self.connect_timeout);
+        let names = self.names.clone();
         let make = move || {
-            let builder = builder(limit).tls_certs_merge(authorities);
+            let builder = builder(limit, &names).tls_certs_merge(authorities);
             if near { builder.no_proxy().build() } else { builder.build() }
         };
         let client = tokio::task::spawn_blocking(make)
@@ -144,8 +149,9 @@ impl Http {
     }
 }
 
-fn builder(connect_timeout: Duration) -> ClientBuilder {
+fn builder(connect_timeout: Duration, names: &Names) -> ClientBuilder {
     Client::builder()
+        .dns_resolver(Arc::new(names.clone()))
         .user_agent(concat!("hawker/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -189,6 +195,13 @@ fn innermost(error: &reqwest::Error) -> String {
 
 fn classify(error: &reqwest::Error) -> Transport {
     if error.is_dns() {
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            if error.is::<NoAnswer>() {
+                return Transport::DnsSilent;
+            }
+            cause = error.source();
+        }
         return Transport::Dns;
     }
     let mut chain = String::new();

@@ -10,7 +10,6 @@ use std::{
 };
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use native_tls::Certificate;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpStream, UdpSocket, lookup_host},
@@ -20,7 +19,7 @@ use tokio_native_tls::TlsConnector;
 use url::{Host, Position, Url};
 
 use super::{
-    LinkError,
+    Authorities, LinkError,
     http::{by_io, by_tls},
 };
 use crate::whip::{
@@ -50,17 +49,17 @@ impl Prober {
     /// # Errors
     /// See [`LinkError`].
     pub fn new(ca: Option<&Path>) -> Result<Self, LinkError> {
+        Self::trusting(ca.map(Authorities::read).transpose()?.as_ref())
+    }
+
+    /// Reads the machine's authorities, and trusts these too. It blocks.
+    ///
+    /// # Errors
+    /// See [`LinkError`].
+    pub fn trusting(ca: Option<&Authorities>) -> Result<Self, LinkError> {
         let mut builder = native_tls::TlsConnector::builder();
-        if let Some(path) = ca {
-            let pem = std::fs::read(path)
-                .map_err(|why| LinkError::Unreadable { path: path.to_owned(), why })?;
-            let authorities = Certificate::stack_from_pem(&pem).unwrap_or_default();
-            if authorities.is_empty() {
-                return Err(LinkError::NotPem(path.to_owned()));
-            }
-            for authority in authorities {
-                builder.add_root_certificate(authority);
-            }
+        for authority in ca.map(Authorities::certificates).transpose()?.unwrap_or_default() {
+            builder.add_root_certificate(authority);
         }
         let tls = builder.build().map_err(|error| LinkError::Tls(error.to_string()))?;
         Ok(Self { tls: tls.into() })
@@ -71,7 +70,7 @@ impl Prober {
     pub async fn round(&self, url: &Url, limit: Duration) -> Round {
         let mut round = Round::default();
         let deadline = Instant::now() + limit;
-        match timeout_at(deadline, self.ask(url, &mut round)).await {
+        match timeout_at(deadline, self.ask(url, limit, &mut round)).await {
             Ok(Ok(())) => {}
             Ok(Err(failure)) => round.failure = Some(failure),
             Err(_) => round.failure = Some(Transport::Timeout),
@@ -79,8 +78,8 @@ impl Prober {
         round
     }
 
-    async fn ask(&self, url: &Url, round: &mut Round) -> Result<(), Transport> {
-        let (addresses, took) = resolve(url).await?;
+    async fn ask(&self, url: &Url, limit: Duration, round: &mut Round) -> Result<(), Transport> {
+        let (addresses, took) = resolve(url, limit).await?;
         round.dns_ms = took;
         let (stream, tcp_ms) = connect(&addresses).await?;
         round.address = stream.peer_addr().ok().map(|at| at.ip());
@@ -112,14 +111,15 @@ fn name(url: &Url) -> String {
 }
 
 /// The addresses behind a URL, and how long it took to find them; no time where there was nothing to find.
-async fn resolve(url: &Url) -> Result<(Vec<SocketAddr>, Option<f64>), Transport> {
+async fn resolve(url: &Url, limit: Duration) -> Result<(Vec<SocketAddr>, Option<f64>), Transport> {
     let port = url.port_or_known_default().ok_or(Transport::Dns)?;
     let ip: IpAddr = match url.host().ok_or(Transport::Dns)? {
         Host::Ipv4(ip) => ip.into(),
         Host::Ipv6(ip) => ip.into(),
         Host::Domain(name) => {
             let began = Instant::now();
-            let found = lookup_host((name, port)).await.map_err(|_| Transport::Dns)?;
+            let lookup = timeout(limit.mul_f32(0.9), lookup_host((name, port))).await;
+            let found = lookup.map_err(|_| Transport::DnsSilent)?.map_err(|_| Transport::Dns)?;
             let addresses = in_turn(found);
             let took = ms(began);
             return if addresses.is_empty() {

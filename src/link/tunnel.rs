@@ -3,7 +3,6 @@
 
 use std::{
     net::Ipv4Addr,
-    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -16,7 +15,7 @@ use tokio::{
 };
 use tokio_native_tls::TlsConnector;
 
-use super::{LinkError, authorities};
+use super::{Authorities, LinkError};
 use crate::whip::{IceKind, IceServer};
 
 /// A session opens one for each of its transports; the rest is turned away.
@@ -44,15 +43,15 @@ impl Drop for Tunnel {
 
 impl Tunnel {
     /// Opens a door to a `turns:` server, whose certificate must be signed for its host by an authority this machine
-    /// trusts, or by one in the file `ca`. Nothing is sent before somebody knocks. Must be called within a tokio
+    /// trusts, or by one of `ca`. Nothing is sent before somebody knocks. Must be called within a tokio
     /// runtime.
     ///
     /// # Errors
     /// See [`LinkError`].
-    pub async fn open(server: &IceServer, ca: Option<&Path>) -> Result<Self, LinkError> {
-        let ca = ca.map(Path::to_owned);
+    pub async fn open(server: &IceServer, ca: Option<&Authorities>) -> Result<Self, LinkError> {
+        let ca = ca.cloned();
         // The machine's authorities are read here: hundreds of milliseconds.
-        let connector = tokio::task::spawn_blocking(move || connector(ca.as_deref()))
+        let connector = tokio::task::spawn_blocking(move || connector(ca.as_ref()))
             .await
             .map_err(|e| LinkError::Tls(e.to_string()))??;
         let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
@@ -76,19 +75,12 @@ impl Tunnel {
     }
 }
 
-fn connector(ca: Option<&Path>) -> Result<TlsConnector, LinkError> {
+fn connector(ca: Option<&Authorities>) -> Result<TlsConnector, LinkError> {
     let tls = |e: native_tls::Error| LinkError::Tls(e.to_string());
     let mut builder = native_tls::TlsConnector::builder();
     builder.min_protocol_version(Some(native_tls::Protocol::Tlsv12));
-    if let Some(path) = ca {
-        let pem = authorities(path)?;
-        let all = native_tls::Certificate::stack_from_pem(&pem).unwrap_or_default();
-        if all.is_empty() {
-            return Err(LinkError::NotPem(path.to_owned()));
-        }
-        for certificate in all {
-            builder.add_root_certificate(certificate);
-        }
+    for certificate in ca.map(Authorities::certificates).transpose()?.unwrap_or_default() {
+        builder.add_root_certificate(certificate);
     }
     Ok(builder.build().map_err(tls)?.into())
 }

@@ -3,7 +3,7 @@
 
 use url::Url;
 
-use super::{LinkError, http::Http, whip::LinkOptions};
+use super::{LinkError, http::Http, whip::CONNECT_TIMEOUT};
 use crate::{
     base::Secret,
     whip::{Method, Request, Transport, shown},
@@ -24,7 +24,7 @@ impl Messenger {
     /// # Errors
     /// TLS does not start on this machine.
     pub fn new() -> Result<Self, LinkError> {
-        Ok(Self { http: Http::new(&LinkOptions::default())? })
+        Ok(Self { http: Http::new(None, CONNECT_TIMEOUT)? })
     }
 
     /// Posts a body of JSON.
@@ -61,6 +61,7 @@ impl Messenger {
 fn words(why: Transport) -> String {
     match why {
         Transport::Dns => "its name cannot be found: check the address".into(),
+        Transport::DnsSilent => "no name server (DNS) answers: check this machine's network".into(),
         Transport::Refused => "nothing listens there: check the address".into(),
         Transport::Unreachable => "there is no way to it: check this machine's network".into(),
         Transport::Untrusted(why) => format!("its certificate is not trusted ({why})"),

@@ -16,9 +16,9 @@ use tokio::{
 };
 use url::Url;
 
-use super::{LinkError, http::Http};
+use super::{Authorities, LinkError, http::Http};
 use crate::{
-    base::{Moment, Secret},
+    base::{Moment, Secret, mask},
     whip::{
         Failure, IceServer, Input, Kind, Method, Output, Request, Response, Role, Session,
         Transport, ice_servers,
@@ -29,6 +29,9 @@ use crate::{
 const CANDIDATES: usize = 64;
 /// More events than a session can have.
 const EVENTS: usize = 8;
+
+/// For name, TCP and TLS together.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How to reach ingests.
 #[derive(Debug, Clone)]
@@ -41,7 +44,7 @@ pub struct LinkOptions {
 
 impl Default for LinkOptions {
     fn default() -> Self {
-        Self { ca: None, connect_timeout: Duration::from_secs(5) }
+        Self { ca: None, connect_timeout: CONNECT_TIMEOUT }
     }
 }
 
@@ -88,7 +91,18 @@ impl Link {
     /// # Errors
     /// See [`LinkError`].
     pub fn new(options: &LinkOptions) -> Result<Self, LinkError> {
-        Ok(Self { http: Http::new(options)?, standing: Standing::default() })
+        let ca = options.ca.as_deref().map(Authorities::read).transpose()?;
+        let http = Http::new(ca.as_ref(), options.connect_timeout)?;
+        Ok(Self { http, standing: Standing::default() })
+    }
+
+    /// The same with authorities that were read before; it reads no file.
+    ///
+    /// # Errors
+    /// See [`LinkError`].
+    pub fn trusting(ca: &Authorities) -> Result<Self, LinkError> {
+        let http = Http::new(Some(ca), CONNECT_TIMEOUT)?;
+        Ok(Self { http, standing: Standing::default() })
     }
 
     /// Opens a connection ahead, so that the next session's POST starts on a warm one. Best effort,
@@ -189,6 +203,10 @@ async fn converse(
     session.handle(now(), Input::Start { offer });
     loop {
         while let Some(output) = session.poll() {
+            if let Output::Send(request) = &output {
+                // A library may write down where it connects to.
+                mask::remember_address(&request.url);
+            }
             match output {
                 Output::Send(request) if request.method == Method::Delete => {
                     place.leave();

@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 use gst::prelude::*;
 use serde::Serialize;
 
-use super::{aac::ENCODERS as ENCODERS_OF_AAC, input::child::LAUNCHER, outlet, packages};
+use super::{
+    aac::ENCODERS as ENCODERS_OF_AAC,
+    input::child::{LAUNCHER, environment},
+    outlet, packages,
+};
 
 /// How a finding bears on the show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -172,6 +176,8 @@ fn launcher() -> Option<Finding> {
     }
     let run = std::process::Command::new(LAUNCHER)
         .arg("--version")
+        .env_clear()
+        .envs(environment())
         .stdin(std::process::Stdio::null())
         .output();
     let version = run.as_ref().ok().filter(|o| o.status.success()).map(|o| {

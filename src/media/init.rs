@@ -27,6 +27,10 @@ pub fn init() -> Result<(), MediaError> {
             log::set_threshold_for_name(refusal::CATEGORY, gst::DebugLevel::Info);
         }
         log::add_log_function(|category, level, _file, _function, _line, _object, message| {
+            // A dump of memory may hold a secret in pieces, where no line shows it whole.
+            if level == gst::DebugLevel::Memdump {
+                return;
+            }
             let Some(text) = message.get() else { return };
             let text = without_secrets(text.as_str());
             let of = category.name();

@@ -16,8 +16,9 @@ use tokio::{
     sync::{broadcast, mpsc, oneshot, watch},
 };
 
+use super::running::is_ours;
 use crate::{
-    base::Ring,
+    base::{Ring, text::plain},
     engine::{
         Handle,
         faces::{ASKS, EVENTS, LOG, PAST_S},
@@ -49,6 +50,12 @@ pub enum AttachError {
     /// It is another hawker, or no hawker at all.
     #[error("{0}")]
     Unlike(String),
+    /// Somebody else made it.
+    #[error(
+        "the show at {} is not trusted: another user owns its directory or may write there, or its engine runs \
+         for another user", .0.display()
+    )]
+    Stranger(PathBuf),
     /// It went away while it was greeted.
     #[error("the show went away while it was taken up")]
     Gone,
@@ -64,15 +71,25 @@ struct Line {
 
 impl Line {
     async fn open(path: &Path, script: bool) -> Result<Self, AttachError> {
+        let strange = || AttachError::Stranger(path.to_owned());
+        // A path without a directory is one in the present directory.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if !is_ours(folder.unwrap_or_else(|| Path::new("."))) {
+            return Err(strange());
+        }
         let stream = UnixStream::connect(path)
             .await
             .map_err(|why| AttachError::NoShow { path: path.to_owned(), why })?;
+        let peer = stream.peer_cred().map_err(|_| strange())?;
+        if peer.uid() != rustix::process::geteuid().as_raw() {
+            return Err(strange());
+        }
         let (from, to) = stream.into_split();
         let mut line = Self { lines: Lines::new(from, ENGINE_LINE), to };
         let hello = async {
             line.write(&wire::line(&Hello::ours(script)).map_err(|_| AttachError::Gone)?).await?;
             let hello = line.lines.next().await.ok().flatten().ok_or(AttachError::Gone)?;
-            Hello::read(&hello).map_err(AttachError::Unlike)
+            Hello::read(&hello).map_err(|why| AttachError::Unlike(plain(&why)))
         };
         tokio::time::timeout(GREETING, hello)
             .await
@@ -112,9 +129,9 @@ pub async fn send(
         loop {
             match line.next().await? {
                 FromEngine::Answer { answer: 1, refused } => {
-                    return Ok(refused.map_or(Ok(()), |why| Err(Refusal(why))));
+                    return Ok(refused.map_or(Ok(()), |why| Err(Refusal(plain(&why)))));
                 }
-                FromEngine::Error { error } => return Err(AttachError::Unlike(error)),
+                FromEngine::Error { error } => return Err(AttachError::Unlike(plain(&error))),
                 _ => {}
             }
         }
@@ -132,7 +149,7 @@ pub async fn attach(path: &Path) -> Result<Handle, AttachError> {
             match line.next().await? {
                 FromEngine::Logged { logged } => drop(log.push(logged)),
                 FromEngine::Show { show } => return Ok(show),
-                FromEngine::Error { error } => return Err(AttachError::Unlike(error)),
+                FromEngine::Error { error } => return Err(AttachError::Unlike(plain(&error))),
                 _ => {}
             }
         }
@@ -228,7 +245,7 @@ impl Client {
             FromEngine::Answer { answer, refused } => {
                 if let Some(waiting) = self.waiting.remove(&answer) {
                     // Whoever asked may have gone on.
-                    let _ = waiting.send(refused.map_or(Ok(()), |why| Err(Refusal(why))));
+                    let _ = waiting.send(refused.map_or(Ok(()), |why| Err(Refusal(plain(&why)))));
                 }
             }
             FromEngine::Picture { picture } => {

@@ -3,13 +3,16 @@
 use std::{
     fs,
     io::ErrorKind,
-    os::unix::net::UnixStream,
+    os::unix::{fs::MetadataExt, net::UnixStream},
     path::{Path, PathBuf},
 };
 
 use rustix::process::{Pid, test_kill_process};
 
-use crate::engine::wire::Card;
+use crate::{base::text::plain, config::read_file, engine::wire::Card};
+
+/// The greatest card, in bytes.
+const MAX_CARD: u64 = 64 * 1024;
 
 /// A show that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +31,18 @@ pub fn running(dirs: &[PathBuf]) -> Vec<RunningShow> {
     shows
 }
 
+/// Whether this user owns a file or directory, and nobody else can change it: what is in a directory of somebody
+/// else's is not believed, as an engine makes its socket in none.
+pub(super) fn is_ours(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|about| {
+        about.uid() == rustix::process::geteuid().as_raw() && about.mode() & 0o022 == 0
+    })
+}
+
 fn in_dir(dir: &Path) -> Vec<RunningShow> {
+    if !is_ours(dir) {
+        return Vec::new();
+    }
     let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
     let sockets = entries.flatten().map(|e| e.path());
     sockets
@@ -52,6 +66,7 @@ fn look_at(socket: &Path) -> Option<RunningShow> {
         return None;
     }
     // No card yet: it is only just starting.
-    let card: Card = serde_json::from_slice(&fs::read(card_path).ok()?).ok()?;
+    let mut card: Card = serde_json::from_slice(&read_file(&card_path, MAX_CARD).ok()?).ok()?;
+    card.title = plain(&card.title);
     Some(RunningShow { socket: socket.to_owned(), card })
 }

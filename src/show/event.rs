@@ -135,6 +135,8 @@ pub enum Happening {
     StoreFailed { reason: String },
     /// It is being kept again.
     StoreBack { missing: Option<String> },
+    /// This machine or this process did not run for a while.
+    MachinePaused { ms: u64, suspended: bool },
     /// Consoles came or went.
     ConsolesChanged { attached: u32 },
     /// The show is being ended.
@@ -183,6 +185,7 @@ impl Happening {
             | Self::OutputWarned { .. }
             | Self::Panicked
             | Self::StoreFailed { .. }
+            | Self::MachinePaused { .. }
             | Self::PictureStepped { .. }
             | Self::EffortStepped { lowered: true, .. }
             | Self::OutputPicture { on: false, .. } => Severity::Warning,
@@ -332,6 +335,17 @@ impl Happening {
             }
             Self::StoreBack { missing: Some(missing) } => {
                 format!("the show is kept again; missing: {missing}")
+            }
+            Self::MachinePaused { ms, suspended } => {
+                let why = if *suspended {
+                    "it was suspended"
+                } else {
+                    "hawker was stopped, or was not scheduled"
+                };
+                format!(
+                    "this machine was paused for {:.1} s ({why}): viewers saw nothing meanwhile",
+                    *ms as f64 / 1000.0
+                )
             }
             Self::ConsolesChanged { attached } => match attached {
                 0 => "no console is attached; the show goes on".into(),

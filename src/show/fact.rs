@@ -203,6 +203,13 @@ pub enum Fact {
         /// What is missing, in words; `None` when nothing is.
         missing: Option<String>,
     },
+    /// This machine or this process did not run for a while.
+    Paused {
+        /// How long, in milliseconds.
+        ms: u64,
+        /// The machine slept. Otherwise the process was stopped, or was not scheduled.
+        suspended: bool,
+    },
     /// How many consoles look.
     Consoles {
         /// Attached now.
@@ -210,4 +217,43 @@ pub enum Fact {
     },
     /// The machine asks us to stop (SIGINT, SIGTERM, SIGHUP).
     Interrupted,
+}
+
+impl Fact {
+    /// The same with every text in it that somebody else may have written passed through `clean`: what a server or a
+    /// library says may repeat a secret.
+    #[must_use]
+    pub fn with_foreign(mut self, clean: impl Fn(&str) -> String) -> Self {
+        match &mut self {
+            Self::InputUp { format: text, .. }
+            | Self::InputFailed { reason: text, .. }
+            | Self::ProgramFailed { reason: text }
+            | Self::OutputFailed { reason: text, .. }
+            | Self::OutputWarned { reason: text, .. }
+            | Self::MonitorLost { reason: text, .. }
+            | Self::HookFailed { reason: text, .. }
+            | Self::StoreFailed { reason: text }
+            | Self::StoreBack { missing: Some(text) } => *text = clean(text),
+            Self::InputEnded { .. }
+            | Self::EncoderUp { .. }
+            | Self::PictureStepped { .. }
+            | Self::EffortStepped { .. }
+            | Self::OutputPicture { .. }
+            | Self::StageUp { .. }
+            | Self::Probed { .. }
+            | Self::OutputConnected { .. }
+            | Self::OutputSilent { .. }
+            | Self::OutputHealed { .. }
+            | Self::FileBegun { .. }
+            | Self::OutputStopped { .. }
+            | Self::Judged { .. }
+            | Self::MonitorUp { .. }
+            | Self::AlarmCrossed(_)
+            | Self::StoreBack { missing: None }
+            | Self::Paused { .. }
+            | Self::Consoles { .. }
+            | Self::Interrupted => {}
+        }
+        self
+    }
 }

@@ -597,6 +597,9 @@ impl Turn<'_> {
             }
             Fact::StoreFailed { reason } => self.say(Happening::StoreFailed { reason }),
             Fact::StoreBack { missing } => self.say(Happening::StoreBack { missing }),
+            Fact::Paused { ms, suspended } => {
+                self.say(Happening::MachinePaused { ms, suspended });
+            }
             Fact::Consoles { attached } => {
                 if attached != self.show.consoles {
                     self.show.consoles = attached;

@@ -4,6 +4,8 @@
 
 use std::fmt::Write;
 
+use crate::base::text::plain;
+
 /// What the text is called in HTTP.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -46,11 +48,10 @@ impl Exposition {
         for (n, (name, text)) in labels.iter().enumerate() {
             self.text.push(if n == 0 { '{' } else { ',' });
             let _ = write!(self.text, "{name}=\"");
-            for c in text.chars() {
+            for c in plain(text).chars() {
                 match c {
                     '\\' => self.text.push_str("\\\\"),
                     '"' => self.text.push_str("\\\""),
-                    '\n' => self.text.push_str("\\n"),
                     c => self.text.push(c),
                 }
             }
@@ -75,14 +76,14 @@ mod tests {
     fn labels_are_escaped_and_gaps_left_out() {
         let mut page = Exposition::default();
         page.family("a_total", Kind::Counter, "Counts.")
-            .sample(&[("of", "x\"y\\z\nw"), ("b", "é")], Some(3.0))
+            .sample(&[("of", "x\"y\\z\nw\u{202e}"), ("b", "é")], Some(3.0))
             .sample(&[], Some(0.25))
             .sample(&[], None)
             .sample(&[], Some(f64::NAN));
         assert_eq!(
             page.into_text(),
             "# HELP a_total Counts.\n# TYPE a_total counter\n\
-             a_total{of=\"x\\\"y\\\\z\\nw\",b=\"é\"} 3\na_total 0.25\n"
+             a_total{of=\"x\\\"y\\\\z w\",b=\"é\"} 3\na_total 0.25\n"
         );
     }
 }

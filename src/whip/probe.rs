@@ -312,6 +312,7 @@ fn not_reached(failure: &Transport, connected: bool, limit_ms: u64) -> (Grade, S
     let seconds = limit_ms as f64 / 1000.0;
     let words = match failure {
         Transport::Dns => "the name cannot be found: check it, and this machine's network".into(),
+        Transport::DnsSilent => "no name server (DNS) answers: check this machine's network".into(),
         Transport::Refused => "nothing listens there: check the port".into(),
         Transport::Unreachable => "no way there: check this machine's network and firewall".into(),
         Transport::Timeout | Transport::NoConnection if connected => {

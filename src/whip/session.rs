@@ -10,7 +10,7 @@ use url::Url;
 pub use message::{BodyEnd, CandidateLine, Input, Method, Output, Request, Response, Transport};
 
 use super::{Failure, Kind, Role, ice, kin, sdp, wording};
-use crate::base::{Moment, Secret};
+use crate::base::{Moment, Secret, mask::Mask};
 
 /// For the POST with all its redirects, in milliseconds.
 const POST_MS: u64 = 10_000;
@@ -326,7 +326,20 @@ impl Session {
         self.state = State::Up { patch: Some((id, deadline)) };
     }
 
-    fn response(&mut self, now: Moment, id: u32, response: Response) {
+    /// A server may say a refused request's path again, and with some ingests the path is the credential.
+    fn without_addresses(&self, body: &str) -> String {
+        let asked = match &self.state {
+            State::Posting { url, seen, .. } => Some(std::iter::once(url).chain(seen)),
+            _ => None,
+        };
+        let all = asked.into_iter().flatten().chain(&self.place).chain([&self.endpoint]);
+        Mask::of_addresses(all).apply(body).into_owned()
+    }
+
+    fn response(&mut self, now: Moment, id: u32, mut response: Response) {
+        if !(200..300).contains(&response.status) {
+            response.body = self.without_addresses(&response.body);
+        }
         match &mut self.state {
             State::Posting { id: ours, url, seen, deadline, stopping } if *ours == id => {
                 let (url, seen) = (url.clone(), std::mem::take(seen));

@@ -10,7 +10,7 @@ use super::{
     kin::{place, shown},
     session::{BodyEnd, Response, Transport},
 };
-use crate::base::{Secret, text::plain};
+use crate::base::{Secret, mask::Mask, text::plain};
 
 /// The other end's own words, at most this many characters.
 const MAX_WORDS: usize = 200;
@@ -33,6 +33,9 @@ pub(super) fn clean(text: &str, token: Option<&Secret>) -> String {
     }
     if let Some(token) = token.filter(|token| !token.expose().is_empty()) {
         line = line.replace(token.expose(), "…");
+        let mut mask = Mask::new();
+        mask.add(token.expose());
+        line = mask.apply(&line).into_owned();
     }
     let line = line.trim().trim_end_matches('.');
     if line.chars().count() <= MAX_WORDS {
@@ -233,6 +236,13 @@ pub(super) fn transport(role: Role, url: &Url, error: &Transport, limit_ms: u64)
         Transport::Dns => (
             Passing,
             format!("the name {host} cannot be found: check 'to' and this machine's network"),
+        ),
+        Transport::DnsSilent => (
+            Passing,
+            format!(
+                "the name {host} was not resolved in time: no name server (DNS) answers; check this \
+                 machine's network and its name servers"
+            ),
         ),
         Transport::Refused => {
             (Passing, format!("nothing listens at {place}: connection refused; is {peer} running?"))

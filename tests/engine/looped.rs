@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use hawker::{
     base::Severity,
-    engine::{Look, Plan},
+    engine::{Look, Plan, files::Files},
     show::{Command, Effect, Fact, FailureKind, Happening, Mode, Start, replay::replay},
     stats::Report,
 };
@@ -59,6 +59,7 @@ async fn signals_end_the_show_and_the_report_is_written() {
         journal: Some(journal.clone()),
         report: Some(report.clone()),
         store: None,
+        files: Files::default(),
     };
     let set = Set::with(Ingest::Takes, plan);
     let (mut handle, stop) = (set.engine.faces().handle(), set.stop.clone());

@@ -11,7 +11,7 @@ use std::{
 };
 
 use hawker::{
-    engine::{Adapters, Engine, Handle, Look, Making, Over, Plan, Signals},
+    engine::{Adapters, Engine, Handle, Look, Making, Over, Plan, Signals, files::Files},
     show::{Effect, Event, Fact, FailureKind, Happening, Mode, OutputSpec, Start},
     stats::{Meters, Picture, Report},
 };
@@ -120,6 +120,7 @@ impl Set {
                 journal: None,
                 report: None,
                 store: None,
+                files: Files::default(),
             },
         )
     }

@@ -1,13 +1,10 @@
 //! The accepted plan: a file in the state directory.
 
-use std::{
-    fs,
-    io::{ErrorKind, Read},
-    path::PathBuf,
-};
+use std::{fs, path::PathBuf};
 
 use crate::{
     cli::{Failure, load as places},
+    config,
     engine::report::write_whole,
     planner::export::{Accepted, VERSION},
 };
@@ -70,18 +67,15 @@ pub(super) fn load() -> Result<Accepted, Failure> {
 fn read(file: &str) -> Result<Accepted, Failure> {
     let path = path(file)?;
     let shown = path.display();
-    let mut text = String::new();
-    let read = fs::File::open(&path).and_then(|file| file.take(MOST).read_to_string(&mut text));
-    read.map_err(|e| {
-        Failure::usage(match e.kind() {
-            ErrorKind::NotFound => {
-                "no plan was accepted yet: `hawker plan` makes one, `hawker plan accept` keeps it"
-                    .into()
-            }
-            _ => format!("the accepted plan in {shown} cannot be read: {e}"),
+    let bytes = config::read_file(&path, MOST).map_err(|why| {
+        Failure::usage(if why.is_missing() {
+            "no plan was accepted yet: `hawker plan` makes one, `hawker plan accept` keeps it"
+                .into()
+        } else {
+            format!("the accepted plan in {shown} cannot be read: {why}")
         })
     })?;
-    let plan: Accepted = serde_json::from_str(&text).map_err(|e| {
+    let plan: Accepted = serde_json::from_slice(&bytes).map_err(|e| {
         Failure::usage(format!(
             "the accepted plan in {shown} is damaged ({e}): accept one again with `hawker plan accept`"
         ))

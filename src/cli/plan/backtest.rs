@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::PathBuf};
 use jiff::Timestamp;
 
 use crate::{
-    cli::{Failure, out},
+    cli::{Failure, out, out_json},
     market::Market,
     planner::{self, Score},
 };
@@ -47,7 +47,7 @@ pub(crate) fn backtest(args: &Backtest) -> Result<u8, Failure> {
     if args.json {
         let text = serde_json::to_string(&scores)
             .map_err(|e| Failure::usage(format!("this cannot be told as JSON: {e}")))?;
-        out(&text);
+        out_json(&text);
     } else if scores.is_empty() {
         out(&format!(
             "Too little is known to judge a forecast: {} aired hours. It takes a week of shows in a market and one after \

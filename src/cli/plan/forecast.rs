@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
-    cli::{Failure, out},
+    cli::{Failure, out, out_json},
     market::Market,
     planner::{Expected, Foretold, Method, Model, Outlook, outlook::WEEK},
 };
@@ -48,7 +48,7 @@ pub(crate) fn forecast(args: &Forecast) -> Result<u8, Failure> {
             .collect();
         let text = serde_json::to_string(&told)
             .map_err(|e| Failure::usage(format!("this cannot be told as JSON: {e}")))?;
-        out(&text);
+        out_json(&text);
         return Ok(0);
     }
     let home = TimeZone::system();

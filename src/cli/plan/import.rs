@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use crate::{
     base::text::short,
     cli::{Failure, load, out, tell},
+    config::{self, Unreadable},
     market::{MarketId, Zone},
     planner::import::{self as table, Ask, DateOrder, Mapping, Row},
     store::{self, Imported},
@@ -126,16 +127,18 @@ fn read(
     dates: Option<Dates>,
 ) -> Result<table::Import, Failure> {
     let origin = file.display();
-    let failed =
-        |e: std::io::Error| Failure::usage(format!("{origin} cannot be read: {e}; check the path"));
-    let size = std::fs::metadata(file).map_err(failed)?.len();
-    if size > MOST {
-        return Err(Failure::usage(format!(
-            "{origin} is larger than {} MiB: export a shorter time, and import one after the other",
-            MOST >> 20
-        )));
-    }
-    let bytes = std::fs::read(file).map_err(failed)?;
+    let bytes = config::read_file(file, MOST).map_err(|why| {
+        Failure::usage(match &why {
+            Unreadable::TooLarge(most) => format!(
+                "{origin} is larger than {} MiB: export a shorter time, and import one after the other",
+                most >> 20
+            ),
+            Unreadable::Special(_) => {
+                format!("{origin} cannot be read: {why}; save the table in a file first")
+            }
+            why => format!("{origin} cannot be read: {why}; check the path"),
+        })
+    })?;
     let (markets, now) = (load::markets()?, jiff::Timestamp::now());
     let market: Option<MarketId> =
         market.map(|name| load::market(name).map(|m| m.id)).transpose()?;

@@ -1,10 +1,7 @@
 //! `[[input]]`: where pictures and sound come from. It looks at media files, no further than whether they
 //! can be opened.
 
-use std::{
-    fs::{self, File},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 use url::Url;
@@ -14,6 +11,7 @@ use crate::{
     base::Db,
     config::{
         diagnostics::{Findings, listed, meant, quoted},
+        open_file,
         reader::{self, Fields},
         redact,
     },
@@ -140,17 +138,11 @@ fn media(fields: &Fields<'_>, base_dir: &Path, findings: &mut Findings<'_>) -> O
     let (text, span) = fields.text(findings, "path")?;
     let path = base_dir.join(text);
     let shown = quoted(text);
-    // Asked first: opening a pipe would wait for its writer.
-    let why = match fs::metadata(&path) {
-        Ok(about) if about.is_dir() => "it is a folder".to_owned(),
-        Ok(about) if !about.is_file() => "it is a device or a pipe, not a file".to_owned(),
-        Ok(about) if about.len() == 0 => "it is empty".to_owned(),
-        Ok(_) => match File::open(&path) {
-            Ok(_) => return Some(path),
-            Err(e) => e.to_string(),
-        },
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        Err(e) => e.to_string(),
+    let opened = open_file(&path).and_then(|file| Ok(file.metadata()?.len()));
+    let why = match opened {
+        Ok(0) => "it is empty".to_owned(),
+        Ok(_) => return Some(path),
+        Err(why) => why.to_string(),
     };
     let todo = if text.starts_with('~') {
         "write the whole path: ~ is not understood here"

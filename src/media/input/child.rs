@@ -6,6 +6,7 @@
 
 use std::{
     collections::VecDeque,
+    ffi::{OsStr, OsString},
     io::{BufRead, BufReader},
     os::fd::AsRawFd,
     process::{ChildStdout, Command, Stdio},
@@ -20,6 +21,7 @@ use std::{
 use gst::prelude::*;
 
 use crate::{
+    base::CHILD_ENVIRONMENT,
     media::{
         error::{MediaError, element, without_secrets},
         packages,
@@ -61,11 +63,12 @@ impl Child {
             .arg("-q")
             .args(pipeline)
             .args(["!", "gdppay", "!", "fdsink", "fd=1", "sync=false"])
+            .env_clear()
+            .envs(environment())
             // The one line that tells the base time; and English, uncoloured words.
             .env("GST_DEBUG", "pipeline:5")
             .env("GST_DEBUG_NO_COLOR", "1")
             .env("LC_ALL", "C")
-            .env_remove("GST_DEBUG_FILE")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -150,6 +153,20 @@ impl Drop for Child {
         let _ = process.kill();
         let _ = process.wait();
     }
+}
+
+/// Where libraries and GStreamer's plugins are found, besides what any program may need.
+pub fn environment() -> Vec<(OsString, OsString)> {
+    let needed = |name: &OsStr| {
+        let name = name.to_string_lossy();
+        CHILD_ENVIRONMENT.contains(&&*name)
+            || matches!(
+                &*name,
+                "LD_LIBRARY_PATH" | "LD_PRELOAD" | "XDG_DATA_DIRS" | "XDG_CACHE_HOME"
+            )
+            || (name.starts_with("GST_") && !name.starts_with("GST_DEBUG"))
+    };
+    std::env::vars_os().filter(|(name, _)| needed(name)).collect()
 }
 
 /// What a line of the child's standard error is.

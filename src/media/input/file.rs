@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     base::Canvas,
+    config::{Unreadable, open_file},
     media::error::{MediaError, element},
 };
 
@@ -33,18 +34,18 @@ pub fn build(build: &Build<'_>, path: &Path, repeat: bool) -> Result<Plan, Media
 pub fn uri(path: &Path, what: &str) -> Result<String, MediaError> {
     let shown = path.display();
     let lasting = |why: String| MediaError::lasting(why);
-    std::fs::File::open(path)
-        .and_then(|f| f.metadata())
-        .map_err(|e| lasting(format!("the {what} '{shown}' cannot be opened: {e}; check the path")))
-        .and_then(|meta| {
-            if meta.is_file() && meta.len() > 0 {
-                Ok(())
-            } else if meta.is_file() {
-                Err(lasting(format!("the {what} '{shown}' is empty; choose another")))
-            } else {
-                Err(lasting(format!("'{shown}' is not a file; give the path of a {what}")))
-            }
-        })?;
+    match open_file(path).and_then(|file| Ok(file.metadata()?.len())) {
+        Ok(0) => return Err(lasting(format!("the {what} '{shown}' is empty; choose another"))),
+        Ok(_) => {}
+        Err(Unreadable::Io(e)) => {
+            return Err(lasting(format!(
+                "the {what} '{shown}' cannot be opened: {e}; check the path"
+            )));
+        }
+        Err(why) => {
+            return Err(lasting(format!("'{shown}' is not a {what}: {why}; give another path")));
+        }
+    }
     let whole = std::path::absolute(path)
         .map_err(|e| lasting(format!("the {what} '{shown}' cannot be found: {e}")))?;
     gst::glib::filename_to_uri(&whole, None)

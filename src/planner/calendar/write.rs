@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
+use crate::base::text::plain;
+
 /// An event to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -59,15 +61,15 @@ fn stamp(at: Timestamp) -> String {
 /// Text as a value.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' | ';' | ',' => {
+    for (n, line) in text.split('\n').enumerate() {
+        if n > 0 {
+            out.push_str("\\n");
+        }
+        for c in plain(line).chars() {
+            if matches!(c, '\\' | ';' | ',') {
                 out.push('\\');
-                out.push(c);
             }
-            '\n' => out.push_str("\\n"),
-            c if c.is_control() => {}
-            c => out.push(c),
+            out.push(c);
         }
     }
     out

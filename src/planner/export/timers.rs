@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Accepted;
-use crate::market::local::Local;
+use crate::{base::text, market::local::Local};
 
 /// A pair of unit files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ fn word(text: &str) -> String {
 
 /// Text in a description.
 fn line(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect::<String>().replace('%', "%%")
+    text::plain(text).replace('%', "%%")
 }
 
 /// The timers of a plan's shows that are not over at `now`. `program` is hawker's path, `show` that of the show file.

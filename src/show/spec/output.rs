@@ -245,6 +245,16 @@ impl Target {
         }
     }
 
+    /// Every address it goes to, in full.
+    pub fn addresses(&self) -> Vec<&Url> {
+        match self {
+            Self::Stage | Self::Record(_) => Vec::new(),
+            Self::Whip(whip) => whip.ingests.iter().map(|ingest| &ingest.url).collect(),
+            Self::Rtmp(rtmp) => vec![&rtmp.url],
+            Self::Srt(srt) => vec![&srt.url],
+        }
+    }
+
     /// Addresses end at host and port.
     pub(super) fn hide_secrets(&mut self) {
         match self {

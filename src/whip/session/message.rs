@@ -108,6 +108,8 @@ pub struct Response {
 pub enum Transport {
     /// The name has no address.
     Dns,
+    /// No name server answered in time.
+    DnsSilent,
     /// Nothing listens.
     Refused,
     /// No way there.

@@ -2,7 +2,6 @@
 //! path for media is found. It looks at the file of authorities, no further than whether it holds one.
 
 use std::{
-    fs,
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -13,8 +12,9 @@ use url::{Host, Url};
 use super::{Place, is_loopback, secret_ref};
 use crate::{
     config::{
+        Unreadable,
         diagnostics::{Findings, quoted},
-        presets,
+        presets, read_file,
         reader::{self, Fields},
         redact,
         show::{input, pointed},
@@ -191,18 +191,15 @@ fn read_hosts(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Vec<String> {
 fn read_ca(fields: &Fields<'_>, base_dir: &Path, findings: &mut Findings<'_>) -> Option<PathBuf> {
     let (text, span) = fields.text(findings, "ca")?;
     let path = base_dir.join(text);
-    let trouble = match fs::metadata(&path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        Err(e) => format!("it cannot be read: {e}"),
-        Ok(about) if !about.is_file() => "it is no file".to_owned(),
-        Ok(about) if about.len() > MAX_CA => "it is too large".to_owned(),
-        Ok(_) => match fs::read(&path) {
-            Err(e) => format!("it cannot be read: {e}"),
-            Ok(pem) if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") => {
-                "it holds no certificate in PEM form".to_owned()
-            }
-            Ok(_) => return Some(path),
-        },
+    let trouble = match read_file(&path, MAX_CA) {
+        Ok(pem) if String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") => {
+            return Some(path);
+        }
+        Ok(_) => "it holds no certificate in PEM form".to_owned(),
+        Err(Unreadable::Io(e)) if e.kind() != std::io::ErrorKind::NotFound => {
+            format!("it cannot be read: {e}")
+        }
+        Err(why) => why.to_string(),
     };
     let what = format!("the file of authorities {} is of no use: {trouble}", quoted(text));
     let todo = "name a PEM file with the certificate of the authority that signed the ingest's; a relative path \
