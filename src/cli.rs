@@ -33,7 +33,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use crate::engine::report::write_whole;
+use crate::{engine::report::write_whole, system::descriptors};
 
 /// Why a subcommand stopped, and with which exit code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,6 +111,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    descriptors::raise();
     let done = match args.what {
         None => run::rehearse(run::Rehearse::default()),
         Some(What::Rehearse(args)) => run::rehearse(args),

@@ -131,11 +131,18 @@ pub(crate) fn adapters(link: Option<&str>) -> Result<Factory, Failure> {
         .map(config::read_secret)
         .transpose()
         .map_err(|e| Failure::usage(format!("[stage] token: {e}")))?;
+    let publish_token = settings
+        .publish_token
+        .as_ref()
+        .map(config::read_secret)
+        .transpose()
+        .map_err(|e| Failure::usage(format!("[stage] publish-token: {e}")))?;
     Ok(factory(StudioOptions {
         listen: settings.listen,
         // Two rehearsals at once are natural; a port that the user chose is meant.
         any_port: settings.listen.port() == STAGE_PORT,
         token,
+        publish_token,
         monitor: true,
         link: link.map(self::link).transpose()?,
     }))

@@ -5,7 +5,12 @@ use std::path::{Path, PathBuf};
 use gst::prelude::*;
 use serde::Serialize;
 
-use super::{aac::ENCODERS as ENCODERS_OF_AAC, input::child::LAUNCHER, outlet, packages};
+use super::{
+    aac::ENCODERS as ENCODERS_OF_AAC,
+    input::child::LAUNCHER,
+    outlet, packages,
+    pipeline::{self, Need},
+};
 
 /// How a finding bears on the show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -273,10 +278,7 @@ fn try_encoder(name: &str) -> Result<(), String> {
         "videotestsrc num-buffers=5 ! video/x-raw,width=320,height=240,framerate=30/1 ! \
          videoconvertscale ! {name} ! fakesink name=out sync=false signal-handoffs=true"
     );
-    let pipeline = gst::parse::launch(&line)
-        .map_err(|e| e.to_string())?
-        .downcast::<gst::Pipeline>()
-        .map_err(|_| "no pipeline".to_owned())?;
+    let (pipeline, _claim) = pipeline::parse(&line, Need::Outside).map_err(|e| e.to_string())?;
     let out = pipeline.by_name("out").ok_or("no sink")?;
     let came = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let note = came.clone();

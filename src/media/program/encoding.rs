@@ -294,7 +294,7 @@ impl Shared {
         let first = encoder.as_ref().map_or(*number, VideoEncoder::next_number);
         let wanted =
             Wanted { kind: *kind, from: self.canvas(), canvas, rate: rendition.rate(), first };
-        VideoEncoder::start(wanted, rendition, &self.clock, self.boot_id)
+        VideoEncoder::start(wanted, rendition, &self.clock, self.origin)
     }
 
     /// Whether the rate has room for a frame. An encoder obeys only within limits: noise at the coarsest it can do
