@@ -39,6 +39,7 @@ use crate::{
         text::{json, lines},
     },
     engine::report::write_whole,
+    system::descriptors,
 };
 
 /// Why a subcommand stopped, and with which exit code.
@@ -125,6 +126,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    descriptors::raise();
     let done = match args.what {
         None => run::rehearse(run::Rehearse::default()),
         Some(What::Rehearse(args)) => run::rehearse(args),

@@ -16,6 +16,8 @@ pub mod link;
 pub mod media;
 pub mod stage;
 pub mod store;
+// 3 3/4: what the operating system gives this process
+pub mod system;
 // 3: the pure core, and files -> domain
 pub mod config;
 pub mod show;

@@ -20,6 +20,7 @@ pub mod mixer;
 pub mod outlet;
 pub mod pacer;
 pub mod packages;
+pub mod pipeline;
 pub mod player;
 pub mod program;
 pub mod publisher;

@@ -31,5 +31,5 @@ pub use sender::{
     CandidateKind, CandidatePair, CongestionState, Limit, OutputWay, ProgramWay, QualityLimit,
     Transport,
 };
-pub use stamp::Stamp;
+pub use stamp::{Origin, Stamp};
 pub use verdict::{Grade, Verdict};

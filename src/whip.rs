@@ -8,6 +8,7 @@ pub mod probe;
 pub mod sdp;
 mod session;
 pub mod stun;
+pub mod whep;
 mod wording;
 
 use std::time::Duration;

@@ -23,6 +23,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("2", &["scene", "planner", "stats", "chat", "whip", "flow", "shop"]),
     ("3", &["show"]),
     ("3 1/2", &["config"]),
+    ("3 3/4", &["system"]),
     ("4", &["media", "stage", "link", "store"]),
     ("5", &["engine"]),
     ("6", &["console", "headless", "remote"]),

@@ -403,6 +403,7 @@ fn engine(whip: WhipSpec, standby: bool) -> (Handle, JoinHandle<Over>, mpsc::Sen
         listen: ([127, 0, 0, 1], 0).into(),
         any_port: true,
         token: None,
+        publish_token: None,
         monitor: false,
         link: None,
         files: Files::default(),

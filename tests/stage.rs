@@ -175,8 +175,8 @@ async fn who_is_not_let_in() {
 
     let token = Some(Secret::new("right"));
     let closed = Stage::start(StageOptions { token, ..StageOptions::default() }).await.unwrap();
-    assert_eq!(post(closed.whip_url(), sdp, "v=0").await.status(), 401);
-    let wrong = client.post(closed.whip_url()).bearer_auth("wrong").send().await.unwrap();
+    assert_eq!(post(closed.whep_url(), sdp, "v=0").await.status(), 401);
+    let wrong = client.post(closed.whep_url()).bearer_auth("wrong").send().await.unwrap();
     assert_eq!(wrong.status(), 401);
     assert!(wrong.headers().contains_key("www-authenticate"));
     // What time it is here is nobody's business either.
@@ -185,10 +185,181 @@ async fn who_is_not_let_in() {
     let told = client.get(&clock).bearer_auth("right").send().await.unwrap();
     assert_eq!(told.status(), 200);
     assert!(told.text().await.unwrap().contains("monoMs"));
-    let publisher = Publisher::start(&closed.whip_url(), Some("right")).await;
-    figures(&closed, "the one with the token", |f| f.publishing).await;
-    publisher.stop();
     closed.stop().await;
+}
+
+/// What a POST of a good offer is answered with.
+async fn publishes(stage: &Stage, token: Option<&str>) -> u16 {
+    let (_, offer) = Watch::new(&WatchOptions::default()).unwrap();
+    let offer = offer.replace("a=recvonly", "a=sendonly");
+    let post = Client::new().post(stage.whip_url()).header("content-type", "application/sdp");
+    let post = token.into_iter().fold(post, |post, token| post.bearer_auth(token));
+    post.body(offer).send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn watching_and_publishing_have_a_key_each() {
+    let secret = |text: &str| Some(Secret::new(text));
+    let options = |token, publish_token, reserved| StageOptions {
+        token,
+        publish_token,
+        reserved,
+        ..StageOptions::default()
+    };
+    for (token, publish, reserved, of_nobody, of_viewers, of_publishers) in [
+        // On loopback, and nobody asked for a token: open until the show is there.
+        (None, None, false, 201, 201, 201),
+        // The same for a stage that a show runs.
+        (None, None, true, 409, 409, 409),
+        (secret("view"), None, false, 403, 403, 403),
+        (secret("view"), secret("publish"), false, 401, 403, 201),
+        (None, secret("publish"), false, 401, 401, 201),
+    ] {
+        let what = format!("{} {} {reserved}", token.is_some(), publish.is_some());
+        let stage = Stage::start(options(token, publish, reserved)).await.unwrap();
+        assert_eq!(publishes(&stage, None).await, of_nobody, "{what}");
+        assert_eq!(publishes(&stage, Some("view")).await, of_viewers, "{what}");
+        assert_eq!(publishes(&stage, Some("publish")).await, of_publishers, "{what}");
+        assert_eq!(publishes(&stage, Some("")).await, of_nobody, "{what}");
+        assert_eq!(publishes(&stage, Some(stage.owner().expose())).await, 201, "{what}");
+        // The owner is there: nobody else is, whatever he has.
+        for token in ["view", "publish"] {
+            let status = publishes(&stage, Some(token)).await;
+            assert!(matches!(status, 401 | 403 | 409), "{what} {token}: {status}");
+        }
+        // What publishes does not watch.
+        if stage_asks(&stage).await {
+            for token in ["publish", stage.owner().expose()] {
+                let page = Client::new().get(format!("http://{}/clock", stage.address()));
+                assert_eq!(page.bearer_auth(token).send().await.unwrap().status(), 401, "{what}");
+            }
+        }
+        stage.stop().await;
+    }
+    let same = Stage::start(options(secret("a"), secret("a"), false)).await;
+    assert!(matches!(same, Err(StageError::SameTokens)));
+    let (one, two) = (stage().await, stage().await);
+    assert_ne!(one.owner().expose(), two.owner().expose());
+    assert_eq!(
+        publishes(&one, Some(two.owner().expose())).await,
+        201,
+        "open, but not as the owner"
+    );
+    assert_eq!(publishes(&one, None).await, 201, "so the place is not reserved");
+    assert!(!format!("{one:?}").contains(one.owner().expose()));
+    one.stop().await;
+    two.stop().await;
+}
+
+async fn stage_asks(stage: &Stage) -> bool {
+    Client::new().get(format!("http://{}/clock", stage.address())).send().await.unwrap().status()
+        == 401
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_takes_the_stage_and_keeps_it() {
+    let stage = stage().await;
+    let stranger = Publisher::start(&stage.whip_url(), None).await;
+    figures(&stage, "the stranger", |f| f.publishing).await;
+    let owner = Publisher::start(&stage.whip_url(), Some(stage.owner().expose())).await;
+    let (watch, _) = watch(&stage, 0).await;
+    until("a second of the owner's frames", || watch.report().frames > 30).await;
+    for _ in 0..20 {
+        assert_eq!(publishes(&stage, None).await, 409);
+    }
+    let seen = stage.figures();
+    assert_eq!((seen.publishing, seen.publishers), (true, 1), "{seen:?}");
+    let (before, frames) = (watch.figures(Instant::now()), watch.report().frames);
+    until("frames that go on", || watch.report().frames > frames + 30).await;
+    assert_eq!(watch.figures(Instant::now()).size_changes, before.size_changes);
+    // It may leave and come back, and nobody gets in between.
+    owner.stop();
+    assert_eq!(publishes(&stage, None).await, 409);
+    let owner = Publisher::start(&stage.whip_url(), Some(stage.owner().expose())).await;
+    figures(&stage, "the owner again", |f| f.publishing).await;
+    watch.stop().await;
+    owner.stop();
+    stranger.stop();
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_only_ask_keep_no_viewer_out() {
+    let stage = stage().await;
+    let publisher = Publisher::start(&stage.whip_url(), None).await;
+    figures(&stage, "the publisher", |f| f.publishing).await;
+    let client = Client::new();
+    let asks = || async {
+        let (_, offer) = Watch::new(&WatchOptions::default()).unwrap();
+        let post = client.post(stage.whep_url()).header("content-type", "application/sdp");
+        post.body(offer).send().await.unwrap().status()
+    };
+    for _ in 0..200 {
+        assert_eq!(asks().await, 201);
+    }
+    let seen = stage.figures();
+    assert!(seen.viewers == 0 && (64..=128).contains(&seen.connecting), "{seen:?}");
+    for _ in 0..3 {
+        let began = Instant::now();
+        let (watch, _) = watch(&stage, 0).await;
+        // Others go on asking meanwhile.
+        for _ in 0..10 {
+            asks().await;
+        }
+        until("frames", || watch.report().frames > 5).await;
+        println!("a viewer among askers sees after {} ms", began.elapsed().as_millis());
+        assert_eq!(stage.figures().viewers, 1);
+        watch.stop().await;
+    }
+    let began = Instant::now();
+    until("the end of those that never connect", || stage.figures().connecting == 0).await;
+    assert!(began.elapsed() < Duration::from_secs(7), "{:?}", began.elapsed());
+    publisher.stop();
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_without_the_shows_codec_is_told_so() {
+    let stage = stage().await;
+    let (_, offer) = Watch::new(&WatchOptions::default()).unwrap();
+    let vp8_only = offer.replace("H264/90000", "X264/90000");
+    // Nobody publishes: it may be VP8 that comes.
+    let early = post(stage.whep_url(), "application/sdp", vp8_only.clone()).await;
+    assert_eq!(early.status(), 201);
+    let publisher = Publisher::start(&stage.whip_url(), None).await;
+    figures(&stage, "its codec", |f| f.video.is_some()).await;
+    figures(&stage, "the early one to be let go", |f| f.connecting == 0).await;
+    let refused = post(stage.whep_url(), "application/sdp", vp8_only).await;
+    assert_eq!(refused.status(), 422);
+    let problem: serde_json::Value = serde_json::from_str(&refused.text().await.unwrap()).unwrap();
+    assert!(problem["detail"].as_str().unwrap().contains("decodes no H.264"), "{problem}");
+    // Who asks for sound alone has no need of it.
+    let sound =
+        offer.replace("m=video 9", "m=video 0").replace("a=rtpmap:108 H264", "a=rtpmap:108 X");
+    let sound = post(stage.whep_url(), "application/sdp", sound).await;
+    assert_ne!(sound.status(), 422);
+    publisher.stop();
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_that_are_none_are_refused() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let stage = stage().await;
+    for (host, status) in [
+        ("localhost", "200"),
+        ("localhost\r\nhost: localhost", "400"),
+        ("localhost:80@evil.example", "400"),
+        ("evil.example", "403"),
+    ] {
+        let mut to = tokio::net::TcpStream::connect(stage.address()).await.unwrap();
+        let request = format!("GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        to.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        to.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{host}: {answer}");
+    }
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -76,6 +76,7 @@ fn stamp(pipeline: &gst::Pipeline, pad: &gst::Pad, buffer: &mut gst::Buffer, boo
         mono_ns: (base + running).nseconds(),
         wall_ns: clock::wall_ns(),
         frame: 0,
+        show: None,
     };
     let Ok(map) = buffer.map_readable() else { return };
     let lengths = pad

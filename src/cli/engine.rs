@@ -23,6 +23,7 @@ use crate::{
     remote::running,
     show::{Mode, ShowSpec, Start},
     store,
+    system::descriptors,
 };
 
 /// How long a console may leave the engine unable to write before it is let go of.
@@ -81,8 +82,15 @@ struct Ready {
     _metrics: Option<Metrics>,
 }
 
+/// Refuses where the process may have too few file descriptors for any show: what opens them later would end it.
+fn enough_descriptors() -> Result<(), Failure> {
+    let claim = descriptors::claim(descriptors::ENGINE);
+    claim.map(drop).map_err(|short| Failure::start(short.to_string()))
+}
+
 /// Everything that can fail is done here. `own_process` sends stderr to the log as well.
 async fn ready(job: &Job, own_process: bool) -> Result<Ready, Failure> {
+    enough_descriptors()?;
     let files = Files::default();
     let spec = load::show_with_secrets(job.show.as_deref(), job.mode, &files).await?;
     let state = load::state_dir()?;

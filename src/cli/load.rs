@@ -159,11 +159,16 @@ pub(crate) async fn adapters(link: Option<&str>, files: &Files) -> Result<Factor
         .secret_if(settings.token.as_ref())
         .await
         .map_err(|e| Failure::usage(format!("[stage] token: {}", e.reason)))?;
+    let publish_token = files
+        .secret_if(settings.publish_token.as_ref())
+        .await
+        .map_err(|e| Failure::usage(format!("[stage] publish-token: {}", e.reason)))?;
     Ok(factory(StudioOptions {
         listen: settings.listen,
         // Two rehearsals at once are natural; a port that the user chose is meant.
         any_port: settings.listen.port() == STAGE_PORT,
         token,
+        publish_token,
         monitor: true,
         link,
         files: files.clone(),

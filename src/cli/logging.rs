@@ -111,11 +111,12 @@ pub(crate) fn flush() {
 
 /// Opens the log and sends everything traced to it. The file is given back, for what else is to go there.
 pub(crate) fn to_file(path: &Path) -> Result<File, Failure> {
+    // What str0m warns of is what strangers send: anybody could fill the log with it.
     let filter = match std::env::var("HAWKER_LOG") {
         Ok(filter) if !filter.is_empty() => EnvFilter::try_new(&filter).map_err(|e| {
             Failure::usage(format!("HAWKER_LOG: {e}; use error, warn, info, debug or trace"))
         })?,
-        _ => EnvFilter::new("info"),
+        _ => EnvFilter::new("info,str0m=error"),
     };
     let open = || -> io::Result<(Log, File)> {
         let file = File::options().create(true).append(true).mode(0o600).open(path)?;

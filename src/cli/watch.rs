@@ -28,6 +28,7 @@ use crate::{
     link::whip::{Link, LinkOptions},
     media,
     show::Fact,
+    stage::WatchState,
     stats::{
         Verdict, WatchFigures,
         history::Targets,
@@ -127,7 +128,13 @@ async fn follow(args: &Watch, link: &Link, token: Option<Secret>) -> Result<u8, 
         Signals::listen().map_err(|e| Failure::start(format!("signals cannot be heard: {e}")))?;
     let (facts, mut news) = mpsc::channel(16);
     let name = "watch".parse().map_err(|_| Failure::start("no name for the monitor"))?;
-    let watched = Watched { url: args.url.clone(), token, told: Some((name, facts)) };
+    let watched = Watched {
+        url: args.url.clone(),
+        token,
+        told: Some((name, facts)),
+        at_once: true,
+        show: None,
+    };
     let host = shown(&args.url);
     let targets = Targets {
         latency_ms: u32::try_from(args.latency_target.as_millis()).unwrap_or(u32::MAX),
@@ -139,10 +146,16 @@ async fn follow(args: &Watch, link: &Link, token: Option<Secret>) -> Result<u8, 
     let mut looks = tokio::time::interval(LOOK);
     let mut count = 0_u64;
     let mut verdict = None;
+    let mut last_reason: Option<String> = None;
     let left = loop {
         tokio::select! {
             Some(()) = signals.next() => break Left::Interrupted,
-            Some(fact) = news.recv() => face.news(&host, &fact),
+            Some(fact) = news.recv() => {
+                if let Fact::MonitorLost { reason, .. } = &fact {
+                    last_reason = Some(reason.clone());
+                }
+                face.news(&host, &fact);
+            }
             wish = face.wish() => match wish {
                 Ok(Wish::Look(size)) => monitor.look(size),
                 Ok(Wish::Listen(on)) => monitor.listen(on),
@@ -152,9 +165,6 @@ async fn follow(args: &Watch, link: &Link, token: Option<Secret>) -> Result<u8, 
             },
             _ = looks.tick() => {
                 let passed = began.elapsed();
-                if args.for_.is_some_and(|limit| passed >= limit) {
-                    break Left::Enough;
-                }
                 let figures = monitor.figures(None);
                 let look = Look {
                     at: Moment(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX)),
@@ -175,10 +185,14 @@ async fn follow(args: &Watch, link: &Link, token: Option<Secret>) -> Result<u8, 
                 };
                 face.seen(&host, &seen);
                 count += 1;
+                // After the look: the last second is a whole one.
+                if args.for_.is_some_and(|limit| passed >= limit) {
+                    break Left::Enough;
+                }
             }
         }
     };
-    let (figures, report) = (monitor.figures(None), monitor.report());
+    let (figures, report, state) = (monitor.figures(None), monitor.report(), monitor.state());
     // The terminal first: what is said from here on belongs on the screen that was there before.
     let on_screen = matches!(face, Face::Screen(_));
     drop(face);
@@ -187,7 +201,7 @@ async fn follow(args: &Watch, link: &Link, token: Option<Secret>) -> Result<u8, 
         return Err(Failure::start(error.to_string()));
     }
     let Some(report) = report else {
-        return Err(Failure::start(format!("no frame came from {host}")));
+        return Err(Failure::start(nothing(&host, state, last_reason.as_deref())));
     };
     if on_screen {
         let second = began.elapsed().as_secs();
@@ -195,6 +209,20 @@ async fn follow(args: &Watch, link: &Link, token: Option<Secret>) -> Result<u8, 
         out(&table::draw(&host, second, figures.as_ref(), verdict.as_ref(), by).join("\n"));
     }
     Ok(if matches!(left, Left::Interrupted) { 130 } else { 0 })
+}
+
+/// Why nothing was seen, as far as it is known.
+fn nothing(host: &str, state: Option<WatchState>, reason: Option<&str>) -> String {
+    match (state, reason) {
+        (Some(WatchState::Connected), _) => format!(
+            "no frame came from {host}: it is connected and sends none; the stream may not have begun"
+        ),
+        (Some(WatchState::Connecting), _) => format!(
+            "no frame came from {host}: it answered, but no media path was found in that time; a firewall may stop UDP"
+        ),
+        (_, Some(reason)) => format!("no frame came from {host}: {reason}"),
+        (_, None) => format!("no frame came from {host}: it had not answered by then"),
+    }
 }
 
 /// Why it is over.

@@ -23,8 +23,10 @@ pub const STAGE_PORT: u16 = 8088;
 pub struct Settings {
     /// Where the stage listens for HTTP. Port 0 is any free one.
     pub listen: SocketAddr,
-    /// The token the stage asks for; it must have one beyond loopback.
+    /// The token the stage asks of viewers; it must have one beyond loopback.
     pub token: Option<SecretRef>,
+    /// The token the stage asks of publishers other than the show that runs it.
+    pub publish_token: Option<SecretRef>,
     /// The colours of the console.
     pub theme: Theme,
 }
@@ -60,6 +62,7 @@ impl Default for Settings {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, STAGE_PORT)),
             token: None,
+            publish_token: None,
             theme: Theme::default(),
         }
     }
@@ -97,8 +100,19 @@ fn read(fields: &Fields<'_>, base_dir: &Path, findings: &mut Findings<'_>) -> Se
     let mut settings = Settings::default();
     fields.only(findings, &["stage", "console"], |_| None);
     if let Some(stage) = fields.table(findings, "stage") {
-        stage.only(findings, &["listen", "token"], |_| None);
+        stage.only(findings, &["listen", "token", "publish-token"], |_| None);
         settings.token = secret_ref(&stage, "token", base_dir, findings);
+        settings.publish_token = secret_ref(&stage, "publish-token", base_dir, findings);
+        if settings.publish_token.is_some()
+            && settings.publish_token == settings.token
+            && let Some((_, span)) = stage.text(findings, "publish-token")
+        {
+            findings.add(
+                &span,
+                "viewers and publishers have the same token, so every viewer could publish",
+                "keep the publishers' token in a place of its own",
+            );
+        }
         if let Some((text, span)) = stage.text(findings, "listen") {
             match text.parse::<SocketAddr>() {
                 Ok(listen) if listen.ip().is_loopback() || stage.has("token") => {
@@ -139,12 +153,20 @@ pub fn print_config(settings: &Settings) -> String {
     // Writing to a String cannot fail.
     let _ = writeln!(out, "listen = \"{}\"\n", settings.listen);
     out.push_str(
-        "# The token it asks for: \"env:NAME\" or \"file:PATH\", never the token itself.\n",
+        "# The token it asks of viewers: \"env:NAME\" or \"file:PATH\", never the token itself.\n",
     );
-    let _ = match &settings.token {
-        Some(token) => writeln!(out, "token = {}\n", toml::Value::from(token.to_string())),
-        None => writeln!(out, "# token = \"env:HAWKER_STAGE_TOKEN\"\n"),
+    let put = |out: &mut String, key: &str, token: &Option<SecretRef>, name: &str| {
+        let _ = match token {
+            Some(token) => writeln!(out, "{key} = {}\n", toml::Value::from(token.to_string())),
+            None => writeln!(out, "# {key} = \"env:{name}\"\n"),
+        };
     };
+    put(&mut out, "token", &settings.token, "HAWKER_STAGE_TOKEN");
+    out.push_str(
+        "# The token it asks of publishers. The show that runs the stage needs none, and without one nobody\n# else \
+         publishes to a stage that has a token.\n",
+    );
+    put(&mut out, "publish-token", &settings.publish_token, "HAWKER_STAGE_PUBLISH_TOKEN");
     let _ = writeln!(
         out,
         "[console]\n# The colours: \"dark\", \"light\" or \"mono\".\ntheme = \"{}\"",
@@ -180,6 +202,7 @@ mod tests {
         let own = Settings {
             listen: "[::]:0".parse().unwrap(),
             token: Some(SecretRef::File("/run/a \"b\"\\c".into())),
+            publish_token: Some(SecretRef::Env("P".into())),
             theme: Theme::Mono,
         };
         for settings in [Settings::default(), own] {
@@ -195,6 +218,9 @@ mod tests {
         let shown = Settings::parse(text, "config.toml", Path::new("/")).unwrap_err();
         assert_eq!(shown.len(), 3, "{shown}");
         assert!(!shown.to_string().contains("s3cr3t"));
+        let same = "[stage]\ntoken = \"env:A\"\npublish-token = \"env:A\"";
+        let same = Settings::parse(same, "c", Path::new("/")).unwrap_err().to_string();
+        assert!(same.contains("every viewer could publish"), "{same}");
         let open = Settings::parse("[stage]\nlisten = \"0.0.0.0:80\"", "c", Path::new("/"));
         assert!(open.unwrap_err().to_string().contains("beyond this machine"));
     }

@@ -369,7 +369,7 @@ fn monitors(text: &mut Exposition, meters: &Meters) {
         }
     }
     type Of = fn(&WatchFigures) -> Option<f64>;
-    let families: [(&'static str, Kind, &str, Of); 11] = [
+    let families: [(&'static str, Kind, &str, Of); 12] = [
         ("hawker_monitor_frames_per_second", Gauge, "Frames that arrive.", |w| {
             Some(f64::from(w.fps))
         }),
@@ -414,6 +414,12 @@ fn monitors(text: &mut Exposition, meters: &Meters) {
             Counter,
             "How often the picture's size changed.",
             |w| Some(w.size_changes as f64),
+        ),
+        (
+            "hawker_monitor_foreign_seconds",
+            Gauge,
+            "How long the frames have been another show's; 0 while they are its own.",
+            |w| Some(w.foreign_ms as f64 / 1e3),
         ),
     ];
     for (family, kind, help, of) in families {

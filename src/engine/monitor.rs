@@ -22,11 +22,13 @@ use crate::{
     show::Fact,
     stage::{AccessUnit, SoundPacket, Watch, WatchOptions, WatchState, local_address_toward},
     stats::{LatencySummary, WatchFigures, report::MonitorReport},
-    whip::Role,
+    whip::{Kind, Role},
 };
 
 /// Between two tries, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(5));
+/// The same where the answer will not be another one before somebody changes something.
+const REFUSED: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
 /// From the offer until media may flow.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// A session from which no frame has come for so long is let go, and another is opened: what it subscribed to may be
@@ -51,6 +53,10 @@ pub struct Watched {
     /// Who is told what becomes of it, and under which name; `None` for the stage's own monitor, whose stream cannot
     /// be away while the stage is there.
     pub told: Option<(MonitorId, mpsc::Sender<Fact>)>,
+    /// Whether a start that comes to nothing is told at once, not only when it has lasted: somebody waits for it.
+    pub at_once: bool,
+    /// The show whose frames are awaited, by the id in their stamps; `None` when it may be any.
+    pub show: Option<u64>,
 }
 
 /// The session that watches now, and what those before it saw.
@@ -207,8 +213,13 @@ impl Monitor {
     ) -> Self {
         let current = Current::default();
         let (stop, stopped) = watch::channel(false);
-        let news =
-            News { told: watched.told.clone(), up: false, lost: false, since: Instant::now() };
+        let news = News {
+            told: watched.told.clone(),
+            patience: if watched.at_once { Duration::ZERO } else { PATIENCE },
+            up: false,
+            lost: None,
+            since: Instant::now(),
+        };
         let keeper = Keeper {
             link: link.clone(),
             watched,
@@ -252,6 +263,11 @@ impl Monitor {
         kept(&self.current).report()
     }
 
+    /// How far the present session has come; `None` while there is none.
+    pub fn state(&self) -> Option<WatchState> {
+        kept(&self.current).now.as_ref().map(|watch| *watch.state().borrow())
+    }
+
     /// Ends it: DELETE, then its thread.
     pub async fn stop(self) {
         self.stop.send_replace(true);
@@ -260,18 +276,20 @@ impl Monitor {
     }
 }
 
-/// Tells what becomes of it, once each.
+/// Tells what becomes of it, once each, and each reason once.
 struct News {
     told: Option<(MonitorId, mpsc::Sender<Fact>)>,
+    patience: Duration,
     up: bool,
-    lost: bool,
+    /// The reason that was told last.
+    lost: Option<String>,
     since: Instant,
 }
 
 impl News {
     async fn up(&mut self) {
         if !std::mem::replace(&mut self.up, true) {
-            self.lost = false;
+            self.lost = None;
             self.tell(|monitor| Fact::MonitorUp { monitor }).await;
         }
     }
@@ -281,8 +299,9 @@ impl News {
         if was_up {
             self.since = Instant::now();
         }
-        if was_up || (!self.lost && self.since.elapsed() >= PATIENCE) {
-            self.lost = true;
+        let is_news = self.lost.as_ref() != Some(&reason);
+        if was_up || (is_news && self.since.elapsed() >= self.patience) {
+            self.lost = Some(reason.clone());
             self.tell(|monitor| Fact::MonitorLost { monitor, reason }).await;
         }
     }
@@ -297,13 +316,15 @@ impl News {
 /// Why a session is over.
 struct Broken {
     reason: String,
+    /// Nothing will change by asking again soon.
+    lasting: bool,
     /// Not before this has passed, asks the other end.
     not_before: Duration,
 }
 
 impl From<String> for Broken {
     fn from(reason: String) -> Self {
-        Self { reason, not_before: Duration::ZERO }
+        Self { reason, lasting: false, not_before: Duration::ZERO }
     }
 }
 
@@ -330,7 +351,7 @@ impl Keeper {
         // One that was dropped has nobody to watch for.
         while !*self.stopped.borrow() && self.stopped.has_changed().is_ok() {
             let began = Instant::now();
-            let mut not_before = Duration::ZERO;
+            let (mut not_before, mut pace) = (Duration::ZERO, RETRY);
             if let Err(broken) = self.session().await {
                 tracing::warn!(
                     "the monitor lost {}: {}",
@@ -338,9 +359,13 @@ impl Keeper {
                     broken.reason
                 );
                 not_before = broken.not_before;
+                if broken.lasting {
+                    pace = REFUSED;
+                }
                 self.news.lost(broken.reason).await;
             }
-            wait = if began.elapsed() > RETRY.1 { RETRY.0 } else { (wait * 2).min(RETRY.1) };
+            let lived = began.elapsed() > RETRY.1;
+            wait = if lived { pace.0 } else { (wait * 2).clamp(pace.0, pace.1) };
             let pause = wait.max(not_before);
             // Cut short by the order to stop.
             let _ = timeout(pause, self.stopped.wait_for(|stop| *stop)).await;
@@ -352,13 +377,13 @@ impl Keeper {
     }
 
     async fn session(&mut self) -> Result<(), Broken> {
-        let Watched { url, mut token, .. } = self.watched.clone();
+        let Watched { url, mut token, show, .. } = self.watched.clone();
         if let Some((named, files)) = &self.secret {
             token = Some(files.secret(named).await.map_err(|unread| unread.reason)?);
         }
         let local = toward(&url).await?;
         let waiting = if self.player.is_some() { WAITING } else { 0 };
-        let options = WatchOptions { local, frames: waiting, sounds: waiting };
+        let options = WatchOptions { local, frames: waiting, sounds: waiting, show };
         let (mut watch, offer) = Watch::new(&options).map_err(|e| e.to_string())?;
         let mut talk = open(&self.link, url, token, offer, Role::Whep);
         let answer = loop {
@@ -369,9 +394,10 @@ impl Keeper {
             match news {
                 Ok(Some(WhipEvent::Answer(sdp))) => break sdp,
                 Ok(Some(WhipEvent::IceServers(_) | WhipEvent::Established)) => {}
-                Ok(Some(WhipEvent::Failed { sentence, retry_after, .. })) => {
+                Ok(Some(WhipEvent::Failed { sentence, kind, retry_after })) => {
                     let not_before = retry_after.unwrap_or_default();
-                    return Err(Broken { reason: sentence, not_before });
+                    let lasting = kind == Kind::Lasting;
+                    return Err(Broken { reason: sentence, lasting, not_before });
                 }
                 Ok(Some(WhipEvent::Stopped) | None) => return Err("the session ended".into()),
                 Err(_) => return Err("the server did not answer".into()),
@@ -495,8 +521,13 @@ mod tests {
     async fn a_start_that_fails_is_told_once_and_only_after_a_while() {
         let (facts, mut told) = mpsc::channel(8);
         let name = "tokyo".parse().unwrap();
-        let mut news =
-            News { told: Some((name, facts)), up: false, lost: false, since: Instant::now() };
+        let mut news = News {
+            told: Some((name, facts)),
+            patience: PATIENCE,
+            up: false,
+            lost: None,
+            since: Instant::now(),
+        };
         news.lost("404".into()).await;
         assert!(told.try_recv().is_err());
         news.since = Instant::now().checked_sub(PATIENCE).unwrap();

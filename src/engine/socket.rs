@@ -6,7 +6,7 @@ use std::{
     io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -35,6 +35,8 @@ use crate::show::Fact;
 const PLACES: usize = 32;
 /// How long a console may take to greet.
 const GREETING: Duration = Duration::from_secs(5);
+/// Between two warnings of connections that cannot be taken.
+const WARN_EVERY: Duration = Duration::from_secs(10);
 /// How long the last lines may take at the end.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
@@ -192,6 +194,7 @@ async fn serve(
     let mut guests = JoinSet::new();
     let desk = tokio::spawn(desk(at_desk, facts, faces.asks.clone()));
     let mut id = 0;
+    let mut warned: Option<Instant> = None;
     loop {
         tokio::select! {
             () = told(&mut stopped) => break,
@@ -201,6 +204,8 @@ async fn serve(
                 }
             }
             came = listener.accept() => match came {
+                // Those for whom there is no place are told so, but not all of a flood.
+                Ok(_) if guests.len() >= 2 * PLACES => {}
                 Ok((stream, _)) => {
                     id += 1;
                     let full = guests.len() >= PLACES;
@@ -215,7 +220,10 @@ async fn serve(
                 }
                 Err(error) => {
                     // Out of descriptors, most likely: give others time to close some.
-                    tracing::warn!(%error, "a console could not be let in");
+                    if warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+                        warned = Some(Instant::now());
+                        tracing::warn!(%error, "a console could not be let in");
+                    }
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
             },

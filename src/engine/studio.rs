@@ -49,8 +49,10 @@ pub struct StudioOptions {
     pub listen: SocketAddr,
     /// Take any free port when that one is taken. Not when the user named it.
     pub any_port: bool,
-    /// What the stage asks of publishers and viewers.
+    /// What the stage asks of viewers.
     pub token: Option<Secret>,
+    /// What it asks of publishers that are not this show's own.
+    pub publish_token: Option<Secret>,
     /// Whether hawker watches its own show.
     pub monitor: bool,
     /// What viewers of the stage have between them and it.
@@ -202,7 +204,7 @@ impl StudioAdapters {
                 let to = Destination {
                     id: spec.id.clone(),
                     url: Url::parse(&stage.whip_url()).map_err(|e| e.to_string())?,
-                    token: self.stage_token.clone(),
+                    token: Some(stage.owner()),
                     trusted: Vec::new(),
                     quirks: Quirks::default(),
                     paths: Paths::default(),
@@ -309,7 +311,8 @@ impl StudioAdapters {
             return;
         }
         let told = Some((id.clone(), self.facts.clone()));
-        let watched = Watched { url: spec.url.clone(), token: None, told };
+        let show = Some(self.studio.origin().show);
+        let watched = Watched { url: spec.url.clone(), token: None, told, at_once: false, show };
         let (link, files) = (self.destinations.link(), self.destinations.files());
         let monitor = match spec.token.clone() {
             Some(token) => Monitor::reading(link, watched, token, files.clone()),
@@ -347,7 +350,8 @@ impl StudioAdapters {
             match Url::parse(&stage.whep_url()) {
                 Ok(url) => {
                     let token = self.stage_token.clone();
-                    let watched = Watched { url, token, told: None };
+                    let show = Some(self.studio.origin().show);
+                    let watched = Watched { url, token, told: None, at_once: false, show };
                     self.monitor = Some(Monitor::start(self.destinations.link(), watched));
                 }
                 Err(e) => tracing::error!("the stage's own address is of no use: {e}"),
@@ -439,6 +443,9 @@ async fn open_stage(options: &StudioOptions) -> Result<Stage, StartError> {
     let wish = |listen| StageOptions {
         listen,
         token: options.token.clone(),
+        publish_token: options.publish_token.clone(),
+        // Others may come before the show does, if they were given a token for it.
+        reserved: options.publish_token.is_none(),
         weather,
         ..StageOptions::default()
     };

@@ -1,4 +1,4 @@
-//! A door for whoever gathers figures: `GET /metrics` over plain HTTP, to a text that somebody else makes. It
+//! The Prometheus scrape endpoint: `GET /metrics` over plain HTTP, answered with a text that somebody else makes. It
 //! asks for a token when it has one, and will not listen beyond this machine without.
 
 use std::{
@@ -17,7 +17,17 @@ use axum::{
 };
 use tokio::task::JoinHandle;
 
-use crate::base::Secret;
+use crate::{
+    base::Secret,
+    system::{
+        self,
+        host::{self, BadHost},
+        http::Bounds,
+    },
+};
+
+/// Most connections: those who gather figures keep one each.
+const MAX_CONNECTIONS: usize = 32;
 
 /// Makes the text, for each request anew.
 pub type Page = Arc<dyn Fn() -> String + Send + Sync>;
@@ -75,12 +85,12 @@ impl Metrics {
         };
         let router = Router::new()
             .route("/metrics", get(give))
-            .layer(middleware::from_fn_with_state(Arc::new(token), known));
-        let server = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(%error, "the figures are not given any more");
-            }
-        });
+            .layer(middleware::from_fn_with_state(Arc::new(token), known))
+            .layer(middleware::from_fn_with_state(address, own));
+        let bounds = Bounds::for_at_most(MAX_CONNECTIONS);
+        // Until it is aborted.
+        let end = std::future::pending();
+        let server = tokio::spawn(system::http::serve(listener, router, bounds, end));
         Ok(Self { address, server })
     }
 
@@ -93,6 +103,20 @@ impl Metrics {
 impl Drop for Metrics {
     fn drop(&mut self) {
         self.server.abort();
+    }
+}
+
+/// Refuses what a web page asks for by a name of its own (DNS rebinding), and what names no host or several.
+async fn own(State(listen): State<SocketAddr>, request: Request, next: Next) -> Response {
+    match host::check(request.uri(), request.headers(), listen) {
+        Ok(()) => next.run(request).await,
+        Err(BadHost::Malformed) => {
+            (StatusCode::BAD_REQUEST, "one Host header is needed\n").into_response()
+        }
+        Err(BadHost::Foreign) => {
+            let why = "answered on this machine only: ask for localhost, 127.0.0.1 or [::1]\n";
+            (StatusCode::FORBIDDEN, why).into_response()
+        }
     }
 }
 
@@ -131,9 +155,13 @@ mod tests {
 
     /// The status and all that follows.
     async fn asked(door: &Metrics, path: &str, token: &str) -> String {
+        asked_as(door, path, token, "127.0.0.1").await
+    }
+
+    async fn asked_as(door: &Metrics, path: &str, token: &str, host: &str) -> String {
         let mut to = TcpStream::connect(door.address).await.unwrap();
         let request = format!(
-            "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
         );
         to.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
@@ -156,6 +184,21 @@ mod tests {
         for wrong in ["", "s3cr3", "s3cr3T", "s3cr3tt"] {
             let answer = asked(&closed, "/metrics", wrong).await;
             assert!(answer.starts_with("HTTP/1.1 401") && !answer.contains("a 1"), "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_with_a_name_of_its_own_reads_nothing() {
+        let door = door(None);
+        for (host, status) in [
+            ("localhost:9464", "200"),
+            ("[::1]", "200"),
+            ("evil.example", "403"),
+            ("localhost:80@evil.example", "400"),
+            ("localhost\r\nhost: evil.example", "400"),
+        ] {
+            let answer = asked_as(&door, "/metrics", "", host).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{host}: {answer}");
         }
     }
 

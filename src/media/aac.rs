@@ -17,6 +17,7 @@ use super::{
     encoder::Health,
     fanout::{Encoded, Sound},
     mixer::{BLOCK_NS, CHANNELS, RATE},
+    pipeline::{self, Need},
     rendition::Renditions,
 };
 
@@ -129,7 +130,7 @@ impl Encoder {
                     .build(),
             )
             .build();
-        let pipeline = gst::Pipeline::with_name("aac-encoder");
+        let (pipeline, _claim) = pipeline::make("aac-encoder", Need::Plain)?;
         let chain = [source.upcast_ref(), &convert, &encoder, sink.upcast_ref()];
         pipeline.add_many(chain).map_err(setup)?;
         gst::Element::link_many(chain).map_err(setup)?;

@@ -9,6 +9,7 @@ use super::{
     aac::ENCODERS as ENCODERS_OF_AAC,
     input::child::{LAUNCHER, environment},
     outlet, packages,
+    pipeline::{self, Need},
 };
 
 /// How a finding bears on the show.
@@ -279,10 +280,7 @@ fn try_encoder(name: &str) -> Result<(), String> {
         "videotestsrc num-buffers=5 ! video/x-raw,width=320,height=240,framerate=30/1 ! \
          videoconvertscale ! {name} ! fakesink name=out sync=false signal-handoffs=true"
     );
-    let pipeline = gst::parse::launch(&line)
-        .map_err(|e| e.to_string())?
-        .downcast::<gst::Pipeline>()
-        .map_err(|_| "no pipeline".to_owned())?;
+    let (pipeline, _claim) = pipeline::parse(&line, Need::Outside).map_err(|e| e.to_string())?;
     let out = pipeline.by_name("out").ok_or("no sink")?;
     let came = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let note = came.clone();

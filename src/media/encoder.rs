@@ -19,12 +19,13 @@ use super::{
     fanout::{Encoded, Sound},
     feed::lock,
     mixer::{CHANNELS, RATE},
+    pipeline::{self, Need},
     rendition::{Rendition, Renditions},
 };
 use crate::{
     base::{Canvas, Kbps},
     show::{Profile, VideoCodec},
-    stats::Stamp,
+    stats::{Origin, Stamp},
 };
 
 /// How many raw frames may wait for the encoder; more are dropped, and counted.
@@ -245,7 +246,8 @@ pub fn choose_but(profile: &Profile, never: Option<&str>) -> Result<Kind, MediaE
 impl Kind {
     /// Encodes five frames within three seconds, or says why not.
     pub fn try_out(&self, profile: &Profile) -> Result<(), String> {
-        let pipeline = gst::Pipeline::new();
+        let (pipeline, _claim) =
+            pipeline::make("trial", Need::Outside).map_err(|e| e.to_string())?;
         let canvas = profile.canvas;
         let make = |name: &str| gst::ElementFactory::make(name).build().map_err(|e| e.to_string());
         let source = make("videotestsrc")?;
@@ -298,7 +300,7 @@ struct Pending {
 struct Shared {
     rendition: Arc<Rendition>,
     clock: MediaClock,
-    boot_id: u64,
+    origin: Origin,
     stamps: bool,
     pending: Mutex<VecDeque<Pending>>,
 }
@@ -362,19 +364,19 @@ pub struct VideoEncoder {
 }
 
 impl VideoEncoder {
-    /// Starts an encoder; what comes out goes to the outputs of `rendition`. `boot_id` names this boot in its stamps.
+    /// Starts an encoder; what comes out goes to the outputs of `rendition`. `origin` is in its stamps.
     pub fn start(
         wanted: Wanted<'_>,
         rendition: &Arc<Rendition>,
         clock: &MediaClock,
-        boot_id: u64,
+        origin: Origin,
     ) -> Result<Self, MediaError> {
         let profile = &rendition.profile;
         let Wanted { kind, preset, from, canvas, rate, first } = wanted;
         let setup = |e: gst::glib::BoolError| MediaError::lasting(format!("{}: {e}", kind.element));
         let scaler = Scaler::between(from, canvas)?;
         let raw = canvas_info(canvas)?.to_caps().map_err(setup)?;
-        let pipeline = gst::Pipeline::with_name("picture-encoder");
+        let (pipeline, _claim) = pipeline::make("picture-encoder", Need::Outside)?;
         let source = gst_app::AppSrc::builder()
             // Its thread is called so too, and those that the encoder starts.
             .name("picture")
@@ -387,7 +389,7 @@ impl VideoEncoder {
         let shared = Arc::new(Shared {
             rendition: Arc::clone(rendition),
             clock: clock.clone(),
-            boot_id,
+            origin,
             stamps: profile.codec == VideoCodec::H264,
             pending: Mutex::new(VecDeque::new()),
         });
@@ -542,10 +544,11 @@ impl Shared {
         let mono_ns = self.clock.monotonic_ns(captured);
         let age_ns = self.clock.now().nseconds().saturating_sub(pending.times.captured_ns);
         let stamp = Stamp {
-            boot_id: self.boot_id,
+            boot_id: self.origin.boot_id,
             mono_ns,
             wall_ns: super::clock::wall_ns().saturating_sub(age_ns),
             frame: pending.number,
+            show: Some(self.origin.show),
         };
         gst::Buffer::from_mut_slice(stamp.insert_into_annex_b(&map))
     }
@@ -577,7 +580,7 @@ impl AudioEncoder {
             .field("channels", CHANNELS as i32)
             .field("channel-mask", gst::Bitmask::new(3))
             .build();
-        let pipeline = gst::Pipeline::with_name("sound-encoder");
+        let (pipeline, _claim) = pipeline::make("sound-encoder", Need::Plain)?;
         let source = gst_app::AppSrc::builder()
             .name("sound")
             .caps(&caps)

@@ -21,7 +21,11 @@ pub use deliver::colours;
 use deliver::Delivery;
 use minder::{Minder, Note, Plan};
 
-use super::{clock::MediaClock, error::MediaError};
+use super::{
+    clock::MediaClock,
+    error::MediaError,
+    pipeline::{self, Need},
+};
 use crate::{
     base::Canvas,
     show::{FailureKind, InputKind, InputSpec},
@@ -83,7 +87,7 @@ impl Source {
         clock: &MediaClock,
         sink: Arc<dyn Sink>,
     ) -> Result<Self, MediaError> {
-        let pipeline = gst::Pipeline::with_name(&format!("input-{}", spec.id));
+        let (pipeline, _claim) = pipeline::make(&format!("input-{}", spec.id), Need::Outside)?;
         clock.adopt(&pipeline);
         let keeps = matches!(spec.kind, InputKind::File { .. } | InputKind::Screen { .. });
         let delivery = Delivery::new(sink, clock.clone(), keeps);

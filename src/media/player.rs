@@ -19,6 +19,7 @@ use super::{
     MediaError,
     error::element,
     feed::lock,
+    pipeline::{self, Need},
     shrink::{Shrinker, within},
 };
 use crate::{show::VideoCodec, stats::Picture};
@@ -196,7 +197,7 @@ struct Line {
 impl Line {
     fn start(source: gst_app::AppSrc, rest: &[gst::Element]) -> Result<Self, MediaError> {
         let setup = |e: gst::glib::BoolError| MediaError::lasting(format!("playing: {e}"));
-        let pipeline = gst::Pipeline::new();
+        let (pipeline, _claim) = pipeline::make("player", Need::Outside)?;
         let mut all: Vec<&gst::Element> = vec![source.upcast_ref()];
         all.extend(rest);
         pipeline.add_many(&all).map_err(setup)?;

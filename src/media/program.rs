@@ -35,7 +35,7 @@ use crate::{
     base::{Canvas, InputId, Moment},
     scene::{Composition, Plan, Transition, plan},
     show::Fact,
-    stats::{FrameCounts, Level, Loudness},
+    stats::{FrameCounts, Level, Loudness, Origin},
 };
 
 /// Sound is mixed this long after it was captured, at first: enough for sound that is made here. An input
@@ -98,7 +98,7 @@ struct Shared {
     ordered: AtomicU64,
     reached: AtomicU64,
     stop: AtomicBool,
-    boot_id: u64,
+    origin: Origin,
 }
 
 /// The running program.
@@ -119,8 +119,8 @@ pub struct Parts {
     pub renditions: Arc<Renditions>,
     /// Where reports go.
     pub facts: bounded::Sender<Fact>,
-    /// Names this boot of the machine in capture stamps.
-    pub boot_id: u64,
+    /// What capture stamps say of this boot and this show.
+    pub origin: Origin,
     /// Where glimpses for the console go; at most one waits.
     pub glimpses: mpsc::SyncSender<Glimpse>,
 }
@@ -128,7 +128,7 @@ pub struct Parts {
 impl Program {
     /// Starts both threads and the first encoder. Black until the first `take`.
     pub fn start(parts: Parts) -> Result<Self, MediaError> {
-        let Parts { clock, feeds, bell, renditions, facts, boot_id, glimpses } = parts;
+        let Parts { clock, feeds, bell, renditions, facts, origin, glimpses } = parts;
         let canvas = renditions.first().profile.canvas;
         let nothing = Arc::new(Composition::default());
         let shared = Arc::new(Shared {
@@ -149,7 +149,7 @@ impl Program {
             ordered: AtomicU64::new(0),
             reached: AtomicU64::new(0),
             stop: AtomicBool::new(false),
-            boot_id,
+            origin,
         });
         let now = Moment(shared.clock.now().nseconds());
         let mut first = Encoding::broken(shared.renditions.first(), now);

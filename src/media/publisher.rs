@@ -26,6 +26,7 @@ use super::{
     fanout::{Consumer, Encoded, Fanout, Inlet},
     feed::lock,
     limit::{Limits, Standing},
+    pipeline::{self, Need},
     rendition::Rendition,
     trail::{AT_SOCKET, Departures, ENCODED, PACED, Sent},
 };
@@ -198,7 +199,7 @@ impl Publisher {
         let Session { rendition, clock, route, order, start, on_advice } = session;
         let Rendition { profile, fanout, .. } = &**rendition;
         let ssrcs = fresh_ssrcs();
-        let pipeline = gst::Pipeline::with_name("output");
+        let (pipeline, _claim) = pipeline::make("output", Need::Session)?;
         let webrtc = element("webrtcbin")?;
         webrtc.set_property_from_str("bundle-policy", "max-bundle");
         // Before the streams are made: what comes later is not asked.

@@ -3,14 +3,18 @@
 
 use gst::prelude::*;
 
-use super::{MediaError, input::RawFrame};
+use super::{
+    MediaError,
+    input::RawFrame,
+    pipeline::{self, Need},
+};
 use crate::base::Canvas;
 
 /// Draws `text` (two lines at most, the first one large) on a dark ground of the canvas's size. Takes some
 /// 50 ms: not for the program's thread.
 pub fn draw(text: &str, canvas: Canvas) -> Result<RawFrame, MediaError> {
     let setup = |e: gst::glib::BoolError| MediaError::lasting(format!("slate: {e}"));
-    let pipeline = gst::Pipeline::with_name("slate");
+    let (pipeline, _claim) = pipeline::make("slate", Need::Plain)?;
     let source = gst::ElementFactory::make("videotestsrc")
         .property_from_str("pattern", "solid-color")
         .property("foreground-color", 0xff1c_2430_u32)

@@ -26,11 +26,19 @@ use crate::{
     base::{Canvas, Db, InputId, Kbps},
     scene::{Composition, Transition},
     show::{Fact, InputSpec, Profile, ShowSpec},
-    stats::{FrameCounts, InputFigures, Meters, Picture, ProgramWay},
+    stats::{FrameCounts, InputFigures, Meters, Origin, Picture, ProgramWay},
 };
 
 /// How often the console's picture is made at most.
 const GLIMPSE_EVERY: Duration = Duration::from_millis(100);
+
+/// A number that no other show has.
+fn show_id() -> Result<u64, MediaError> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes)
+        .map_err(|_| MediaError::lasting("the system gives no random numbers"))?;
+    Ok(u64::from_be_bytes(bytes))
+}
 
 /// The media of one show.
 pub struct Studio {
@@ -42,6 +50,7 @@ pub struct Studio {
     glimpses: Glimpses,
     /// What the picture had lately, by the output's place.
     last_good: Arc<Mutex<BTreeMap<u32, Kbps>>>,
+    origin: Origin,
     _certificate: WarmCertificate,
 }
 
@@ -63,6 +72,7 @@ impl Studio {
         boot_id: u64,
         kind: Kind,
     ) -> Result<Self, MediaError> {
+        let origin = Origin { boot_id, show: show_id()? };
         let clock = MediaClock::new();
         let bell = Arc::new(Bell::default());
         let feeds: BTreeMap<_, _> = spec
@@ -89,7 +99,7 @@ impl Studio {
             bell,
             renditions: Arc::clone(&renditions),
             facts: facts.clone(),
-            boot_id,
+            origin,
             glimpses: sender,
         })?);
         let studio = Self {
@@ -100,10 +110,16 @@ impl Studio {
             renditions,
             glimpses,
             last_good: Arc::default(),
+            origin,
             _certificate: WarmCertificate::make(),
         };
         studio.draw_slates(spec)?;
         Ok(studio)
+    }
+
+    /// What the stamps of this show say of where they come from.
+    pub const fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// Draws every slate in a thread of its own: text takes a while.

@@ -262,7 +262,7 @@ mod tests {
 
     use super::*;
 
-    const STAMP: Stamp = Stamp { boot_id: 1, mono_ns: 2, wall_ns: 3, frame: 4 };
+    const STAMP: Stamp = Stamp { boot_id: 1, mono_ns: 2, wall_ns: 3, frame: 4, show: None };
 
     fn packet(seq: u64, rtp: u32, marker: bool, payload: &[u8], at: Instant) -> Packet {
         let payload = payload.into();

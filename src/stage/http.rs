@@ -4,7 +4,7 @@
 mod doors;
 mod guard;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -34,10 +34,14 @@ pub const MAX_POST: usize = 4 * 1024;
 pub struct Door {
     /// The loop.
     pub sfu: Sfu,
-    /// What one must know to come in.
+    /// What viewers must know.
     pub token: Option<Secret>,
-    /// The stage listens on loopback only.
-    pub local: bool,
+    /// What publishers from outside must know.
+    pub publish_token: Option<Secret>,
+    /// What the publisher of the show that runs the stage knows.
+    pub owner: Secret,
+    /// Where the stage listens.
+    pub listen: SocketAddr,
     /// The boot of this machine, as its stamps say it.
     pub boot: u64,
     /// What viewer pages said.

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     io::ErrorKind,
-    net::{IpAddr, SocketAddr, UdpSocket},
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -20,18 +20,27 @@ use super::{
     sfu::{
         Sfu, StageFigures,
         air::{SharedWeather, Weather},
-        landing,
+        landing::{self, Near},
     },
 };
-use crate::{base::Secret, stats::ViewerFigures};
+use crate::{
+    base::Secret,
+    stats::ViewerFigures,
+    system::{self, http::Bounds},
+};
 
 /// How the stage is to be started.
 #[derive(Debug, Clone)]
 pub struct StageOptions {
     /// Where it listens for HTTP. Port 0 takes any free one.
     pub listen: SocketAddr,
-    /// What publishers and viewers must know. Required beyond loopback.
+    /// What viewers must know. Required beyond loopback.
     pub token: Option<Secret>,
+    /// What publishers from outside must know. Without one only a stage on loopback that has no token takes any.
+    pub publish_token: Option<Secret>,
+    /// Nobody but the owner (see [`Stage::owner`]) may publish, from the start. Otherwise nobody else may from the
+    /// owner's first session on.
+    pub reserved: bool,
     /// Addresses of this machine, besides the listening one, that media may come to. With any, the media
     /// socket is open on all interfaces, though it answers only who knows a session's ICE password.
     pub extra_candidates: Vec<IpAddr>,
@@ -45,6 +54,8 @@ impl Default for StageOptions {
         Self {
             listen: ([127, 0, 0, 1], 0).into(),
             token: None,
+            publish_token: None,
+            reserved: false,
             extra_candidates: Vec::new(),
             weather: Weather::CLEAR,
         }
@@ -66,6 +77,11 @@ pub enum StageError {
          Set a token, or listen on 127.0.0.1"
     )]
     NeedsToken(SocketAddr),
+    /// Who may watch could publish.
+    #[error(
+        "the stage's token and its publish token are the same, so every viewer could publish: give each its own"
+    )]
+    SameTokens,
     /// The address is not ours, or not allowed.
     #[error(
         "the stage cannot listen on {address}: {source}. Check the address and its permissions"
@@ -87,6 +103,8 @@ const VIEWER_FRESH: Duration = Duration::from_secs(5);
 const LEFT: &str = "left";
 /// Most viewers whose figures are kept, those who left among them.
 const MAX_POSTERS: usize = 64;
+/// Most connections of its HTTP listener: two for each viewer's page, and as many again.
+const MAX_CONNECTIONS: usize = 256;
 /// How long requests under way may take to end.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -136,6 +154,7 @@ pub struct Stage {
     sfu: Sfu,
     posts: Arc<Posts>,
     weather: SharedWeather,
+    owner: Secret,
     thread: Option<JoinHandle<()>>,
     quit: Option<oneshot::Sender<()>>,
     server: Option<Task<()>>,
@@ -148,6 +167,12 @@ impl Stage {
         if !listen.ip().is_loopback() && options.token.is_none() {
             return Err(StageError::NeedsToken(listen));
         }
+        if let (Some(token), Some(publish)) = (&options.token, &options.publish_token)
+            && token.is(publish.expose().as_bytes())
+        {
+            return Err(StageError::SameTokens);
+        }
+        let owner = one_time_secret().map_err(StageError::System)?;
         let listener = tokio::net::TcpListener::bind(listen).await.map_err(|source| {
             if source.kind() == ErrorKind::AddrInUse {
                 StageError::PortInUse(listen)
@@ -156,38 +181,48 @@ impl Stage {
             }
         })?;
         let address = listener.local_addr().map_err(StageError::System)?;
-        let (socket, candidates) =
+        let media =
             media_socket(address.ip(), &options.extra_candidates).map_err(StageError::System)?;
         let weather = Arc::new(Mutex::new(options.weather));
-        let (sfu, thread) =
-            Sfu::start(socket, candidates, Arc::clone(&weather)).map_err(StageError::System)?;
+        let (sfu, thread) = Sfu::start(
+            media.socket,
+            media.candidates,
+            media.near,
+            Arc::clone(&weather),
+            options.reserved,
+        )
+        .map_err(StageError::System)?;
         let posts = Arc::new(Posts::default());
         let router = http::router(http::Door {
             sfu: sfu.clone(),
             token: options.token,
-            local: address.ip().is_loopback(),
+            publish_token: options.publish_token,
+            owner: owner.clone(),
+            listen: address,
             boot: clock::this_boot(),
             posts: Arc::clone(&posts),
             weather: Arc::clone(&weather),
         });
         let (quit, asked) = oneshot::channel::<()>();
-        let server = tokio::spawn(async move {
-            let served = axum::serve(listener, router).with_graceful_shutdown(async {
-                let _ = asked.await;
-            });
-            if let Err(error) = served.await {
-                tracing::error!(%error, "the stage's HTTP server broke");
-            }
-        });
+        let bounds = Bounds::for_at_most(MAX_CONNECTIONS);
+        let server = tokio::spawn(system::http::serve(listener, router, bounds, async {
+            let _ = asked.await;
+        }));
         Ok(Self {
             address,
             sfu,
             posts,
             weather,
+            owner,
             thread: Some(thread),
             quit: Some(quit),
             server: Some(server),
         })
+    }
+
+    /// What the show that runs this stage publishes with, as a bearer token. Made anew each time; it is in no file.
+    pub fn owner(&self) -> Secret {
+        self.owner.clone()
     }
 
     /// Where it listens for HTTP.
@@ -277,9 +312,32 @@ impl Drop for Stage {
     }
 }
 
+/// 256 random bits.
+fn one_time_secret() -> std::io::Result<Secret> {
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes)
+        .map_err(|_| std::io::Error::other("the system gives no random numbers"))?;
+    Ok(Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+}
+
+/// Where media come to.
+struct MediaSocket {
+    socket: UdpSocket,
+    candidates: Vec<SocketAddr>,
+    near: Option<Near>,
+}
+
 /// The media socket for a stage that listens on `ip`, and the addresses it can be reached at.
-fn media_socket(ip: IpAddr, extra: &[IpAddr]) -> std::io::Result<(UdpSocket, Vec<SocketAddr>)> {
-    let mut ips = if ip.is_unspecified() { landing::own(ip.is_ipv6()) } else { vec![ip] };
+///
+/// Firefox uses no loopback address for media, so a stage on loopback has this machine's own address as well; what
+/// comes from another machine is not looked at.
+fn media_socket(ip: IpAddr, extra: &[IpAddr]) -> std::io::Result<MediaSocket> {
+    let private = ip == IpAddr::V4(Ipv4Addr::LOCALHOST) && extra.is_empty();
+    let mut ips = match ip {
+        _ if private => landing::own(false),
+        ip if ip.is_unspecified() => landing::own(ip.is_ipv6()),
+        ip => vec![ip],
+    };
     for more in extra {
         if !ips.contains(more) && !more.is_unspecified() {
             ips.push(*more);
@@ -288,11 +346,12 @@ fn media_socket(ip: IpAddr, extra: &[IpAddr]) -> std::io::Result<(UdpSocket, Vec
     let bind = match ips[..] {
         [only] => only,
         _ if ips.iter().any(IpAddr::is_ipv6) => std::net::Ipv6Addr::UNSPECIFIED.into(),
-        _ => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        _ => Ipv4Addr::UNSPECIFIED.into(),
     };
     let socket = UdpSocket::bind((bind, 0))?;
     let port = socket.local_addr()?.port();
-    Ok((socket, ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()))
+    let candidates = ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
+    Ok(MediaSocket { socket, candidates, near: private.then(|| Near::new(ips)) })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration, time::Instant};
 
 use str0m::{Candidate, Rtc, RtcConfig, change::SdpOffer};
 
-use crate::base::text::short;
+use crate::show::VideoCodec;
 
 /// Which way media go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,9 +19,9 @@ pub enum Role {
 /// Why an SDP was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadSdp {
-    /// Not an SDP at all, or a broken one.
+    /// Not an SDP at all, or a broken one. In words of our own: a parser's may hold addresses of memory.
     #[error("this is not a usable SDP: {0}")]
-    Broken(String),
+    Broken(&'static str),
     /// Nothing in it can be used.
     #[error(
         "the offer has no sound or picture the stage can take: it speaks H.264 (packetization mode 1), \
@@ -39,6 +39,8 @@ pub struct Accepted {
     pub answer: String,
     /// The other side's ICE user name; another one means an ICE restart.
     pub ufrag: Option<String>,
+    /// What a picture may be coded in; `None` when the offer asks for none.
+    pub video: Option<Vec<VideoCodec>>,
 }
 
 /// H.264: payload type, its RTX, profile. Constrained Baseline first. One line a profile: two of the same
@@ -81,12 +83,11 @@ fn level(offer: &str, profile: u32) -> Option<u32> {
 
 /// Takes an offer and answers it. `candidates` are the addresses the stage can be reached at.
 pub fn accept(role: Role, offer: &str, candidates: &[SocketAddr]) -> Result<Accepted, BadSdp> {
-    let broken = |error: &dyn std::fmt::Display| BadSdp::Broken(short(&error.to_string(), 200));
     if !offers(role, offer) {
         return Err(if offer.trim_start().starts_with("v=") {
             BadSdp::NothingInCommon
         } else {
-            BadSdp::Broken("it does not begin with v=0".into())
+            BadSdp::Broken("it does not begin with v=0")
         });
     }
     // Host names (mDNS) are of no use to us: the peer's own checks tell us where it is.
@@ -96,14 +97,19 @@ pub fn accept(role: Role, offer: &str, candidates: &[SocketAddr]) -> Result<Acce
         .flat_map(|line| [line, "\r\n"])
         .collect();
     let ufrag = attribute(&offer, "ice-ufrag").map(str::to_owned);
-    let parsed = SdpOffer::from_sdp_string(&offer).map_err(|e| broken(&e))?;
+    let parsed = SdpOffer::from_sdp_string(&offer).map_err(|_| BadSdp::Broken(UNREADABLE))?;
     let mut rtc = config(&offer).build(Instant::now());
-    for address in candidates {
+    // One that is here itself needs no other way.
+    let here = offer.lines().any(|line| line.starts_with("a=candidate:") && line.contains(" 127."));
+    let local: Vec<_> = candidates.iter().filter(|c| c.ip().is_loopback()).collect();
+    let usable = if here && !local.is_empty() { local } else { candidates.iter().collect() };
+    for address in usable {
         if let Ok(candidate) = Candidate::host(*address, "udp") {
             rtc.add_local_candidate(candidate);
         }
     }
-    let answer = rtc.sdp_api().accept_offer(parsed).map_err(|e| broken(&e))?.to_sdp_string();
+    let answer = rtc.sdp_api().accept_offer(parsed);
+    let answer = answer.map_err(|_| BadSdp::Broken(UNANSWERABLE))?.to_sdp_string();
     let useful = answer.lines().any(|line| {
         let mut words = line.split_ascii_whitespace();
         matches!(words.next(), Some("m=audio" | "m=video")) && words.next() != Some("0")
@@ -111,7 +117,36 @@ pub fn accept(role: Role, offer: &str, candidates: &[SocketAddr]) -> Result<Acce
     if !useful || !speaks(&answer) {
         return Err(BadSdp::NothingInCommon);
     }
-    Ok(Accepted { rtc: Box::new(rtc), answer, ufrag })
+    let video = offers_video(&offer).then(|| spoken(&answer));
+    Ok(Accepted { rtc: Box::new(rtc), answer, ufrag, video })
+}
+
+const UNREADABLE: &str =
+    "a line of it is not what RFC 8866 allows, or a payload type has no a=rtpmap";
+const UNANSWERABLE: &str = "its sections do not fit together: check a=group:BUNDLE, a=mid, a=setup, the ICE user name \
+                            and password, and the fingerprint";
+
+/// Whether the offer has a section for a picture that is not switched off.
+fn offers_video(offer: &str) -> bool {
+    let mut lines = offer.lines().skip_while(|line| !line.starts_with("m=video "));
+    let Some(section) = lines.next() else { return false };
+    section.split_ascii_whitespace().nth(1) != Some("0")
+        || lines
+            .take_while(|line| !line.starts_with("m="))
+            .any(|line| line.trim_end() == "a=bundle-only")
+}
+
+/// The codecs of a picture in the answer.
+fn spoken(answer: &str) -> Vec<VideoCodec> {
+    let named = |name: &str| {
+        answer.lines().filter_map(|line| line.strip_prefix("a=rtpmap:")?.split_once(' ')).any(
+            |(_, codec)| {
+                codec.split('/').next().is_some_and(|codec| codec.eq_ignore_ascii_case(name))
+            },
+        )
+    };
+    let all = [("h264", VideoCodec::H264), ("vp8", VideoCodec::Vp8)];
+    all.into_iter().filter(|(name, _)| named(name)).map(|(_, codec)| codec).collect()
 }
 
 /// Whether a codec of ours came out of the negotiation.
@@ -232,6 +267,52 @@ mod tests {
         assert!(offer.matches("profile-level-id").count() > 4);
         let accepted = accept(Role::Viewer, &offer, &[]).unwrap();
         assert!(accepted.answer.contains("profile-level-id=42e01f"), "{}", accepted.answer);
+    }
+
+    #[test]
+    fn what_is_said_of_a_bad_offer_holds_nothing_of_the_parsers_own() {
+        let media = "m=video 9 UDP/TLS/RTP/SAVPF 108\r\na=mid:0\r\na=recvonly\r\n";
+        let head = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n";
+        let whole = format!("{head}{media}a=rtpmap:108 H264/90000\r\n");
+        let cut = (0..whole.len()).map(|n| whole[..n].to_owned());
+        let swapped = (0..whole.len()).map(|n| {
+            let mut bytes = whole.clone().into_bytes();
+            bytes[n] = b'~';
+            String::from_utf8(bytes).unwrap()
+        });
+        let mut refused = 0;
+        for offer in cut.chain(swapped) {
+            if let Err(bad) = accept(Role::Viewer, &offer, &[]) {
+                refused += 1;
+                let words = bad.to_string();
+                assert!(!words.contains("0x") && !words.contains("Offset"), "{words}");
+            }
+        }
+        assert!(refused > 100, "{refused}");
+    }
+
+    #[test]
+    fn what_a_viewer_can_decode_is_known_from_its_offer() {
+        let mut offers = Vec::new();
+        for (h264, vp8) in [(true, true), (true, false), (false, true)] {
+            let mut rtc = Rtc::builder()
+                .clear_codecs()
+                .enable_opus(true, false)
+                .enable_h264(h264)
+                .enable_vp8(vp8)
+                .build(Instant::now());
+            let mut api = rtc.sdp_api();
+            for kind in [str0m::media::MediaKind::Video, str0m::media::MediaKind::Audio] {
+                api.add_media(kind, str0m::media::Direction::RecvOnly, None, None, None);
+            }
+            offers.push(api.apply().unwrap().0.to_sdp_string());
+        }
+        let speaks = |offer: &str| accept(Role::Viewer, offer, &[]).unwrap().video.unwrap();
+        use VideoCodec::{H264, Vp8};
+        assert_eq!(speaks(&offers[0]), [H264, Vp8]);
+        assert_eq!((speaks(&offers[1]), speaks(&offers[2])), (vec![H264], vec![Vp8]));
+        let neither = offers[0].replace("H264", "AV1").replace("VP8", "VP9");
+        assert_eq!(speaks(&neither), []);
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod air;
 mod figures;
 mod forward;
 pub mod landing;
+mod places;
 
 use std::{
     collections::HashMap,
@@ -13,7 +14,6 @@ use std::{
     net::{SocketAddr, UdpSocket},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
         mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel},
     },
     thread::JoinHandle,
@@ -30,7 +30,7 @@ use tokio::sync::{oneshot, watch};
 use self::{
     air::{Air, SharedWeather, Way},
     forward::{Tracks, View},
-    landing::Landing,
+    landing::{Landing, Near},
 };
 pub use figures::StageFigures;
 
@@ -41,10 +41,6 @@ use super::{
 
 /// Most viewers at a time.
 pub const MAX_VIEWERS: usize = 64;
-/// Most publishers that may be connecting at a time, the present one included.
-const MAX_PUBLISHERS: usize = 4;
-/// A session that has sent nothing for so long is removed.
-const SILENCE: Duration = Duration::from_secs(30);
 /// How often the figures are renewed.
 const TICK: Duration = Duration::from_millis(200);
 /// Commands that may wait.
@@ -60,12 +56,25 @@ pub struct NewSession {
     pub id: SessionId,
     /// Which way media go.
     pub role: Role,
+    /// It is the publisher of the show that runs this stage.
+    pub owner: bool,
     /// The session itself, offer accepted.
     pub rtc: Box<Rtc>,
     /// The peer's ICE user name.
     pub ufrag: Option<String>,
     /// When its offer came.
     pub posted: Instant,
+}
+
+/// What became of a session that was to be taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// It is there.
+    In,
+    /// As many viewers as may be are connected.
+    Full,
+    /// The publisher's place is the show's own.
+    Held,
 }
 
 /// What became of a trickle fragment.
@@ -80,7 +89,7 @@ pub enum Trickled {
 }
 
 enum Command {
-    Add(Box<NewSession>, oneshot::Sender<bool>),
+    Add(Box<NewSession>, oneshot::Sender<Added>),
     Remove(SessionId, Role, oneshot::Sender<bool>),
     Trickle(SessionId, Role, Option<String>, Vec<Candidate>, oneshot::Sender<Trickled>),
     Stop,
@@ -102,24 +111,27 @@ pub enum Busy {
 pub struct Sfu {
     commands: SyncSender<Command>,
     waker: Arc<UdpSocket>,
-    viewers: Arc<AtomicUsize>,
     figures: watch::Receiver<StageFigures>,
     candidates: Arc<[SocketAddr]>,
+    private: bool,
 }
 
 impl Sfu {
-    /// Starts the loop on `socket`, reachable at `candidates`.
+    /// Starts the loop on `socket`, reachable at `candidates`. With `reserved` only the owner may publish, else anybody
+    /// until the owner does.
     pub fn start(
         socket: UdpSocket,
         candidates: Vec<SocketAddr>,
+        near: Option<Near>,
         weather: SharedWeather,
+        reserved: bool,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let waker = landing::waker(&socket)?;
         landing::roomy(&socket);
         let (commands, orders) = sync_channel(COMMANDS);
         let (publish, figures) = watch::channel(StageFigures::default());
-        let viewers = Arc::new(AtomicUsize::new(0));
         let candidates: Arc<[SocketAddr]> = candidates.into();
+        let private = near.is_some();
         let mut work = Loop {
             landing: Landing::new(&socket, &candidates)?,
             socket,
@@ -128,25 +140,28 @@ impl Sfu {
             sessions: HashMap::new(),
             by_source: HashMap::new(),
             tracks: Tracks::default(),
+            near,
             publisher: None,
+            reserved,
             ask: Ask::default(),
             figures: StageFigures::default(),
             publish,
-            viewers: Arc::clone(&viewers),
             ticked: Instant::now(),
         };
         let thread = std::thread::Builder::new().name("stage".into()).spawn(move || work.run())?;
-        Ok((Self { commands, waker: Arc::new(waker), viewers, figures, candidates }, thread))
+        Ok((Self { commands, waker: Arc::new(waker), figures, candidates, private }, thread))
     }
 
-    /// The addresses the stage can be reached at.
-    pub fn candidates(&self) -> &[SocketAddr] {
-        &self.candidates
+    /// The addresses the stage can be reached at by such a peer. Only browsers, which are viewers, need another way
+    /// than loopback to a stage on loopback.
+    pub fn candidates(&self, role: Role) -> Vec<SocketAddr> {
+        let fits = |c: &&SocketAddr| !self.private || role == Role::Viewer || c.ip().is_loopback();
+        self.candidates.iter().filter(fits).copied().collect()
     }
 
     /// Whether no viewer more can be taken.
     pub fn full(&self) -> bool {
-        self.viewers.load(Ordering::Relaxed) >= MAX_VIEWERS
+        self.figures.borrow().viewers >= MAX_VIEWERS
     }
 
     /// The figures, newest only.
@@ -154,8 +169,8 @@ impl Sfu {
         self.figures.clone()
     }
 
-    /// Takes a session in; `false` when there is no room.
-    pub async fn add(&self, session: NewSession) -> Result<bool, Busy> {
+    /// Takes a session in, if there is a place for it.
+    pub async fn add(&self, session: NewSession) -> Result<Added, Busy> {
         self.ask(|reply| Command::Add(Box::new(session), reply)).await
     }
 
@@ -223,7 +238,9 @@ struct Session {
     rtc: Box<Rtc>,
     ufrag: Option<String>,
     posted: Instant,
-    heard: Instant,
+    came: Instant,
+    /// When something came from it last.
+    heard: Option<Instant>,
     wake_at: Instant,
     connected: bool,
     video: Option<Mid>,
@@ -240,11 +257,14 @@ struct Loop {
     /// Where each session's packets came from last, so that the next is found at once.
     by_source: HashMap<SocketAddr, SessionId>,
     tracks: Tracks,
+    /// Who may send media, where not everybody may.
+    near: Option<Near>,
     publisher: Option<SessionId>,
+    /// The publisher's place is the owner's.
+    reserved: bool,
     ask: Ask,
     figures: StageFigures,
     publish: watch::Sender<StageFigures>,
-    viewers: Arc<AtomicUsize>,
     ticked: Instant,
 }
 
@@ -295,44 +315,6 @@ impl Loop {
         }
     }
 
-    fn add(&mut self, new: NewSession) -> bool {
-        let now = Instant::now();
-        match new.role {
-            Role::Viewer if self.count(Role::Viewer) >= MAX_VIEWERS => return false,
-            Role::Publisher if self.count(Role::Publisher) >= MAX_PUBLISHERS => {
-                // The one that has been connecting longest makes room.
-                let oldest = self
-                    .sessions
-                    .iter()
-                    .filter(|(id, s)| {
-                        s.role == Role::Publisher && Some(*id) != self.publisher.as_ref()
-                    })
-                    .min_by_key(|(_, s)| s.posted)
-                    .map(|(id, _)| id.clone());
-                if let Some(id) = oldest {
-                    self.end(&id);
-                }
-            }
-            _ => {}
-        }
-        let session = Session {
-            role: new.role,
-            rtc: new.rtc,
-            ufrag: new.ufrag,
-            posted: new.posted,
-            heard: now,
-            wake_at: now,
-            connected: false,
-            video: None,
-            audio: None,
-            view: View::default(),
-        };
-        self.sessions.insert(new.id.clone(), session);
-        self.drain(&new.id, now);
-        self.recount();
-        true
-    }
-
     fn trickle(
         &mut self,
         id: &SessionId,
@@ -373,6 +355,9 @@ impl Loop {
     /// A datagram is here; `landed` if it has been through the air.
     fn receive(&mut self, datagram: &[u8], source: SocketAddr, landed: bool) {
         let now = Instant::now();
+        if !landed && self.near.as_ref().is_some_and(|near| !near.holds(source.ip())) {
+            return;
+        }
         let own = !landed && self.publishes(source);
         let source = if own { self.air.outside(source) } else { source };
         let Ok(contents) = datagram.try_into() else { return };
@@ -398,7 +383,7 @@ impl Loop {
         if !landed && self.air.takes(now, Way::In(source), session.role, datagram) {
             return;
         }
-        session.heard = now;
+        session.heard = Some(now);
         if let Err(error) = session.rtc.handle_input(input) {
             tracing::debug!(%id, %error, "a session broke");
             session.rtc.disconnect();
@@ -434,16 +419,7 @@ impl Loop {
     }
 
     fn tick(&mut self, now: Instant) {
-        let silent: Vec<SessionId> = self
-            .sessions
-            .iter()
-            .filter(|(_, s)| now.saturating_duration_since(s.heard) > SILENCE)
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in silent {
-            tracing::info!(%id, "a session has been silent for {SILENCE:?}: removed");
-            self.end(&id);
-        }
+        self.expire(now);
         // A request may be lost: whoever still waits for a key frame asks again.
         let waiting = self.sessions.values().any(|s| {
             s.role == Role::Viewer && s.connected && s.video.is_some() && s.view.waits_for_key()
@@ -519,7 +495,12 @@ impl Loop {
         if arrived {
             match role {
                 Role::Publisher => self.take_over(id, now),
-                Role::Viewer => key_wanted = true,
+                Role::Viewer if self.seats() => {
+                    key_wanted = true;
+                    self.recount();
+                }
+                // Another one was quicker to the last place.
+                Role::Viewer => return self.end(id),
             }
         }
         if key_wanted {
@@ -545,6 +526,7 @@ impl Loop {
             session.view.change();
         }
         self.figures.publishing = true;
+        self.figures.video = None;
         self.figures.posted_at = self.sessions.get(id).map(|s| s.posted);
         self.figures.first_frame_at = None;
         self.ask = Ask::default();
@@ -563,6 +545,12 @@ impl Loop {
             .collect();
         if video.is_none() && audio.is_none() {
             return;
+        }
+        if self.figures.video.is_none()
+            && let Some(first) = placed.iter().find(|packet| packet.is_video())
+        {
+            self.figures.video = first.codec();
+            self.end_without_decoder(first);
         }
         let viewers: Vec<SessionId> = self
             .sessions
@@ -655,6 +643,7 @@ impl Loop {
         if self.publisher.as_ref() == Some(id) {
             self.publisher = None;
             self.figures.publishing = false;
+            self.figures.video = None;
             self.figures.kbps = 0.0;
         }
         self.recount();
@@ -665,17 +654,6 @@ impl Loop {
         for id in ids {
             self.end(&id);
         }
-    }
-
-    fn count(&self, role: Role) -> usize {
-        self.sessions.values().filter(|s| s.role == role).count()
-    }
-
-    fn recount(&mut self) {
-        self.figures.viewers = self.count(Role::Viewer);
-        self.figures.publishers = self.count(Role::Publisher);
-        self.viewers.store(self.figures.viewers, Ordering::Relaxed);
-        self.tell();
     }
 
     fn tell(&self) {

@@ -35,9 +35,9 @@ use super::{
     sfu::{is_passing, landing},
 };
 use crate::{
-    base::text,
     show::VideoCodec,
     stats::{WatchFigures, report::MonitorReport},
+    whip::whep,
 };
 
 /// How to watch.
@@ -50,12 +50,14 @@ pub struct WatchOptions {
     pub frames: usize,
     /// How many packets of sound may wait for who takes them by [`Watch::sounds`]; 0 is to give none.
     pub sounds: usize,
+    /// The show whose frames are awaited, by the id in their stamps; `None` when it may be any.
+    pub show: Option<u64>,
 }
 
 impl Default for WatchOptions {
     /// On loopback, figures only.
     fn default() -> Self {
-        Self { local: Ipv4Addr::LOCALHOST.into(), frames: 0, sounds: 0 }
+        Self { local: Ipv4Addr::LOCALHOST.into(), frames: 0, sounds: 0, show: None }
     }
 }
 
@@ -130,6 +132,9 @@ pub struct SoundPacket {
     pub captured_at: Option<SystemTime>,
 }
 
+const UNREADABLE: &str = "it is not SDP as RFC 8866 has it";
+const UNFIT: &str = "it does not fit the offer: its sections are in another order or direction, or it names no \
+                     certificate";
 /// Between two requests for a key frame.
 const ASK_EVERY: Duration = Duration::from_millis(500);
 /// Ticks of a picture's RTP time in a second.
@@ -211,7 +216,7 @@ impl Watch {
             .ok_or_else(|| WatchError::Answer("the offer could not be made".to_owned()))?;
         let boot = clock::this_boot();
         let shared = Arc::new(Shared {
-            seen: Mutex::new(Seen::new(Instant::now(), boot)),
+            seen: Mutex::new(Seen::new(Instant::now(), boot, options.show)),
             stop: AtomicBool::new(false),
             key_wanted: AtomicBool::new(false),
         });
@@ -241,9 +246,12 @@ impl Watch {
     /// Takes the server's answer and begins to watch.
     pub fn answer(&mut self, sdp: &str) -> Result<(), WatchError> {
         let Offered { pending, mut work } = self.offered.take().ok_or(WatchError::Answered)?;
-        let refuse = |error: String| WatchError::Answer(text::short(&error, 200));
-        let answer = SdpAnswer::from_sdp_string(sdp).map_err(|e| refuse(e.to_string()))?;
-        work.rtc.sdp_api().accept_answer(pending, answer).map_err(|e| refuse(e.to_string()))?;
+        // A parser's own words may hold addresses of memory, and mean nothing to whoever reads them.
+        let answer =
+            SdpAnswer::from_sdp_string(sdp).map_err(|_| WatchError::Answer(UNREADABLE.into()))?;
+        let taken = work.rtc.sdp_api().accept_answer(pending, answer);
+        taken.map_err(|_| WatchError::Answer(UNFIT.into()))?;
+        self.shared.seen().expect_picture(whep::has_picture(sdp));
         let local = work.local.ip();
         let thread = std::thread::Builder::new()
             .name("monitor".into())
@@ -264,12 +272,12 @@ impl Watch {
         self.shared.seen().arrivals(now)
     }
 
-    /// Whether it has seen a frame.
+    /// Whether it has seen a frame, or heard a stream that has sound alone.
     pub fn has_frames(&self) -> bool {
         self.first_frame().is_some()
     }
 
-    /// When the first frame came.
+    /// When the first frame came, or the first packet of a stream that has sound alone.
     pub fn first_frame(&self) -> Option<Instant> {
         self.shared.seen().first()
     }

@@ -248,6 +248,10 @@ pub struct WatchFigures {
     pub size: Option<(u32, u32)>,
     /// How often that changed so far.
     pub size_changes: u64,
+    /// How long the frames have been stamped by another show than the one that is meant to be watched, in ms; 0 while
+    /// they are its own, or cannot be told.
+    #[serde(default)]
+    pub foreign_ms: u64,
 }
 
 /// What one browser on the viewer page says of itself.

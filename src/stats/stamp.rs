@@ -7,11 +7,13 @@ pub const UUID: [u8; 16] = [
     0x8f, 0x1e, 0x5b, 0x6a, 0xd4, 0x27, 0x4c, 0x93, 0xa6, 0x71, 0x68, 0x61, 0x77, 0x6b, 0x65, 0x72,
 ];
 
+/// The first version: four words. The second adds the show's id after them.
 const VERSION: u8 = 1;
+const WITH_SHOW: u8 = 2;
 const NAL_SEI: u8 = 6;
 const USER_DATA_UNREGISTERED: usize = 5;
-/// UUID, version, four 64-bit words.
-const PAYLOAD: usize = 16 + 1 + 4 * 8;
+/// UUID and version; 64-bit words follow.
+const HEAD: usize = 16 + 1;
 
 /// When and as which frame a picture was captured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -24,16 +26,20 @@ pub struct Stamp {
     pub wall_ns: u64,
     /// Number of the frame since its program began.
     pub frame: u64,
+    /// Which run of which show it belongs to, a random number; `None` in stamps of the first version.
+    pub show: Option<u64>,
 }
 
 impl Stamp {
-    /// The stamp as a NAL unit (type 6), escaped, without start code. 53-80 bytes.
+    /// The stamp as a NAL unit (type 6), escaped, without start code. 53-92 bytes.
     pub fn to_sei_nal(&self) -> Vec<u8> {
-        let mut rbsp = Vec::with_capacity(PAYLOAD + 3);
-        rbsp.extend([USER_DATA_UNREGISTERED as u8, PAYLOAD as u8]);
+        let first = [self.boot_id, self.mono_ns, self.wall_ns, self.frame];
+        let size = HEAD + 8 * (first.len() + usize::from(self.show.is_some()));
+        let mut rbsp = Vec::with_capacity(size + 3);
+        rbsp.extend([USER_DATA_UNREGISTERED as u8, size as u8]);
         rbsp.extend(UUID);
-        rbsp.push(VERSION);
-        for word in [self.boot_id, self.mono_ns, self.wall_ns, self.frame] {
+        rbsp.push(if self.show.is_some() { WITH_SHOW } else { VERSION });
+        for word in first.into_iter().chain(self.show) {
             rbsp.extend(word.to_be_bytes());
         }
         // rbsp_trailing_bits: one, then zeros to the byte's end.
@@ -124,8 +130,24 @@ impl Stamp {
             let bytes = rest.get(i * 8..i * 8 + 8)?;
             Some(u64::from_be_bytes(bytes.try_into().ok()?))
         };
-        Some(Self { boot_id: word(0)?, mono_ns: word(1)?, wall_ns: word(2)?, frame: word(3)? })
+        let show = if *version >= WITH_SHOW { Some(word(4)?) } else { None };
+        Some(Self {
+            boot_id: word(0)?,
+            mono_ns: word(1)?,
+            wall_ns: word(2)?,
+            frame: word(3)?,
+            show,
+        })
     }
+}
+
+/// What all stamps of one run of a show have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// See [`Stamp::boot_id`].
+    pub boot_id: u64,
+    /// See [`Stamp::show`].
+    pub show: u64,
 }
 
 /// The `boot_id` of a stamp: which machine and boot its monotonic time belongs to. `boot` is the text of
@@ -205,7 +227,8 @@ mod tests {
 
     use super::*;
 
-    const STAMP: Stamp = Stamp { boot_id: 0, mono_ns: 0x0000_0001_0000_0203, wall_ns: 3, frame: 0 };
+    const STAMP: Stamp =
+        Stamp { boot_id: 0, mono_ns: 0x0000_0001_0000_0203, wall_ns: 3, frame: 0, show: Some(0) };
 
     fn no_start_code_inside(nal: &[u8]) -> bool {
         nal.windows(3).all(|w| !(w[0] == 0 && w[1] == 0 && w[2] < 3)) && nal.last() != Some(&0)
@@ -216,6 +239,27 @@ mod tests {
         let nal = STAMP.to_sei_nal();
         assert!(no_start_code_inside(&nal), "{nal:02x?}");
         assert_eq!(Stamp::from_sei_nal(&nal), Some(STAMP));
+    }
+
+    #[test]
+    fn stamps_of_the_first_version_are_read_and_have_no_show() {
+        // As hawker 0.1 wrote them: a fixed text, so that no change of the writer can hide one of the reader.
+        let mut nal = vec![6, 5, 49];
+        nal.extend(UUID);
+        nal.push(1);
+        for word in [0x1111_1111_1111_1111_u64, 0x2222_2222_2222_2222, 0x3333_3333_3333_3333, 0x44]
+        {
+            nal.extend(word.to_be_bytes());
+        }
+        // The last word begins with seven zeros.
+        let at = nal.len() - 6;
+        nal.insert(at, 3);
+        nal.insert(at + 3, 3);
+        nal.insert(at + 6, 3);
+        nal.push(0x80);
+        let stamp = Stamp::from_sei_nal(&nal).unwrap();
+        assert_eq!((stamp.boot_id >> 60, stamp.frame, stamp.show), (1, 0x44, None));
+        assert_eq!(stamp.to_sei_nal(), nal);
     }
 
     #[test]
@@ -252,8 +296,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_stamp_round_trips(boot_id: u64, mono_ns: u64, wall_ns: u64, frame in 0_u64..1 << 20) {
-            let stamp = Stamp { boot_id, mono_ns, wall_ns, frame };
+        fn any_stamp_round_trips(
+            boot_id: u64, mono_ns: u64, wall_ns: u64, frame in 0_u64..1 << 20, show: Option<u64>,
+        ) {
+            let stamp = Stamp { boot_id, mono_ns, wall_ns, frame, show };
             let nal = stamp.to_sei_nal();
             prop_assert!(no_start_code_inside(&nal));
             prop_assert_eq!(Stamp::from_sei_nal(&nal), Some(stamp));
@@ -275,7 +321,7 @@ mod tests {
 
         #[test]
         fn a_damaged_stamp_is_no_panic(at in 0_usize..52, to: u8, cut in 0_usize..60) {
-            let mut nal = Stamp { boot_id: 7, mono_ns: 8, wall_ns: 9, frame: 10 }.to_sei_nal();
+            let mut nal = Stamp { boot_id: 7, mono_ns: 8, wall_ns: 9, frame: 10, show: None }.to_sei_nal();
             nal[at] = to;
             nal.truncate(nal.len().saturating_sub(cut));
             let _ = Stamp::from_sei_nal(&nal);

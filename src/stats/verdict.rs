@@ -56,6 +56,8 @@ impl Grade {
 pub enum Metric {
     /// How long it has been off the air although it should be on, in ms.
     DownMs,
+    /// How long the frames that come have been another show's, in ms.
+    ForeignMs,
     /// How long the picture has stood still, in ms; 0 while it moves.
     StallMs,
     /// Share of the last five minutes in which it stood still, in percent of the target.
@@ -80,8 +82,9 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, with its name in a rule file.
-    pub const NAMED: [(&'static str, Self); 11] = [
+    pub const NAMED: [(&'static str, Self); 12] = [
         ("down-ms", Self::DownMs),
+        ("foreign-ms", Self::ForeignMs),
         ("stall-ms", Self::StallMs),
         ("stalls-percent-of-target", Self::StallsPercentOfTarget),
         ("latency-percent-of-target", Self::LatencyPercentOfTarget),
@@ -98,7 +101,8 @@ impl Metric {
     pub const fn is_viewers(self) -> bool {
         matches!(
             self,
-            Self::StallMs
+            Self::ForeignMs
+                | Self::StallMs
                 | Self::StallsPercentOfTarget
                 | Self::LatencyPercentOfTarget
                 | Self::SkewMs
@@ -115,6 +119,10 @@ impl Metric {
         let seconds = value / 1000.0;
         match self {
             Self::DownMs => format!("off the air for {seconds:.1} s"),
+            Self::ForeignMs => format!(
+                "viewers have had another show's picture for {seconds:.1} s: somebody else publishes to \
+                 this place"
+            ),
             Self::StallMs => format!("no frame for {seconds:.1} s"),
             Self::StallsPercentOfTarget => {
                 format!("the picture stands still for {value:.0} % of what the target allows")

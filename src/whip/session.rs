@@ -9,7 +9,7 @@ use url::Url;
 
 pub use message::{BodyEnd, CandidateLine, Input, Method, Output, Request, Response, Transport};
 
-use super::{Failure, Kind, Role, ice, kin, sdp, wording};
+use super::{Failure, Kind, Role, ice, kin, sdp, whep, wording};
 use crate::base::{Moment, Secret, mask::Mask};
 
 /// For the POST with all its redirects, in milliseconds.
@@ -191,7 +191,14 @@ impl Session {
         }
         if !matches!(self.endpoint.scheme(), "http" | "https") || !self.endpoint.has_host() {
             return self.fail(wording::failure(
-                format!("'to' is no {} address: it begins with https://", self.role.endpoint()),
+                match self.role {
+                    Role::Whip => {
+                        "'to' is no WHIP endpoint address: it begins with https://".to_owned()
+                    }
+                    Role::Whep => {
+                        "this is no WHEP endpoint address: it begins with https://".to_owned()
+                    }
+                },
                 Kind::Lasting,
             ));
         }
@@ -394,7 +401,11 @@ impl Session {
         if let Some(Stopping { told, .. }) = stopping {
             return self.delete(now, told);
         }
-        let bad = match sdp::check_answer(&self.offer, &response.body) {
+        let checked = match self.role {
+            Role::Whip => sdp::check_answer(&self.offer, &response.body),
+            Role::Whep => whep::check_answer_of_viewer(&self.offer, &response.body),
+        };
+        let bad = match checked {
             Ok(()) if response.end == BodyEnd::Whole => None,
             Ok(()) => Some(String::new()),
             Err(why) => Some(why.0),
@@ -427,11 +438,14 @@ impl Session {
         deadline: Moment,
     ) {
         let (peer, at) = (self.role.peer(), kin::shown(from));
+        let fix = match self.role {
+            Role::Whip => "set 'to' to its final address",
+            Role::Whep => "give its final address",
+        };
         let target = response.location.as_deref().and_then(|to| kin::resolve(from, to));
         let refusal = match &target {
             None => format!(
-                "{peer} at {at} redirects ({}) without saying where to: set 'to' to its final \
-                 address",
+                "{peer} at {at} redirects ({}) without saying where to: {fix}",
                 response.status
             ),
             Some(to) if kin::downgraded(from, to) => format!(
@@ -440,12 +454,11 @@ impl Session {
                 kin::shown(to)
             ),
             Some(to) if seen.contains(to) => {
-                format!("{peer} at {at} redirects in a circle: set 'to' to its final address")
+                format!("{peer} at {at} redirects in a circle: {fix}")
             }
-            Some(_) if seen.len() > MAX_REDIRECTS => format!(
-                "{peer} redirects more than {MAX_REDIRECTS} times, last at {at}: set 'to' to its \
-                 final address"
-            ),
+            Some(_) if seen.len() > MAX_REDIRECTS => {
+                format!("{peer} redirects more than {MAX_REDIRECTS} times, last at {at}: {fix}")
+            }
             Some(to) if self.token.is_some() && !self.may_see_token(to) => {
                 let (place, host) = (kin::shown(to), to.host_str().unwrap_or_default());
                 format!(

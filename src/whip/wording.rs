@@ -1,6 +1,8 @@
 //! What the operator reads when a session fails: status codes, transport errors and the other end's own
 //! words, cleaned. No state; every sentence says what, why, and what to do next.
 
+mod viewer;
+
 use std::time::Duration;
 
 use url::Url;
@@ -98,6 +100,9 @@ pub(super) fn status(
     response: &Response,
     token: Option<&Secret>,
 ) -> Failure {
+    if role == Role::Whep {
+        return viewer::status(url, response, token);
+    }
     let (peer, endpoint, at) = (role.peer(), role.endpoint(), shown(url));
     let (code, says) = (response.status, words(response, token));
     use Kind::{Lasting, Passing};
@@ -190,6 +195,9 @@ pub(super) fn status(
 
 /// A 2xx whose body is no usable answer.
 pub(super) fn bad_answer(role: Role, url: &Url, response: &Response, why: &str) -> Failure {
+    if role == Role::Whep {
+        return viewer::bad_answer(url, response, why);
+    }
     let (peer, endpoint, at) = (role.peer(), role.endpoint(), shown(url));
     if is_web_page(response) {
         return failure(
@@ -230,6 +238,9 @@ pub(super) fn bad_answer(role: Role, url: &Url, response: &Response, why: &str) 
 
 /// No answer came. `limit_ms` is how long was waited for, where that matters.
 pub(super) fn transport(role: Role, url: &Url, error: &Transport, limit_ms: u64) -> Failure {
+    if role == Role::Whep {
+        return viewer::transport(url, error, limit_ms);
+    }
     let (peer, host, place) = (role.peer(), url.host_str().unwrap_or("?"), place(url));
     use Kind::{Lasting, Passing};
     let (kind, sentence) = match error {

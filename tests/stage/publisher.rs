@@ -131,8 +131,13 @@ impl Run {
                 next = now + Duration::from_millis(33);
                 if connected && !self.shared.pause.load(Ordering::Relaxed) {
                     let wall_ns = 0;
-                    let stamp =
-                        Stamp { boot_id, mono_ns: mono_ns(), wall_ns, frame: self.base + frame };
+                    let stamp = Stamp {
+                        boot_id,
+                        mono_ns: mono_ns(),
+                        wall_ns,
+                        frame: self.base + frame,
+                        show: None,
+                    };
                     let mut nals = vec![stamp.to_sei_nal()];
                     if std::mem::take(&mut key) {
                         nals.splice(0..0, [SPS.to_vec(), vec![0x68, 0xce, 0x3c, 0x80]]);

@@ -16,6 +16,7 @@ use crate::{
         MediaError,
         error::{element, without_secrets},
         feed::lock,
+        pipeline::{self, Need},
     },
     show::FailureKind,
 };
@@ -121,7 +122,7 @@ impl Branch {
     pub(super) fn start(plan: Plan, counters: Vec<Arc<Passed>>) -> Result<Self, MediaError> {
         let setup = |e: gst::glib::BoolError| MediaError::lasting(format!("an output: {e}"));
         let Plan { video, audio, parsers, mux, pads, sink, linger, wording } = plan;
-        let pipeline = gst::Pipeline::with_name("outlet");
+        let (pipeline, _claim) = pipeline::make("outlet", Need::Outside)?;
         let (video, audio) = (source("out-video", &video), source("out-audio", &audio));
         pipeline.add_many([video.upcast_ref(), audio.upcast_ref(), &mux, &sink]).map_err(setup)?;
         for (from, parser, name) in [(&video, parsers.0, pads.0), (&audio, Some(parsers.1), pads.1)]

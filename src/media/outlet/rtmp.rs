@@ -5,7 +5,11 @@ use std::time::Duration;
 use gst::prelude::*;
 
 use super::{
-    super::{MediaError, aac, error::element},
+    super::{
+        MediaError, aac,
+        error::element,
+        pipeline::{self, Need},
+    },
     branch::Plan,
 };
 use crate::{
@@ -109,7 +113,7 @@ pub fn try_tls() -> Result<(), String> {
         .property("location", format!("rtmps://127.0.0.1:{port}/a/b"))
         .build()
         .map_err(|_| "rtmp2sink is not installed".to_owned())?;
-    let pipeline = gst::Pipeline::new();
+    let (pipeline, _claim) = pipeline::make("tls", Need::Outside).map_err(|e| e.to_string())?;
     pipeline.add(&sink).map_err(|e| e.to_string())?;
     // It connects as soon as it is paused.
     let started = pipeline.set_state(gst::State::Paused);

@@ -351,7 +351,7 @@ impl Shared {
             efforts.get(form.step).map_or(rendition.profile.effort.as_str(), |e| &e.preset);
         let (canvas, rate) = (encoding.canvas_of(form), rendition.rate());
         let wanted = Wanted { kind: *kind, preset, from: self.canvas(), canvas, rate, first };
-        VideoEncoder::start(wanted, rendition, &self.clock, self.boot_id)
+        VideoEncoder::start(wanted, rendition, &self.clock, self.origin)
     }
 
     /// Whether the rate has room for a frame. An encoder obeys only within limits: noise at the coarsest it can do

@@ -19,10 +19,11 @@ use super::{
     guard::{self, Problem},
 };
 use crate::{
+    show::VideoCodec,
     stage::{
         clock,
-        session::{self, Role},
-        sfu::{Busy, NewSession, SessionId, Trickled},
+        session::{self, Accepted, Role},
+        sfu::{Added, Busy, NewSession, SessionId, Trickled},
     },
     stats::ViewerFigures,
 };
@@ -98,7 +99,13 @@ const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 /// POST of an offer.
 async fn open(door: &Arc<Door>, role: Role, request: Request) -> Result<Response, Problem> {
     let posted = Instant::now();
-    guard::token(door, request.headers())?;
+    let owner = match role {
+        Role::Publisher => guard::publisher(door, request.headers())?,
+        Role::Viewer => {
+            guard::viewer(door, request.headers())?;
+            false
+        }
+    };
     wants(request.headers(), "application/sdp")?;
     let offer = text(request).await?;
     if role == Role::Viewer && door.sfu.full() {
@@ -106,16 +113,26 @@ async fn open(door: &Arc<Door>, role: Role, request: Request) -> Result<Response
     }
     // Making keys takes a few milliseconds of a processor: not on the threads that serve. It also keeps a
     // fault in a parser that reads strangers' texts away from everything else.
-    let candidates = door.sfu.candidates().to_vec();
+    let candidates = door.sfu.candidates(role);
     let accepted =
         tokio::task::spawn_blocking(move || session::accept(role, &offer, &candidates)).await;
     let accepted = accepted
         .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "this SDP cannot be read"))?
         .map_err(|bad| Problem::new(StatusCode::BAD_REQUEST, bad.to_string()))?;
+    let sent = door.sfu.figures().borrow().video;
+    if role == Role::Viewer
+        && let (Some(sent), Some(spoken)) = (sent, &accepted.video)
+        && !spoken.contains(&sent)
+    {
+        return Err(no_common_codec(sent));
+    }
     let id = name()?;
-    let new = NewSession { id: id.clone(), role, rtc: accepted.rtc, ufrag: accepted.ufrag, posted };
-    if !door.sfu.add(new).await.map_err(busy)? {
-        return Err(full());
+    let Accepted { rtc, ufrag, answer, .. } = accepted;
+    let new = NewSession { id: id.clone(), role, owner, rtc, ufrag, posted };
+    match door.sfu.add(new).await.map_err(busy)? {
+        Added::In => {}
+        Added::Full => return Err(full()),
+        Added::Held => return Err(held()),
     }
     let place = match role {
         Role::Publisher => "/whip",
@@ -127,7 +144,7 @@ async fn open(door: &Arc<Door>, role: Role, request: Request) -> Result<Response
         (header::ETAG, etag(&id)),
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
-    Ok((StatusCode::CREATED, headers, accepted.answer).into_response())
+    Ok((StatusCode::CREATED, headers, answer).into_response())
 }
 
 /// DELETE of a session.
@@ -137,7 +154,7 @@ async fn close(
     id: &str,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    guard::token(door, headers)?;
+    admitted(door, role, headers)?;
     if door.sfu.remove(id.into(), role).await.map_err(busy)? {
         Ok(StatusCode::NO_CONTENT.into_response())
     } else {
@@ -152,7 +169,7 @@ async fn trickle(
     id: &str,
     request: Request,
 ) -> Result<Response, Problem> {
-    guard::token(door, request.headers())?;
+    admitted(door, role, request.headers())?;
     wants(request.headers(), "application/trickle-ice-sdpfrag")?;
     let tag = request.headers().get(header::IF_MATCH).cloned();
     let fragment = session::fragment(&text(request).await?).ok_or_else(|| {
@@ -181,7 +198,7 @@ async fn trickle(
 
 /// GET of the clock that stamps are made by: a page that asks a few times knows how far it is from its own.
 pub async fn clock(State(door): Shared, headers: HeaderMap) -> Result<Response, Problem> {
-    guard::token(&door, &headers)?;
+    guard::viewer(&door, &headers)?;
     let boot = format!("{:x}", door.boot);
     let mono_ms = clock::mono_ns() as f64 / 1e6;
     let body = Json(json!({ "boot": boot, "monoMs": mono_ms }));
@@ -190,7 +207,7 @@ pub async fn clock(State(door): Shared, headers: HeaderMap) -> Result<Response, 
 
 /// POST of a viewer page's figures.
 pub async fn figures(State(door): Shared, request: Request) -> Result<Response, Problem> {
-    guard::token(&door, request.headers())?;
+    guard::viewer(&door, request.headers())?;
     // A page of another origin cannot send this type without asking first, and is not answered.
     wants(request.headers(), "application/json")?;
     let text = text(request).await?;
@@ -277,6 +294,35 @@ fn etag(id: &str) -> String {
 
 fn unknown() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "there is no such session here: it has ended, or never was")
+}
+
+/// Whether the request may do what such a session does.
+fn admitted(door: &Door, role: Role, headers: &HeaderMap) -> Result<(), Problem> {
+    match role {
+        Role::Publisher => guard::publisher(door, headers).map(drop),
+        Role::Viewer => guard::viewer(door, headers),
+    }
+}
+
+/// The viewer offered no decoder for what is sent. A browser that has it asks again by itself.
+fn no_common_codec(sent: VideoCodec) -> Problem {
+    let detail = match sent {
+        VideoCodec::H264 => {
+            "this viewer decodes no H.264, which the show is sent in. Firefox fetches its decoder (OpenH264) within \
+             minutes of its first start; another browser has one already; or give the show a profile with VP8"
+        }
+        VideoCodec::Vp8 => {
+            "this viewer decodes no VP8, which the show is sent in: use another browser, or give the show a profile \
+             with H.264"
+        }
+    };
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+}
+
+fn held() -> Problem {
+    let detail = "another publisher holds the stage: the show that runs it publishes to it, and gives its place to \
+                  nobody. End that show, or publish elsewhere";
+    Problem::new(StatusCode::CONFLICT, detail)
 }
 
 fn full() -> Problem {

@@ -12,6 +12,10 @@ use axum::{
 };
 
 use super::Door;
+use crate::{
+    base::Secret,
+    system::host::{self, BadHost},
+};
 
 /// A refusal, told as RFC 9457 tells it.
 #[derive(Debug)]
@@ -52,51 +56,67 @@ impl IntoResponse for Problem {
     }
 }
 
-/// A loopback stage answers to this machine's own names only: another name that leads here is a web page
-/// that had its own name pointed at us (DNS rebinding).
+/// A loopback stage answers to this machine's own names only.
 pub async fn host(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
-    let named = request
-        .uri()
-        .authority()
-        .map(axum::http::uri::Authority::as_str)
-        .or_else(|| request.headers().get(header::HOST)?.to_str().ok());
-    if door.local && !named.is_some_and(is_own_name) {
-        return Problem::new(
+    match host::check(request.uri(), request.headers(), door.listen) {
+        Ok(()) => next.run(request).await,
+        Err(BadHost::Malformed) => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "a request needs one Host header, with a name or address and perhaps a port",
+        )
+        .into_response(),
+        Err(BadHost::Foreign) => Problem::new(
             StatusCode::FORBIDDEN,
             "this stage answers on this machine only: ask for localhost, 127.0.0.1 or [::1]",
         )
-        .into_response();
+        .into_response(),
     }
-    next.run(request).await
 }
 
-/// `localhost`, `127.0.0.1` or `[::1]`, with any port.
-fn is_own_name(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => match rest.split_once(']') {
-            Some((name, port)) if port.is_empty() || port.starts_with(':') => name,
-            _ => return false,
-        },
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    name.eq_ignore_ascii_case("localhost") || name == "127.0.0.1" || name == "::1"
+/// The bearer token of a request.
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let at = value.iter().position(|b| *b == b' ')?;
+    let (scheme, token) = value.split_at(at);
+    scheme.eq_ignore_ascii_case(b"bearer").then(|| token.trim_ascii())
 }
 
-/// Whether the request carries the token, if one is needed.
-pub fn token(door: &Door, headers: &HeaderMap) -> Result<(), Problem> {
+/// Whether the request may watch: it carries the token, if one is needed.
+pub fn viewer(door: &Door, headers: &HeaderMap) -> Result<(), Problem> {
     let Some(wanted) = &door.token else { return Ok(()) };
-    let given = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim());
-    if given.is_some_and(|given| wanted.is(given.as_bytes())) {
+    if bearer(headers).is_some_and(|given| wanted.is(given)) {
         return Ok(());
     }
     let detail = "the stage needs its token: send it as 'Authorization: Bearer ...'";
     Err(Problem::new(StatusCode::UNAUTHORIZED, detail)
         .with(header::WWW_AUTHENTICATE, "Bearer realm=\"hawker stage\""))
+}
+
+/// Whether the request may publish, and whether it comes from the show that runs the stage.
+pub fn publisher(door: &Door, headers: &HeaderMap) -> Result<bool, Problem> {
+    let given = bearer(headers);
+    let is = |secret: &Secret| given.is_some_and(|given| secret.is(given));
+    if is(&door.owner) {
+        return Ok(true);
+    }
+    match (&door.publish_token, &door.token) {
+        (Some(wanted), _) if is(wanted) => Ok(false),
+        (_, Some(viewers)) if is(viewers) => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "this token is for viewers: publishing needs the stage's publish token ([stage] publish-token)",
+        )),
+        (Some(_), _) => Err(Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "publishing needs the stage's publish token: send it as 'Authorization: Bearer ...'",
+        )
+        .with(header::WWW_AUTHENTICATE, "Bearer realm=\"hawker stage, publishing\"")),
+        (None, Some(_)) => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "only the show that runs this stage publishes to it: set [stage] publish-token to let others",
+        )),
+        // On loopback, and nobody asked for a token.
+        (None, None) => Ok(false),
+    }
 }
 
 /// The origin a WHEP answer may be read by. With a token any page may try; without one only pages of this
@@ -108,7 +128,7 @@ pub fn allowed_origin(door: &Door, headers: &HeaderMap) -> Option<HeaderValue> {
     }
     let text = origin.to_str().ok()?;
     let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"))?;
-    is_own_name(host).then(|| origin.clone())
+    host::is_own_name(host).then(|| origin.clone())
 }
 
 /// Lets the pages that may read an answer do so.
@@ -119,20 +139,5 @@ pub fn share(door: &Door, asked: &HeaderMap, response: &mut Response) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         let exposed = HeaderValue::from_static("Location, ETag, Link, Retry-After");
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_this_machines_names_are_ours() {
-        for own in ["localhost", "LOCALHOST:80", "127.0.0.1:9", "[::1]", "[::1]:8080"] {
-            assert!(is_own_name(own), "{own}");
-        }
-        for other in ["", "evil.example", "localhost.evil.example", "127.0.0.1.nip.io:80", "[::1"] {
-            assert!(!is_own_name(other), "{other}");
-        }
     }
 }

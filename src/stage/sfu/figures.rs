@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use crate::show::VideoCodec;
+
 /// The stage's side of the publisher.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct StageFigures {
@@ -9,8 +11,12 @@ pub struct StageFigures {
     pub publishing: bool,
     /// Sessions of publishers, connecting ones included.
     pub publishers: usize,
-    /// Sessions of viewers, connecting ones and our own monitor included.
+    /// Viewers that have connected, our own monitor included.
     pub viewers: usize,
+    /// Viewers that may still connect.
+    pub connecting: usize,
+    /// What the publisher's picture is coded in, from its first packet on.
+    pub video: Option<VideoCodec>,
     /// RTP packets from publishers so far.
     pub packets: u64,
     /// Received from the publisher over the last second, in kbit/s.

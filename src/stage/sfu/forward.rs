@@ -10,10 +10,13 @@ use str0m::{
     rtp::{RtpPacket, RtpWrite},
 };
 
-use crate::stage::{
-    lane::{Clocks, Lane, Offset, Place, Report},
-    missing::Missing,
-    payload::{Codec, opens_key_frame},
+use crate::{
+    show::VideoCodec,
+    stage::{
+        lane::{Clocks, Lane, Offset, Place, Report},
+        missing::Missing,
+        payload::{Codec, opens_key_frame},
+    },
 };
 
 /// A packet on its way to the viewers.
@@ -34,6 +37,19 @@ impl Packet {
     /// Whether it belongs to the picture.
     pub fn is_video(&self) -> bool {
         self.params.spec().codec.is_video()
+    }
+
+    /// What the picture is coded in; `None` for sound.
+    pub fn codec(&self) -> Option<VideoCodec> {
+        coding(self.params.spec().codec).map(|codec| match codec {
+            Codec::H264 => VideoCodec::H264,
+            Codec::Vp8 => VideoCodec::Vp8,
+        })
+    }
+
+    /// Whether a viewer agreed to its codec.
+    pub fn is_spoken_by(&self, rtc: &Rtc, mid: Mid) -> bool {
+        payload_type(rtc, mid, self.params).is_some()
     }
 }
 

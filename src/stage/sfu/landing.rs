@@ -72,6 +72,23 @@ pub fn toward(peer: SocketAddr) -> Option<IpAddr> {
     Some(probe.local_addr().ok()?.ip())
 }
 
+/// This machine alone. A stage that listens on loopback is open to nobody else, though its media socket has an
+/// address of another interface too. What comes from outside under an address of our own the kernel drops.
+#[derive(Debug, Clone)]
+pub struct Near(Vec<IpAddr>);
+
+impl Near {
+    /// This machine, with these addresses.
+    pub fn new(own: Vec<IpAddr>) -> Self {
+        Self(own)
+    }
+
+    /// Whether `source` is one of them.
+    pub fn holds(&self, source: IpAddr) -> bool {
+        source.is_loopback() || self.0.contains(&source)
+    }
+}
+
 /// This machine's own addresses as far as the way to the world shows them, loopback first.
 pub fn own(ipv6: bool) -> Vec<IpAddr> {
     // Documentation addresses: nobody is there, and nobody is asked.
@@ -176,6 +193,16 @@ mod tests {
             waker.send(&[]).unwrap();
             let woken = hear(&socket, &mut buffer, Duration::from_millis(9), exactly).unwrap();
             assert_eq!(woken.0, 0);
+        }
+    }
+
+    #[test]
+    fn near_is_this_machine_alone() {
+        let near = Near::new(vec!["192.0.2.7".parse().unwrap()]);
+        for (ip, own) in
+            [("127.0.0.1", true), ("127.9.9.9", true), ("192.0.2.7", true), ("192.0.2.8", false)]
+        {
+            assert_eq!(near.holds(ip.parse().unwrap()), own, "{ip}");
         }
     }
 

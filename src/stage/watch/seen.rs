@@ -62,11 +62,17 @@ pub struct Seen {
     pub skew: Skew,
     size: Option<(u32, u32)>,
     size_changes: u64,
+    /// The show that is meant to be watched, by the id in its stamps.
+    show: Option<u64>,
+    /// Since when the frames have been another show's.
+    foreign: Option<Instant>,
+    /// The stream has a picture. Of one that has sound alone the gaps are those of the sound.
+    picture: bool,
 }
 
 impl Seen {
-    /// Nothing yet. `boot` is this machine's boot id.
-    pub fn new(began: Instant, boot: u64) -> Self {
+    /// Nothing yet. `boot` is this machine's boot id, `show` the show whose frames are awaited, if it is known.
+    pub fn new(began: Instant, boot: u64, show: Option<u64>) -> Self {
         Self {
             began,
             boot,
@@ -85,7 +91,15 @@ impl Seen {
             skew: Skew::new(began),
             size: None,
             size_changes: 0,
+            show,
+            foreign: None,
+            picture: true,
         }
+    }
+
+    /// Whether the stream has a picture.
+    pub fn expect_picture(&mut self, picture: bool) {
+        self.picture = picture;
     }
 
     /// A whole frame is here; `age` is how long ago it was captured, by the sender's wall clock and ours.
@@ -109,6 +123,14 @@ impl Seen {
             self.unmeasured = Some(Unmeasured::NoStamp(frame.codec));
             return;
         };
+        if let (Some(ours), Some(theirs)) = (self.show, stamp.show) {
+            if ours != theirs {
+                // Its age says nothing about the stream that is meant.
+                self.foreign.get_or_insert(frame.arrived);
+                return;
+            }
+            self.foreign = None;
+        }
         if stamp.boot_id != self.boot {
             self.unmeasured = Some(Unmeasured::OtherBoot);
         } else if let Some(ns) = frame.arrived_ns.checked_sub(stamp.mono_ns) {
@@ -127,7 +149,13 @@ impl Seen {
 
     /// A packet of sound came.
     pub fn sound_packet(&mut self, at: Instant) {
+        if !self.picture {
+            self.first.get_or_insert(at);
+        }
         let at = self.moment(at);
+        if !self.picture {
+            self.freezes.frame(at);
+        }
         self.sound_gaps.packet(at);
     }
 
@@ -171,6 +199,9 @@ impl Seen {
             sound_gap_ms: self.sound_gaps.total().as_millis() as u64,
             size: self.size,
             size_changes: self.size_changes,
+            foreign_ms: self.foreign.map_or(0, |since| {
+                (now.saturating_duration_since(since).as_millis() as u64).max(1)
+            }),
         }
     }
 
@@ -194,6 +225,9 @@ impl Seen {
             (None, Some(Unmeasured::OtherBoot)) => {
                 "not measured: the frames are stamped by another machine or boot, whose clock cannot be \
                  compared"
+            }
+            (None, None) if !self.picture && self.first.is_some() => {
+                "not measured: the stream has sound alone, which carries no capture stamp"
             }
             (None, None) => "not measured: no frame came",
         };
@@ -260,8 +294,8 @@ mod tests {
     #[test]
     fn latency_is_taken_from_stamps_of_this_boot_only() {
         let began = Instant::now();
-        let stamp = Stamp { boot_id: 7, mono_ns: 1_000_000, wall_ns: 0, frame: 1 };
-        let mut seen = Seen::new(began, 7);
+        let stamp = Stamp { boot_id: 7, mono_ns: 1_000_000, frame: 1, ..Stamp::default() };
+        let mut seen = Seen::new(began, 7, None);
         assert_eq!(seen.report().latency_by, "not measured: no frame came");
         seen.frame(&frame(began, 9_000_000, Some(Stamp { boot_id: 8, ..stamp })), None);
         assert!(seen.report().latency.is_none());
@@ -276,9 +310,50 @@ mod tests {
     }
 
     #[test]
+    fn frames_of_another_show_are_known_and_measure_nothing() {
+        let began = Instant::now();
+        let stamp = Stamp { boot_id: 7, mono_ns: 1_000_000, frame: 1, ..Stamp::default() };
+        let of = |show| frame(began, 9_000_000, Some(Stamp { show, ..stamp }));
+        let mut seen = Seen::new(began, 7, Some(42));
+        // One without an id may be ours, by an older hawker.
+        seen.frame(&of(None), None);
+        assert_eq!(seen.figures(began).foreign_ms, 0);
+        seen.frame(&of(Some(43)), None);
+        let later = began + Duration::from_millis(700);
+        let figures = seen.figures(later);
+        assert_eq!((figures.foreign_ms, figures.latency.map(|l| l.count)), (700, Some(1)));
+        seen.frame(&frame(later, 9_000_000, None), None);
+        assert_eq!(seen.figures(later).foreign_ms, 700, "what cannot be told changes nothing");
+        seen.frame(&of(Some(42)), None);
+        assert_eq!(seen.figures(later).foreign_ms, 0);
+        assert_eq!(seen.figures(later).latency.map(|l| l.count), Some(2));
+
+        let mut anybody = Seen::new(began, 7, None);
+        anybody.frame(&of(Some(43)), None);
+        assert_eq!(anybody.figures(later).foreign_ms, 0);
+    }
+
+    #[test]
+    fn a_stream_of_sound_alone_is_watched_by_its_sound() {
+        let began = Instant::now();
+        let mut seen = Seen::new(began, 7, None);
+        seen.sound_packet(began);
+        assert_eq!(seen.first(), None, "a picture is still to come");
+        seen.expect_picture(false);
+        for n in 0..50 {
+            seen.sound_packet(began + Duration::from_millis(20 * n));
+        }
+        let at = began + Duration::from_millis(20 * 49);
+        assert_eq!((seen.first(), seen.figures(at).frozen), (Some(began), false));
+        let later = seen.figures(at + Duration::from_millis(700));
+        assert_eq!((later.frozen, later.gap_ms), (true, 700));
+        assert!(seen.report().latency_by.contains("sound alone"));
+    }
+
+    #[test]
     fn a_picture_that_changes_its_size_is_counted() {
         let began = Instant::now();
-        let mut seen = Seen::new(began, 0);
+        let mut seen = Seen::new(began, 0, None);
         let of = |size| Frame { size, ..frame(began, 0, None) };
         for size in [Some((1280, 720)), None, Some((960, 540)), None, Some((960, 540))] {
             seen.frame(&of(size), None);
@@ -290,8 +365,8 @@ mod tests {
     #[test]
     fn a_frame_without_a_stamp_of_ours_has_an_estimate_and_no_latency() {
         let began = Instant::now();
-        let stamp = Stamp { boot_id: 7, mono_ns: 1_000_000, wall_ns: 0, frame: 1 };
-        let mut seen = Seen::new(began, 7);
+        let stamp = Stamp { boot_id: 7, mono_ns: 1_000_000, frame: 1, ..Stamp::default() };
+        let mut seen = Seen::new(began, 7, None);
         let age = Some(Duration::from_millis(120));
         seen.frame(&frame(began, 9_000_000, None), age);
         seen.frame(&frame(began, 9_000_000, Some(Stamp { boot_id: 8, ..stamp })), age);

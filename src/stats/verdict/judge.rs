@@ -287,6 +287,7 @@ impl Judge {
             let share = self.stalled.share(look.at, viewer);
             let target = f64::from(look.targets.stall_permille) / 1000.0;
             let of_target = if share == 0.0 { 0.0 } else { share / target.max(1e-6) * 100.0 };
+            add(Metric::ForeignMs, viewer.foreign_ms as f64);
             add(Metric::StallMs, self.open_stall_ms(look.at, viewer));
             add(Metric::StallsPercentOfTarget, of_target);
             if let Some(latency) = viewer.latency {
@@ -361,6 +362,9 @@ impl Judge {
         viewer: Option<&WatchFigures>,
     ) -> String {
         match metric {
+            Metric::ForeignMs if value == 0.0 => {
+                "viewers had another show's picture: somebody else publishes to this place".into()
+            }
             Metric::StallMs if value == 0.0 => {
                 format!("stood still for {:.1} s", self.stalled.last_ms as f64 / 1000.0)
             }
@@ -398,6 +402,8 @@ const fn place(metric: Metric) -> Option<Place> {
         Metric::UplinkShortPercent | Metric::LossPercent => Some(Place::Uplink),
         Metric::EncoderLatePercent => Some(Place::Cpu),
         Metric::InputLateMs => Some(Place::Input),
+        // Whoever gives the place away to two.
+        Metric::ForeignMs => Some(Place::Ingest),
         Metric::DownMs
         | Metric::StallMs
         | Metric::StallsPercentOfTarget

@@ -36,6 +36,8 @@ pub(super) const fn of(metric: Metric) -> Limit {
     use Grade::{Down, Late, Stalling, Strained};
     match metric {
         Metric::DownMs => limit(0.0, 0.0, 0, 0, Down),
+        // A flapping place gives its own frames back for a second or two at a time.
+        Metric::ForeignMs => limit(0.0, 0.0, 0, 5000, Down),
         // What counts as a stall is decided where frames are counted: at once, as soon as it is one.
         Metric::StallMs => limit(0.0, 0.0, 0, 2000, Stalling),
         Metric::StallsPercentOfTarget => limit(100.0, 80.0, 0, 2000, Stalling),
