@@ -76,7 +76,11 @@ fn an_ingest_that_is_killed_is_noticed_by_the_signs_that_it_gave() {
     for (name, manner, within_ms) in [
         ("all signs", Manner::FULL, 1500),
         ("reports only", Manner { packets: false, promises: false, ..Manner::FULL }, 3000),
-        ("a promise and reports", Manner { packets: false, reports: each_second, ..Manner::FULL }, 3000),
+        (
+            "a promise and reports",
+            Manner { packets: false, reports: each_second, ..Manner::FULL },
+            3000,
+        ),
     ] {
         let place = Place::new();
         let ingest = Receiver::start(manner);
@@ -132,7 +136,8 @@ fn a_lite_ingest_that_waits_for_consent_checks_holds() {
     assert_eq!(ingest.let_go(), 0);
     // RFC 7675, 5.1: every 5 s, and a fifth more or less.
     let all = ingest.check_intervals();
-    let regular = |i: &&Duration| (Duration::from_millis(3900)..Duration::from_millis(6600)).contains(*i);
+    let regular =
+        |i: &&Duration| (Duration::from_millis(3900)..Duration::from_millis(6600)).contains(*i);
     assert!(all.iter().filter(regular).count() >= 4, "{all:?}");
     ends(show);
 }
@@ -155,7 +160,9 @@ fn our_own_dead_session_does_not_keep_us_out() {
     let from = words.iter().position(|w| *w == "DELETE").unwrap();
     assert_eq!(words[from - 1..=from + 1], ["POST", "DELETE", "POST"], "{requests:?}");
     let before = ingest.media();
-    until("media flow again", 5, || if ingest.media() > before + 50 { Ok(()) } else { Err(String::new()) });
+    until("media flow again", 5, || {
+        if ingest.media() > before + 50 { Ok(()) } else { Err(String::new()) }
+    });
     ends(show);
 }
 

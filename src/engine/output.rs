@@ -488,7 +488,8 @@ impl Run {
             }
             Some(News::Healed) => Fact::OutputHealed { output, session },
             Some(News::Unheard) => {
-                let reason = "the ingest sends no feedback: whether the show arrives there cannot be told";
+                let reason =
+                    "the ingest sends no feedback: whether the show arrives there cannot be told";
                 Fact::OutputWarned { output, session, reason: reason.into() }
             }
             Some(News::Lost { quiet, .. }) => {

@@ -33,10 +33,14 @@ const DRAIN: f64 = 0.85;
 const REST: Duration = Duration::from_millis(1500);
 /// The shortest round trip is known over this long (and up to twice as long): routes change.
 const SHORTEST: Duration = Duration::from_secs(30);
-/// Loss is called random only after cuts to this share of the rate at which it began.
+/// A cut is at least to this share, so that loss that follows the rate can be seen to.
 const CUT_ENOUGH: f64 = 0.75;
-/// Random loss that grows by more than this factor and this share is looked at anew.
-const GROWN: (f64, f64) = (1.3, 0.05);
+/// Where loss has been seen to follow the rate, this share of what came through is sent.
+const FITS: f64 = 0.95;
+/// Loss that grows by more than this factor and this share has another cause, or began in the middle of a report.
+const GROWN: (f64, f64) = (1.15, 0.03);
+/// Random loss is tried anew after this: a path may have narrowed meanwhile.
+const BELIEVED: Duration = Duration::from_secs(30);
 /// REMB is sent every second or so; an older one says nothing any more.
 const REMB_AGE: Duration = Duration::from_secs(5);
 
@@ -58,6 +62,15 @@ pub struct Seen {
 struct Trial {
     rate: f64,
     loss: f64,
+    /// The report after the cut has come. It is still of the time before it, in part.
+    settled: bool,
+}
+
+impl Trial {
+    /// What came through at that rate.
+    fn carried(&self) -> f64 {
+        self.rate * (1.0 - self.loss)
+    }
 }
 
 /// The estimate.
@@ -75,8 +88,8 @@ pub struct Coarse {
     /// Where a queue stood last, and when.
     ceiling: Option<(f64, Moment)>,
     trial: Option<Trial>,
-    /// The share of loss that does not follow the rate.
-    random: Option<f64>,
+    /// Loss that does not follow the rate, and since when it is known not to. The rate may go back to where it began.
+    random: Option<(Trial, Moment)>,
     remb: Option<(f64, Moment)>,
 }
 
@@ -178,17 +191,16 @@ impl Coarse {
             (self.trial, self.random) = (None, None);
             return;
         }
-        if self.random.is_some_and(|random| loss > random * GROWN.0 + GROWN.1) {
+        let grown = |known: &Trial| loss > known.loss * GROWN.0 + GROWN.1;
+        let over = |(known, at): &(Trial, Moment)| grown(known) || now.since(*at) > BELIEVED;
+        if loss <= LIGHT || self.random.as_ref().is_some_and(over) {
             self.random = None;
         }
         if loss > HEAVY && self.random.is_none() {
-            return self.heavy(loss);
+            return self.heavy(now, loss, arrived);
         }
-        if loss <= HEAVY {
-            self.trial = None;
-        }
-        if loss <= LIGHT {
-            self.random = None;
+        if let Some(trial) = self.trial.take().filter(|_| loss <= LIGHT) {
+            self.ceiling = Some((trial.carried(), now));
         }
         let bearable = loss <= LIGHT || self.random.is_some();
         if bearable && now >= self.rests_until {
@@ -197,25 +209,36 @@ impl Coarse {
             let rise = if near { SLOW_RISE } else { RISE };
             let risen = self.rate * (1.0 + rise * passed.as_secs_f64().min(2.0));
             // A calm picture does not show what the path would carry.
-            self.rate = risen.min(self.rate.max(sent * BELIEF));
+            let most = self.random.map_or(f64::MAX, |(known, _)| known.rate);
+            self.rate = risen.min(self.rate.max(sent * BELIEF)).min(most.max(self.rate));
         }
     }
 
-    /// Heavy loss without a queue: a place that drops what is too much, or chance. The rate is cut; loss that does not
-    /// fall with it is chance, and cutting on would only cost the picture.
-    fn heavy(&mut self, loss: f64) {
-        let trial = *self.trial.get_or_insert(Trial { rate: self.rate, loss });
-        if self.rate <= trial.rate * CUT_ENOUGH {
-            let carried = trial.rate * (1.0 - trial.loss);
-            let if_narrow = (1.0 - carried / self.rate).max(0.0);
-            if loss > f64::midpoint(if_narrow, trial.loss) {
-                self.random = Some(loss);
-                self.rate = trial.rate;
+    /// Heavy loss without a queue that shows: a place that drops what is too much, or chance. The rate is cut once; loss
+    /// that does not fall with it is chance, and less would only cost the picture.
+    fn heavy(&mut self, now: Moment, loss: f64, arrived: f64) {
+        match &mut self.trial {
+            None => {
+                self.trial = Some(Trial { rate: self.rate, loss, settled: false });
+                self.rate *= (1.0 - CUT * loss).min(CUT_ENOUGH);
+            }
+            Some(trial) if !trial.settled => {
+                trial.settled = true;
+                // It may have begun in the middle of the report before.
+                trial.loss = trial.loss.max(loss);
+            }
+            Some(trial) => {
+                let if_narrow = (1.0 - trial.carried() / self.rate).max(0.0);
+                if loss > f64::midpoint(if_narrow, trial.loss) {
+                    self.random = Some((*trial, now));
+                    self.rate = trial.rate;
+                } else {
+                    self.ceiling = Some((arrived, now));
+                    self.rate = self.rate.min(arrived * FITS);
+                }
                 self.trial = None;
-                return;
             }
         }
-        self.rate *= 1.0 - CUT * loss;
     }
 
     fn settle(&mut self, now: Moment) {

@@ -105,7 +105,8 @@ impl Compound {
             }
             TRANSPORT_FEEDBACK | PAYLOAD_FEEDBACK => self.feedback = true,
             BYE => {
-                let ours = (0..usize::from(count).min(MOST_BYES)).map_while(|n| word(packet, 4 + n * 4));
+                let ours =
+                    (0..usize::from(count).min(MOST_BYES)).map_while(|n| word(packet, 4 + n * 4));
                 self.byes.extend(ours);
                 self.byes.truncate(MOST_BYES);
             }
@@ -182,7 +183,8 @@ mod tests {
 
     #[test]
     fn a_sender_report_holds_its_blocks_after_its_own_figures() {
-        let bytes = packet(1, 200, &[[1, 0xaaaa_bbbb, 0xcccc_dddd, 3, 4, 5].as_slice(), &BLOCK].concat());
+        let bytes =
+            packet(1, 200, &[[1, 0xaaaa_bbbb, 0xcccc_dddd, 3, 4, 5].as_slice(), &BLOCK].concat());
         let all = read(&bytes);
         assert_eq!((all.report, all.blocks.len(), all.blocks[0].ssrc), (true, 1, 7));
         assert_eq!(sent_report(&bytes), Some(0xbbbb_cccc));

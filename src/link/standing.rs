@@ -82,7 +82,8 @@ impl Standing {
         let orphans = take_over(folder, now_s());
         let name = format!("{}-{}.json", now_s(), std::process::id());
         let path = folder.join(name);
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+        let file =
+            OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
         // The lock says that we are alive; the system lets it go with the process.
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         let (snapshots, written) = sync_channel(4);
@@ -175,7 +176,9 @@ impl Standing {
                 known.asked.retain(|asked| asked != orphan);
                 known.tell();
             }
-            Err(error) => tracing::info!(%host, ?error, "a session of an earlier run is still open"),
+            Err(error) => {
+                tracing::info!(%host, ?error, "a session of an earlier run is still open")
+            }
         }
     }
 }
@@ -187,7 +190,9 @@ impl Known {
         match file.try_send(all) {
             Ok(()) => {}
             // A disk that hangs: the sessions matter more than the file.
-            Err(TrySendError::Full(_)) => tracing::warn!("the list of open sessions is not being written"),
+            Err(TrySendError::Full(_)) => {
+                tracing::warn!("the list of open sessions is not being written")
+            }
             Err(TrySendError::Disconnected(_)) => {}
         }
     }

@@ -329,12 +329,17 @@ mod tests {
         let page = "Busy <b>page</b> already";
         assert_eq!(said(403, html, page).kind, Kind::Lasting);
         assert!(!said(500, html, page).sentence.contains("it says"));
-        let bad = bad_answer(Role::Whip, &url, &Response {
-            status: 200,
-            content_type: Some(html.into()),
-            body: "It works!".into(),
-            ..Response::default()
-        }, "is no SDP");
+        let bad = bad_answer(
+            Role::Whip,
+            &url,
+            &Response {
+                status: 200,
+                content_type: Some(html.into()),
+                body: "It works!".into(),
+                ..Response::default()
+            },
+            "is no SDP",
+        );
         assert!(!bad.sentence.contains("web page"), "{}", bad.sentence);
     }
 

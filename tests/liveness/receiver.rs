@@ -244,7 +244,8 @@ fn open(
         assert!(sdp.contains("transport-cc"), "{sdp}");
     }
     shared.open.lock().unwrap().push(place.to_owned());
-    let run = Run { rtc, socket, manner, shared: Arc::clone(shared), place: place.to_owned(), up: None };
+    let run =
+        Run { rtc, socket, manner, shared: Arc::clone(shared), place: place.to_owned(), up: None };
     (sdp, thread::spawn(move || run.run()))
 }
 

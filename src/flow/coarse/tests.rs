@@ -212,7 +212,9 @@ fn a_receiver_that_begins_anew_or_hears_nothing_changes_nothing() {
     let bounds = Bounds { start: Kbps(1000), least: Kbps(150), most: Kbps(2600) };
     let mut coarse = Coarse::new(bounds);
     let seen = |highest, lost| Seen { highest, lost, ..Seen::default() };
-    for (n, seen) in [seen(5000, 10), seen(5000, 10), seen(3, 0), seen(3, 4000)].into_iter().enumerate() {
+    for (n, seen) in
+        [seen(5000, 10), seen(5000, 10), seen(3, 0), seen(3, 4000)].into_iter().enumerate()
+    {
         coarse.report(Moment::from_ms(n as u64 * 1000), seen);
         assert_eq!((coarse.rate(), coarse.loss()), (Kbps(1000), 0.0), "report {n}");
     }

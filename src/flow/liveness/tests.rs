@@ -77,7 +77,11 @@ fn peers() -> Vec<(&'static str, Vec<(Sign, f64, f64)>, u64)> {
         ("feedback on each packet, every 200 ms", vec![(Sign::Packets, 200.0, 0.3)], 1500),
         ("reports each second", vec![(REPORT, 1000.0, 0.5)], 3000),
         ("reports and NACKs", vec![(REPORT, 1000.0, 0.5), (Sign::Feedback, 40.0, 1.0)], 3000),
-        ("a report for each of two streams", vec![(REPORT, 1000.0, 0.5), (REPORT, 1000.0, 0.5)], 3000),
+        (
+            "a report for each of two streams",
+            vec![(REPORT, 1000.0, 0.5), (REPORT, 1000.0, 0.5)],
+            3000,
+        ),
         ("reports by RFC 3550", vec![(REPORT, 5000.0, 0.5)], 15_200),
     ]
 }
@@ -131,7 +135,8 @@ fn what_was_heard_in_an_earlier_session_is_expected_of_the_next() {
     let mut peer = Peer::new(5, &[]);
     peer.liveness.expect(Moment(0), Kind::Packets);
     let told = peer.run(20_000, true);
-    let [(silent, News::Silent { kind: Kind::Packets, .. }), (_, News::Lost { .. })] = told[..] else {
+    let [(silent, News::Silent { kind: Kind::Packets, .. }), (_, News::Lost { .. })] = told[..]
+    else {
         panic!("{told:?}")
     };
     assert!(silent <= 1500, "{silent}");

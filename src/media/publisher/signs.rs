@@ -213,8 +213,10 @@ impl Known {
         }
         if compound.report {
             let progress = compound.blocks.iter().fold(false, |any, block| {
-                let known = self.highest.len() < MOST_STREAMS || self.highest.contains_key(&block.ssrc);
-                let before = known.then(|| self.highest.insert(block.ssrc, block.highest)).flatten();
+                let known =
+                    self.highest.len() < MOST_STREAMS || self.highest.contains_key(&block.ssrc);
+                let before =
+                    known.then(|| self.highest.insert(block.ssrc, block.highest)).flatten();
                 any | before.is_some_and(|before| before != block.highest)
             });
             self.liveness.heard(now, Sign::Report { progress });
@@ -244,12 +246,15 @@ impl Known {
         }
         let mut taken = false;
         if let Some(block) = picture {
-            taken = self.coarse.report(now, Seen {
-                highest: block.highest,
-                lost: block.lost,
-                rtt_ms: self.round_trip(now, block),
-                sent_kbps: self.sent_kbps,
-            });
+            taken = self.coarse.report(
+                now,
+                Seen {
+                    highest: block.highest,
+                    lost: block.lost,
+                    rtt_ms: self.round_trip(now, block),
+                    sent_kbps: self.sent_kbps,
+                },
+            );
         }
         if let Some(remb) = compound.remb {
             self.coarse.remb(now, remb);
