@@ -89,7 +89,7 @@ fn peers() -> Vec<(&'static str, Vec<(Sign, f64, f64)>, u64)> {
 #[test]
 fn ten_minutes_of_each_kind_without_a_false_alarm_and_then_its_end_is_noticed() {
     for (name, gives, within) in peers() {
-        for seed in 1..40 {
+        for seed in 1..8 {
             let mut peer = Peer::new(seed * 7919, &gives);
             assert_eq!(peer.run(TEN_MINUTES, true), [], "{name}, seed {seed}");
             let noticed = peer.killed();
@@ -102,7 +102,7 @@ fn ten_minutes_of_each_kind_without_a_false_alarm_and_then_its_end_is_noticed() 
 fn a_lossy_way_back_is_no_silence() {
     for (name, gives, within) in peers() {
         let mut alarms = 0;
-        for seed in 1..20 {
+        for seed in 1..8 {
             let mut peer = Peer::new(seed * 104_729, &gives);
             peer.loss = 0.01;
             let told = peer.run(TEN_MINUTES, true);
@@ -112,8 +112,8 @@ fn a_lossy_way_back_is_no_silence() {
             let noticed = peer.killed();
             assert!(noticed.is_some_and(|ms| ms <= within), "{name}, seed {seed}: {noticed:?}");
         }
-        // Three hours and more of each.
-        assert!(alarms <= 4, "{name}: {alarms} false alarms");
+        // More than an hour of each.
+        assert!(alarms <= 1, "{name}: {alarms} false alarms");
     }
 }
 

@@ -291,29 +291,34 @@ fn check_consent(webrtc: &gst::Element) {
     }
 }
 
-/// Hands over what passes a pad of that name, once there is one.
+/// Hands over what passes pads of that name: those that are there, and those to come.
 fn listen(element: &gst::Element, name: &'static str, to: &Weak<Shared>, take: fn(&Shared, &[u8])) {
+    for pad in element.pads() {
+        tap(&pad, name, to, take);
+    }
     let to = to.clone();
-    element.connect_pad_added(move |_, pad| {
-        if !pad.name().starts_with(name) {
-            return;
-        }
-        let to = to.clone();
-        let all = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
-        pad.add_probe(all, move |_, info| {
-            let Some(shared) = to.upgrade() else { return gst::PadProbeReturn::Ok };
-            let one = |buffer: &gst::BufferRef| {
-                if let Ok(map) = buffer.map_readable() {
-                    take(&shared, &map);
-                }
-            };
-            match &info.data {
-                Some(gst::PadProbeData::Buffer(buffer)) => one(buffer),
-                Some(gst::PadProbeData::BufferList(list)) => list.iter().for_each(one),
-                _ => {}
+    element.connect_pad_added(move |_, pad| tap(pad, name, &to, take));
+}
+
+fn tap(pad: &gst::Pad, name: &str, to: &Weak<Shared>, take: fn(&Shared, &[u8])) {
+    if !pad.name().starts_with(name) {
+        return;
+    }
+    let to = to.clone();
+    let all = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+    pad.add_probe(all, move |_, info| {
+        let Some(shared) = to.upgrade() else { return gst::PadProbeReturn::Ok };
+        let one = |buffer: &gst::BufferRef| {
+            if let Ok(map) = buffer.map_readable() {
+                take(&shared, &map);
             }
-            gst::PadProbeReturn::Ok
-        });
+        };
+        match &info.data {
+            Some(gst::PadProbeData::Buffer(buffer)) => one(buffer),
+            Some(gst::PadProbeData::BufferList(list)) => list.iter().for_each(one),
+            _ => {}
+        }
+        gst::PadProbeReturn::Ok
     });
 }
 
