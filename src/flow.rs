@@ -3,23 +3,28 @@
 
 pub mod account;
 mod arrivals;
+pub mod coarse;
 pub mod effort;
 pub mod estimate;
 pub mod gate;
 pub mod ladder;
+pub mod liveness;
 pub mod pacing;
 pub mod path;
 pub mod repair;
+pub mod rtcp;
 #[cfg(test)]
 mod simulated;
 pub mod thin;
 mod trains;
 
 pub use account::Account;
+pub use coarse::Coarse;
 pub use effort::Effort;
 pub use estimate::{Bounds, Estimator, Probe, Reported};
 pub use gate::PictureGate;
 pub use ladder::{Ladder, Rung};
+pub use liveness::Liveness;
 pub use pacing::{Pacing, Passed};
 pub use path::{Outage, Passage, Path};
 pub use repair::{Answer, Repair};

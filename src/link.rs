@@ -5,6 +5,7 @@ mod http;
 pub mod metrics;
 mod names;
 pub mod probe;
+mod standing;
 pub mod tunnel;
 pub mod webhook;
 pub mod whip;

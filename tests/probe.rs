@@ -407,6 +407,7 @@ fn engine(whip: WhipSpec, standby: bool) -> (Handle, JoinHandle<Over>, mpsc::Sen
         monitor: false,
         link: None,
         files: Files::default(),
+        sessions: None,
     };
     let engine = Engine::new(plan, factory(options)).unwrap();
     let handle = engine.faces().handle();

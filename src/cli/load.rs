@@ -172,5 +172,6 @@ pub(crate) async fn adapters(link: Option<&str>, files: &Files) -> Result<Factor
         monitor: true,
         link,
         files: files.clone(),
+        sessions: Some(state_dir()?.join("sessions")),
     }))
 }

@@ -2,7 +2,13 @@
 //! show; it carries out and reports.
 
 use std::{
-    collections::BTreeMap, future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Duration,
+    collections::BTreeMap,
+    future::Future,
+    net::SocketAddr,
+    path::PathBuf,
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
 };
 
 use tokio::{
@@ -59,6 +65,8 @@ pub struct StudioOptions {
     pub link: Option<config::Link>,
     /// Where secrets are read. What was read before the show began is known to it.
     pub files: Files,
+    /// Where open sessions are kept, so that the next run can end what this one leaves open when it is killed.
+    pub sessions: Option<PathBuf>,
 }
 
 /// Makes the factory that the engine calls inside its runtime.
@@ -71,6 +79,8 @@ pub fn factory(options: StudioOptions) -> Factory {
     })
 }
 
+/// How long is waited for the folder of open sessions.
+const KEEPING: Duration = Duration::from_millis(500);
 /// How long sessions may take to be gone once they were told to stop.
 const GONE: Duration = Duration::from_secs(5);
 
@@ -127,6 +137,9 @@ impl StudioAdapters {
             .map_err(broken)?;
         remember_addresses(&spec);
         let live = mode == Mode::Live;
+        if let Some(folder) = options.sessions.clone() {
+            keep_sessions(destinations.link().clone(), folder).await;
+        }
         // Before media start, which takes a while.
         let warmths = if live { warmths(&spec, &destinations).await } else { BTreeMap::new() };
         let (live_spec, its_own) = (Arc::clone(&spec), destinations.clone());
@@ -435,6 +448,17 @@ async fn warmths(spec: &ShowSpec, destinations: &Destinations) -> BTreeMap<Outpu
         }
     }
     warmths
+}
+
+/// A folder that cannot be used, or hangs, keeps nobody off the air.
+async fn keep_sessions(link: Link, folder: PathBuf) {
+    let kept = tokio::task::spawn_blocking(move || link.keep_sessions(&folder));
+    match timeout(KEEPING, kept).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => tracing::warn!(%error, "open sessions are not being kept"),
+        Ok(Err(error)) => tracing::warn!(%error, "open sessions are not being kept"),
+        Err(_) => tracing::warn!("the folder of open sessions does not answer"),
+    }
 }
 
 async fn open_stage(options: &StudioOptions) -> Result<Stage, StartError> {

@@ -114,6 +114,17 @@ pub struct Repair {
 }
 
 impl Repair {
+    /// Nothing known of the path but what it is taken to carry at first.
+    pub fn new(rate: Kbps) -> Self {
+        Self { rate: f64::from(rate.bits_per_second()), ..Self::default() }
+    }
+
+    /// The path is estimated to carry that from `now` on, as something else than reports on packets tells.
+    pub fn carries(&mut self, now: u64, rate: Kbps) {
+        self.fill(now);
+        self.rate = f64::from(rate.bits_per_second());
+    }
+
     /// Takes a report that came at `now` (nanoseconds, the sender's clock): the share of packets lost lately, the rate
     /// that the path is estimated to carry, and whether that is more than must be sent: no queue stands, and sound is
     /// little of it.
@@ -122,8 +133,7 @@ impl Repair {
         self.reported_at = Some(now);
         self.loss += (loss - self.loss) * (since as f64 / MEAN).min(1.0);
         self.spare = spare;
-        self.fill(now);
-        self.rate = f64::from(rate.bits_per_second());
+        self.carries(now, rate);
         let newest = packets.iter().filter(|p| p.arrived_ns.is_some()).map(|p| p.sent_ns).max();
         let Some(took) = newest.and_then(|sent| now.checked_sub(sent)) else { return };
         if self.stretch_began + QUICKEST < now {

@@ -37,6 +37,11 @@ const LITTLE: u32 = 4;
 const AGAIN_REPORTS: f64 = 20.0;
 /// A probe has no more packets than this: 100 ms at some 12 Mb/s.
 const MOST_PADDING: usize = 128;
+/// Without reports on each packet the pacer cannot know what the path is clear for: key frames may leave this much
+/// faster than the rate.
+const COARSE_PACE: f64 = 1.5;
+/// With less loss than this the path is clear enough to try a picture again.
+const COARSE_CLEAR: f64 = 0.02;
 /// Headers and rare retransmissions on the picture, as a share in 1/1024.
 const PICTURE_HEADERS: u32 = 40;
 
@@ -81,16 +86,17 @@ pub struct PathFigures {
 /// What a session's congestion control consists of.
 pub struct Congestion {
     /// Held for its thread, which ends with it.
-    _pacer: Pacer,
+    pacer: Pacer,
     pace: PacerHandle,
     shared: Arc<Shared>,
+    /// Between which rates the estimate is.
+    pub bounds: Bounds,
     /// When figures were told last, and what had been said again until then, in bits.
     told: Mutex<(u64, u64, u64)>,
 }
 
 struct Shared {
     known: Mutex<Known>,
-    feedback_ns: AtomicU64,
     /// Packets that were asked for again.
     nacks: AtomicU64,
     /// What the sound takes, headers and all.
@@ -180,15 +186,14 @@ impl Congestion {
         let rates = rates_of(&estimator);
         let shared = Arc::new(Shared {
             known: Mutex::new(Known {
-                estimator,
                 gate: PictureGate::new(profile.min_kbps),
-                repair: Repair::default(),
+                repair: Repair::new(estimator.rate()),
+                estimator,
                 account: Account::default(),
                 again: 0.0,
                 overflows: 0,
                 refused: false,
             }),
-            feedback_ns: AtomicU64::new(0),
             nacks: AtomicU64::new(0),
             sound,
             most: profile.max_kbps,
@@ -239,7 +244,6 @@ impl Congestion {
                         &mut *known;
                     let report = packets(told, repair.echoes() > 0);
                     let Some(report) = report else { return gst::PadProbeReturn::Ok };
-                    shared.feedback_ns.store(running.nseconds(), Ordering::Relaxed);
                     estimator.report(now, &report);
                     account.report(now, &report);
                     let (clear, full) = (estimator.is_clear(), estimator.is_full());
@@ -290,7 +294,7 @@ impl Congestion {
         }
         let way = pacer.element().clone();
         webrtc.connect("request-aux-sender", false, move |_| Some(way.to_value()));
-        Ok(Self { _pacer: pacer, pace: told, shared, told: Mutex::default() })
+        Ok(Self { pacer, pace: told, shared, bounds, told: Mutex::default() })
     }
 
     /// What is to be told at `now_ns`, running time.
@@ -335,14 +339,20 @@ impl Congestion {
         self.shared.picture(known.estimator.rate(), known.again)
     }
 
-    /// When feedback last came, running time; zero while none has.
-    pub fn feedback_ns(&self) -> u64 {
-        self.shared.feedback_ns.load(Ordering::Relaxed)
-    }
-
-    /// Counts the silence from `now_ns` on, feedback or not.
-    pub fn expect_feedback(&self, now_ns: u64) {
-        self.shared.feedback_ns.store(now_ns, Ordering::Relaxed);
+    /// The advice for a rate that was found without reports on each packet (`flow::Coarse`), with the share of loss. It
+    /// paces to that rate, too.
+    pub fn coarsely(&self) -> impl Fn(Moment, Kbps, f64) -> Advice + Send + Sync + use<> {
+        let (pace, shared) = (self.pacer.handle(), Arc::clone(&self.shared));
+        move |now, rate, loss| {
+            let estimate = u64::from(rate.bits_per_second());
+            let rates = Rates { estimate, pace: (estimate as f64 * COARSE_PACE) as u64 };
+            pace.set(rates, false, 0);
+            let picture = shared.picture(rate, 0.0);
+            let mut known = lock(&shared.known);
+            known.repair.carries(now.0, rate);
+            let picture_on = known.gate.judge(now, picture, loss < COARSE_CLEAR);
+            Advice { picture, settled: picture, loss, picture_on }
+        }
     }
 }
 
