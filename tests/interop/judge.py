@@ -1,6 +1,8 @@
 """The bars of a run, and whether they are met. It measures nothing: it is given figures, and `None` for what never
 came."""
 
+# Of the profile's highest rate, what may be missing on an open path.
+MISSING = 0.1
 # Seconds to connect; to notice a dead ingest, by the best sign of life it gave; from its open port to a frame; from an
 # open path to what was sent before.
 CONNECT_S = 3.0
@@ -54,7 +56,7 @@ def peak(sent, estimates):
     return worst, at
 
 
-def top(samples, since, before, frames_at=None):
+def top(samples, since, before):
     """Seconds from `since` until the target is back, and stays for two seconds. `samples` is (time, target, on air and
     the first picture of the ladder)."""
     reached = None
@@ -84,8 +86,13 @@ def bars(measured):
     measure("connect", "connects", "seconds", CONNECT_S)
     measure("hold", "sessions lost", "lost", 0)
     if "hold" in measured:
-        # Of its whole seconds, those without a frame at the receiver.
+        # Of its whole seconds, those without a frame at the receiver; and those in which a smaller picture was sent
+        # on a path that carries anything.
         at_most("seconds without a frame", measured["hold"].get("empty_seconds"), 0)
+        at_most("seconds below the full picture", measured["hold"].get("small_seconds"), 0)
+        # Without transport-cc nobody knows what an open path carries; with it, everything is found within seconds.
+        if measured["hold"].get("sign") == "twcc" and measured["hold"].get("filling"):
+            at_most("missing from the full rate", measured["hold"].get("missing"), MISSING)
     if "kill" in measured:
         at_most("death noticed", measured["kill"].get("noticed_s"), NOTICED_S[measured["kill"]["sign"]])
         at_most("frames after its restart", measured["kill"].get("back_s"), BACK_S)

@@ -294,7 +294,10 @@ class Run:
             "sign": self.heard,
             "target_kbps": round(self.top / 1000),
             "sent_kbps": round(self.rtp_bytes(began, ended) * 8 / (ended - began) / 1000),
-            "full": self.top >= 0.9 * PROFILE[self.kind.codec][2] * 1000,
+            "filling": self.content == "filling",
+            "missing": round(1 - self.top / (PROFILE[self.kind.codec][2] * 1000), 3),
+            "small_seconds": round(sum(0.1 for at, s in list(self.hawker.samples)
+                                       if began <= at <= ended and s["rung"] != self.hawker.first), 1),
             "reasons": sorted({e.get("reason", e["event"]) for _, e in lost})[:5],
         }
 
@@ -389,6 +392,7 @@ def main():
     parser.add_argument("--content", choices=("filling", "calm", "both"), default="both")
     parser.add_argument("--phases", default="kill,stop,outage,narrow", help="what is done after that, in this order")
     parser.add_argument("--out", default=None, help="the folder for logs, result.json and result.md")
+    parser.add_argument("--docs", action="store_true", help="write the table into docs/interop.md too")
     parser.add_argument("--without", action="append", default=[], help=argparse.SUPPRESS)
     parser.add_argument("--place", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--binary", required=True, help=argparse.SUPPRESS)
@@ -444,6 +448,14 @@ def main():
         with open(f"{out}/result.md", "w", encoding="utf-8") as file:
             file.write(table.markdown(result))
     print(table.markdown(result))
+    if given.docs:
+        page = os.path.join(receivers.HERE, "../../docs/interop.md")
+        with open(page, encoding="utf-8") as file:
+            text = file.read()
+        before, _, rest = text.partition("<!-- table -->\n")
+        _, _, after = rest.partition("<!-- end of table -->")
+        with open(page, "w", encoding="utf-8") as file:
+            file.write(f"{before}<!-- table -->\n{table.markdown(result)}<!-- end of table -->{after}")
     missed = sum(not bar["met"] for row in result["receivers"] for one in row["content"].values() for bar in one["bars"].values())
     note(f"{missed} bars missed; logs, result.json and result.md in {out}")
     return 1 if missed else 0

@@ -55,7 +55,7 @@ class Top(unittest.TestCase):
 class Bars(unittest.TestCase):
     good = {
         "connect": {"seconds": 0.3},
-        "hold": {"lost": 0, "empty_seconds": 0},
+        "hold": {"lost": 0, "empty_seconds": 0, "small_seconds": 0, "missing": 0.01, "sign": "twcc", "filling": True},
         "kill": {"sign": "rtcp", "noticed_s": 2.0, "back_s": 1.0},
         "stop": {"top_s": 4.9},
         "outage": {"top_s": 3.0},
@@ -70,12 +70,12 @@ class Bars(unittest.TestCase):
 
     def test_good_figures_meet_all(self):
         self.assertEqual(self.missed(), [])
-        self.assertEqual(len(judge.bars(self.good)), 10)
+        self.assertEqual(len(judge.bars(self.good)), 12)
 
     def test_each_figure_alone_can_miss_its_bar(self):
         for phase, figures in self.good.items():
             for key in figures:
-                if key != "sign":
+                if key not in ("sign", "filling"):
                     self.assertEqual(len(self.missed(**{phase: {key: 99}})), 1, (phase, key))
                     self.assertEqual(len(self.missed(**{phase: {key: None}})), 1, (phase, key))
 
