@@ -25,7 +25,7 @@ async def counted_packet(self, packet, arrival_time_ms):
     if count:
         size = len(packet.payload) + 12
         if packet.payload_type in retransmitted:
-            count.add_bytes(size)
+            count.bytes += size
         else:
             kind = self._RTCRtpReceiver__kind
             count.packet(kind, packet.sequence_number, packet.marker, packet.payload, size)
@@ -52,7 +52,7 @@ async def consume(track):
 
 async def report(count):
     while not count.over:
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.1)
         count.print()
 
 

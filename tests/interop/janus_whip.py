@@ -155,13 +155,13 @@ class Endpoint:
         kinds = {udp: kind for kind, udp in self.sockets.items()}
         printed = time.time()
         while True:
-            for udp in select.select(list(kinds), [], [], 0.2)[0]:
+            for udp in select.select(list(kinds), [], [], 0.05)[0]:
                 packet = udp.recv(2048)
                 count = self.count
                 if count and len(packet) >= 12:
                     seq, marker = int.from_bytes(packet[2:4], "big"), bool(packet[1] & 0x80)
                     count.packet(kinds[udp], seq, marker, packet[payload_at(packet):], len(packet))
-            if time.time() - printed >= 1:
+            if time.time() - printed >= 0.1:
                 printed = time.time()
                 count = self.count
                 if count:

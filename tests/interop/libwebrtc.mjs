@@ -26,7 +26,6 @@ serve(async (offer, count) => {
       setTimeout(done, 1000);
     });
   }
-  let before = null;
   const look = setInterval(async () => {
     let bytes = 0;
     try {
@@ -40,8 +39,7 @@ serve(async (offer, count) => {
         });
       });
     } catch { return; }
-    if (before !== null) count.bytes[Math.floor(Date.now() / 100) % 10] += bytes - before;
-    before = bytes;
+    count.now.bytes = bytes;
   }, 100);
   return {
     answer: pc.localDescription.sdp,

@@ -120,6 +120,8 @@ class Receiver:
                 line = json.loads(text)
             except ValueError:
                 continue
+            if "n" in line:
+                line["n"] = f"{start}.{line['n']}"
             if line.get("what") == "broken":
                 self.log.write(text)
             self.lines.append((time.time(), start, line))
@@ -144,11 +146,21 @@ class Receiver:
             sums[key] = total
         return sums
 
-    def empty_seconds(self, since, until):
-        """Of the seconds it printed, how many brought no frame."""
-        empty, before = 0, None
-        for _, line in self.of("received", since, until):
-            if before is not None and line["n"] == before[0] and line["frames"] <= before[1]:
-                empty += 1
-            before = (line["n"], line["frames"])
-        return empty if before is not None else None
+    def frames(self):
+        """When frames arrived, over all sessions: (time, how many so far), each tenth of a second."""
+        course, total, before = [], 0, {}
+        for at, line in self.of("received"):
+            total += max(0, line["frames"] - before.get(line["n"], 0))
+            before[line["n"]] = line["frames"]
+            course.append((at, total))
+        return course
+
+    def longest_gap(self, since, until):
+        """The longest time in which no frame arrived."""
+        longest, last, total = 0.0, since, None
+        for at, frames in [*self.frames(), (until, None)]:
+            if at < since:
+                total = frames
+            elif at <= until and frames != total:
+                longest, last, total = max(longest, at - last), at, frames
+        return round(longest, 2)

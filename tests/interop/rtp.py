@@ -4,7 +4,6 @@ import json
 import struct
 import sys
 import threading
-import time
 
 _printing = threading.Lock()
 
@@ -41,24 +40,20 @@ def payload_at(packet):
 
 
 class Count:
-    """What one session has received. `print` is called once a second."""
+    """What one session has received. `print` is called ten times a second."""
 
     def __init__(self, n, nacks=None):
         self.n = n
-        self.tenths = [0] * 10
-        self.video = self.audio = self.frames = self.keys = self.lost = 0
+        self.bytes = self.video = self.audio = self.frames = self.keys = self.lost = 0
         self.nacks = nacks
         self.last = None
         self.began = False
         self.over = False
         self.lock = threading.Lock()
 
-    def add_bytes(self, size):
-        self.tenths[int(time.time() * 10) % 10] += size
-
     def packet(self, kind, seq, marker, payload, size):
         with self.lock:
-            self.add_bytes(size)
+            self.bytes += size
             if kind == "audio":
                 self.audio += 1
                 return
@@ -80,9 +75,8 @@ class Count:
 
     def print(self):
         with self.lock:
-            tenths, self.tenths = self.tenths, [0] * 10
-            now = dict(video=self.video, audio=self.audio, frames=self.frames, keys=self.keys, lost=self.lost)
-        say("received", n=self.n, bytes=tenths, nacks=self.nacks, **now)
+            now = dict(bytes=self.bytes, video=self.video, audio=self.audio, frames=self.frames, keys=self.keys, lost=self.lost)
+        say("received", n=self.n, nacks=self.nacks, **now)
 
     def end(self, by):
         if not self.over:

@@ -2,6 +2,7 @@
 in a network namespace of its own; see README.md for what is done and measured."""
 
 import argparse
+import bisect
 import datetime
 import json
 import os
@@ -159,9 +160,6 @@ to = "{url}"
         values = sorted(s["target"] for at, s in list(self.samples) if since <= at <= until and "target" in s)
         return values[len(values) // 2] if values else None
 
-    def course(self):
-        return [(at, s.get("target"), s.get("on_air") == 1 and s["rung"] == self.first) for at, s in list(self.samples)]
-
     def estimates(self):
         """What the path was believed to carry. The target of the picture leaves out the sound and what is sent again,
         so it stands in only where nothing is estimated."""
@@ -204,11 +202,26 @@ class Run:
         while time.monotonic() < until and self.alive():
             time.sleep(0.05)
 
+    def course(self):
+        """The target, and whether all else is as it was: on air, the first picture, frames at the receiver."""
+        frames = self.receiver.frames()
+        times = [at for at, _ in frames]
+
+        def arriving(at):
+            """At least half the frames of an undisturbed half second."""
+            now, then = bisect.bisect_right(times, at + 0.1) - 1, bisect.bisect_right(times, at - 0.4) - 1
+            return then >= 0 and frames[now][1] - frames[then][1] >= self.usual * 0.25
+
+        return [
+            (at, s.get("target"), s.get("on_air") == 1 and s["rung"] == self.hawker.first and arriving(at))
+            for at, s in list(self.hawker.samples)
+        ]
+
     def settle(self, before, seconds=20):
         """Until the target is back; what comes next is measured from there."""
         since, until = time.time(), time.monotonic() + seconds
         while time.monotonic() < until and self.alive():
-            if judge.top(self.hawker.course(), since, before) is not None:
+            if judge.top(self.course(), since, before) is not None:
                 return True
             time.sleep(0.2)
         return False
@@ -216,7 +229,7 @@ class Run:
     def until_top(self, since, before, seconds):
         until = time.monotonic() + seconds
         while time.monotonic() < until and self.alive():
-            found = judge.top(self.hawker.course(), since, before)
+            found = judge.top(self.course(), since, before)
             if found is not None:
                 return round(found, 2)
             time.sleep(0.1)
@@ -283,11 +296,12 @@ class Run:
             if began <= at <= ended:
                 heard[kind] = heard.get(kind, 0) + 1
         self.top = self.hawker.target(ended - 5, ended) or 0
+        self.usual = (arrived["frames"] or 0) / (ended - began)
         self.heard = judge.sign(ended - began, heard)
         self.measured["hold"] = {
             "seconds": round(ended - began, 1),
             "lost": max(len(lost), len(sessions) - 1),
-            "empty_seconds": self.receiver.empty_seconds(began + 1, ended),
+            "gap_s": self.receiver.longest_gap(began, ended),
             "frames_per_s": round(arrived["frames"] / (ended - began), 1) if arrived["frames"] is not None else None,
             "arrived": arrived,
             "heard": heard,
@@ -317,12 +331,11 @@ class Run:
             "noticed_s": round(found[0] - killed, 2) if found else None,
             "by": found[1]["event"] if found else None,
             "back_s": round(frame[0][0] - opened, 2) if frame else None,
-            "settled": self.settle(self.top),
         }
 
     def interrupted(self, name, begin, end):
+        at_top = self.settle(self.top, 30)
         sessions = len(self.receiver.of("session"))
-        self.sleep(1)
         begin()
         began = time.time()
         time.sleep(3)
@@ -331,14 +344,13 @@ class Run:
         top = self.until_top(ended, self.top, 25)
         rtx = self.rtp_bytes(ended, ended + 5, only=self.retransmitted())
         self.measured[name] = {
+            "began_at_the_top": at_top,
             "top_s": top,
             "rtx_kbytes_5s": round(rtx / 1000),
             "sessions_opened": len(self.receiver.of("session")) - sessions,
             "events": [e["event"] for _, e in self.hawker.of(
                 ("output-silent", "output-healed", "output-failed", "output-live", "output-picture"), began)][:12],
         }
-        if top is None:
-            self.settle(self.top, 10)
 
     def stop(self):
         self.interrupted("stop", lambda: self.receiver.signal(signal.SIGSTOP), lambda: self.receiver.signal(signal.SIGCONT))
@@ -348,6 +360,7 @@ class Run:
 
     def narrow(self):
         calm = self.content == "calm"
+        at_top = self.settle(self.top, 30)
         # A calm picture fits where a filling one does not: it is narrowed below its lowest rung.
         kbps, seconds = (300, 8) if calm else (NARROW_KBPS if self.kind.codec == "h264" else 800, 20)
         self.path.narrow(kbps, NARROW_QUEUE_MS)
@@ -363,6 +376,7 @@ class Run:
         opened = time.time()
         self.measured["calm_narrow" if calm else "narrow"] = {
             "kbps": kbps,
+            "began_at_the_top": at_top,
             "sent_ratio": round(sent * 8 / (now - steady) / (kbps * 1000), 2),
             "dropped": dropped,
             "dropped_share": round(dropped / max(1, dropped + passed), 4),

@@ -55,7 +55,7 @@ class Top(unittest.TestCase):
 class Bars(unittest.TestCase):
     good = {
         "connect": {"seconds": 0.3},
-        "hold": {"lost": 0, "empty_seconds": 0, "small_seconds": 0, "missing": 0.01, "sign": "twcc", "filling": True},
+        "hold": {"lost": 0, "gap_s": 0.2, "small_seconds": 0, "missing": 0.01, "sign": "twcc", "filling": True},
         "kill": {"sign": "rtcp", "noticed_s": 2.0, "back_s": 1.0},
         "stop": {"top_s": 4.9},
         "outage": {"top_s": 3.0},

@@ -35,16 +35,10 @@ function payloadAt(packet) {
 export class Count {
   constructor(n) {
     this.n = n;
-    this.bytes = new Array(10).fill(0);
-    this.now = { video: 0, audio: 0, frames: 0, keys: 0, lost: 0, nacks: null };
+    this.now = { bytes: 0, video: 0, audio: 0, frames: 0, keys: 0, lost: 0, nacks: null };
     this.last = null;
     this.began = false;
-    this.timer = setInterval(() => this.print(), 1000);
-  }
-
-  print() {
-    say('received', { n: this.n, bytes: this.bytes, ...this.now });
-    this.bytes = new Array(10).fill(0);
+    this.timer = setInterval(() => say('received', { n: this.n, ...this.now }), 100);
   }
 
   frame() {
@@ -54,7 +48,7 @@ export class Count {
   }
 
   packet(kind, packet) {
-    this.bytes[Math.floor(Date.now() / 100) % 10] += packet.length;
+    this.now.bytes += packet.length;
     this.now[kind] += 1;
     if (kind !== 'video') return;
     const seq = packet.readUInt16BE(2);

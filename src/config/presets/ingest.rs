@@ -334,7 +334,8 @@ mod tests {
             let tried = load_ingest(&preset.name, &dirs).unwrap().tried.unwrap_or_default();
             let day = |word: &str| word.parse::<jiff::civil::Date>().is_ok();
             let words = || tried.split([' ', ',', ':', ';']);
-            let run = words().any(day) && words().any(|w| w.contains('.') && w.starts_with(|c: char| c.is_ascii_digit()));
+            let run = words().any(day)
+                && words().any(|w| w.contains('.') && w.starts_with(|c: char| c.is_ascii_digit()));
             let read = tried.strip_prefix("never; read: ").is_some_and(|from| !from.is_empty());
             assert!(run != read, "{}: {tried:?}", preset.name);
         }

@@ -63,18 +63,17 @@ func (s *socket) lastRequest(from string) (time.Time, bool) {
 
 // count is what one session has received.
 type count struct {
-	mu                         sync.Mutex
-	tenths                     [10]int
-	video, audio, frames, keys int
-	lost, nacks                int
-	last                       int
-	began                      bool
+	mu                                sync.Mutex
+	bytes, video, audio, frames, keys int
+	lost, nacks                       int
+	last                              int
+	began                             bool
 }
 
-func (c *count) packet(p *rtp.Packet, video bool, now time.Time) (first bool) {
+func (c *count) packet(p *rtp.Packet, video bool) (first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.tenths[now.UnixMilli()/100%10] += p.MarshalSize()
+	c.bytes += p.MarshalSize()
 	if !video {
 		c.audio++
 		return false
@@ -127,9 +126,7 @@ func key(payload []byte) bool {
 func (c *count) read() map[string]any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	tenths := c.tenths
-	c.tenths = [10]int{}
-	return map[string]any{"bytes": tenths, "video": c.video, "audio": c.audio, "frames": c.frames, "keys": c.keys,
+	return map[string]any{"bytes": c.bytes, "video": c.video, "audio": c.audio, "frames": c.frames, "keys": c.keys,
 		"lost": c.lost, "nacks": c.nacks}
 }
 
@@ -267,7 +264,7 @@ func main() {
 				if err != nil {
 					return
 				}
-				if c.packet(packet, video, time.Now()) {
+				if c.packet(packet, video) {
 					say("frame", map[string]any{"n": n})
 				}
 			}
@@ -278,7 +275,7 @@ func main() {
 				select {
 				case <-over:
 					return
-				case <-time.After(time.Second):
+				case <-time.After(100 * time.Millisecond):
 				}
 				received := c.read()
 				received["n"] = n
