@@ -192,6 +192,7 @@ class Run:
         self.receiver = receivers.Receiver(kind, variant, given.place, work, self.path, PORT)
         self.work = work
         self.measured = {}
+        self.begun = []
         self.hawker = self.tap = None
 
     def alive(self):
@@ -246,6 +247,7 @@ class Run:
             if self.connect(began):
                 for phase in phases[1:]:
                     note(f"  {self.content}: {phase}")
+                    self.begun.append((phase, time.time()))
                     getattr(self, phase)()
                     if not self.alive():
                         break
@@ -395,8 +397,34 @@ class Run:
 
     def flood(self, since):
         rtp = sorted((at, size) for at, size, kind, _ in list(self.tap.sent) if kind == "rtp")
-        ratio, at = judge.peak(rtp, self.hawker.estimates())
-        self.measured["peak"] = {"ratio": round(ratio, 2), "at_s": round(at - since, 1) if at else None}
+        estimates = self.hawker.estimates()
+        ratio, at = judge.peak(rtp, estimates)
+        self.measured["peak"] = found = {"ratio": round(ratio, 2)}
+        if at:
+            window = at - judge.WINDOW_S
+            found["phase"] = next((name for name, began in reversed(self.begun) if began <= at), "connect")
+            found["at_s"] = round(at - since, 1)
+            found["kbytes"] = round(self.rtp_bytes(window, at) / 1000, 1)
+            found["retransmitted_kbytes"] = round(self.rtp_bytes(window, at, only=self.retransmitted()) / 1000, 1)
+        self.write_course(since, estimates)
+
+    def write_course(self, since, estimates):
+        """What was sent in each tenth of a second, beside what was estimated then: to see where a bar was missed."""
+        again, bins = self.retransmitted(), {}
+        for at, size, kind, pt in list(self.tap.sent):
+            one = bins.setdefault(int((at - since) * 10), [0, 0])
+            if kind == "rtp":
+                one[pt in again] += size
+        known = {int((at - since) * 10): estimate for at, estimate in estimates}
+        with open(f"{self.work}/course.csv", "w", encoding="utf-8") as file:
+            file.write("s,phase,media_kbps,retransmitted_kbps,estimate_kbps\n")
+            estimate = None
+            for n in range(max(bins, default=0) + 1):
+                media, repeated = bins.get(n, (0, 0))
+                estimate = known.get(n, estimate)
+                phase = next((name for name, began in reversed(self.begun) if began <= since + n / 10), "connect")
+                file.write(f"{n / 10},{phase},{media * 80 / 1000:.0f},{repeated * 80 / 1000:.0f},"
+                           f"{'' if estimate is None else round(estimate / 1000)}\n")
 
 
 def main():
