@@ -126,13 +126,14 @@ to = "{url}"
                 time.sleep(0.02)
 
     def _read_metrics(self):
-        wanted = re.compile(r'^hawker_output_(on_air|target|available|sent|rtx|nacks)\w*\{output="main"\} (\S+)', re.M)
+        wanted = re.compile(r'^hawker_output_(on_air|target|available|sent|rtx|nacks)(\w*)\{output="main"\} (\S+)', re.M)
         while not self.over:
             began = time.time()
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{METRICS}/metrics", timeout=2) as reply:
                     text = reply.read().decode()
-                sample = {name: float(value) for name, value in wanted.findall(text)}
+                # Rates were bits before they were bytes.
+                sample = {name: float(value) * (8 if "bytes" in unit else 1) for name, unit, value in wanted.findall(text)}
                 sample["rung"] = self.rung
                 self.samples.append((time.time(), sample))
             except OSError:
@@ -252,6 +253,12 @@ class Run:
                     if not self.alive():
                         break
                 self.flood(began)
+            # Whether the figures are the machine's rather than hawker's.
+            self.measured["machine"] = {
+                "load": round(os.getloadavg()[0], 1),
+                "paused": len(self.hawker.of(("machine-paused",))),
+                "effort_steps": len(self.hawker.of(("effort-stepped",))),
+            }
             if not self.alive():
                 self.measured["ended"] = f"code {self.hawker.process.returncode}"
         finally:
