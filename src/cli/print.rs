@@ -172,6 +172,8 @@ fn ingests(servers: &[Server]) -> String {
         for note in &server.notes {
             let _ = writeln!(text, "    {note}");
         }
+        let tried = server.tried.as_deref().unwrap_or("not stated in this file");
+        let _ = writeln!(text, "    tried: {tried}");
     }
     text
 }
@@ -231,7 +233,14 @@ mod tests {
         let dirs = config::Dirs::below(std::path::Path::new("/dev/null"));
         let load = |name| config::load_ingest(name, &dirs).unwrap();
         let text = ingests(&[load("ivs"), load("srs"), load("live777")]);
-        for part in ["*.whip.live-video.net", "8500 kbit/s", "no trickle", "by name only"] {
+        for part in [
+            "*.whip.live-video.net",
+            "8500 kbit/s",
+            "no trickle",
+            "by name only",
+            "tried: never; read: its documentation",
+            "tried: live777 0.9.0",
+        ] {
             assert!(text.contains(part), "{part}\n{text}");
         }
     }

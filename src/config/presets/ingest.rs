@@ -30,8 +30,9 @@ const INGESTS: [(&str, &str); 11] = [
     ("twitch", include_str!("../../../presets/ingests/twitch.toml")),
 ];
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "title",
+    "tried",
     "hosts",
     "paths",
     "bearer",
@@ -98,6 +99,9 @@ pub struct Server {
     pub name: String,
     /// What it is called.
     pub title: String,
+    /// What hawker was really run against: version, date, what was done; or that it never was, and what the profile
+    /// was read from. `None` when a user's own file does not say.
+    pub tried: Option<String>,
     /// It is at these hosts, and at all below them.
     pub hosts: Vec<String>,
     /// It is at these paths of any host: `*` stands for one segment, `**` for one or more; after `?` a part of
@@ -204,6 +208,7 @@ fn read_server(name: &str, fields: &Fields<'_>, findings: &mut Findings<'_>) -> 
     fields.only(findings, &KEYS, |_| None);
     fields.missing(findings, "title", "write title = \"…\": what the server is called");
     let title = fields.text(findings, "title").map(|(title, _)| title.to_owned());
+    let tried = fields.text(findings, "tried").map(|(tried, _)| tried.to_owned());
     let mut codecs = Vec::new();
     for (word, span) in texts(fields, "codecs", findings) {
         match CODECS.iter().find(|(known, _)| *known == word) {
@@ -235,6 +240,7 @@ fn read_server(name: &str, fields: &Fields<'_>, findings: &mut Findings<'_>) -> 
     Some(Server {
         name: name.to_owned(),
         title: title?,
+        tried,
         hosts,
         paths,
         bearer,
@@ -317,6 +323,22 @@ mod tests {
         }
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("presets/ingests");
         assert_eq!(fs::read_dir(folder).unwrap().count(), INGESTS.len());
+    }
+
+    /// Knowledge that was only read must not look like a test: a profile names a version, a day and what was done, or
+    /// says that the server was never run.
+    #[test]
+    fn every_embedded_profile_says_what_was_tried() {
+        let dirs = nowhere();
+        for preset in ingests(&dirs) {
+            let tried = load_ingest(&preset.name, &dirs).unwrap().tried.unwrap_or_default();
+            let day = |word: &str| word.parse::<jiff::civil::Date>().is_ok();
+            let words = || tried.split([' ', ',', ':', ';']);
+            let run = words().any(day)
+                && words().any(|w| w.contains('.') && w.starts_with(|c: char| c.is_ascii_digit()));
+            let read = tried.strip_prefix("never; read: ").is_some_and(|from| !from.is_empty());
+            assert!(run != read, "{}: {tried:?}", preset.name);
+        }
     }
 
     #[test]
