@@ -234,7 +234,8 @@ async fn a_watched_stream_is_left_in_order() {
         show.event("output-live", 60);
         for loss in LOSSES {
             let mut console = Console::start(&place, &["watch", &whep], loss);
-            console.sees("VIEWER");
+            // A picture is drawn.
+            console.sees("▀");
             let status = console.lose();
             // As after ctrl-c: it was interrupted.
             console.ended(status, 130);

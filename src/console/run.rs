@@ -53,7 +53,9 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
     let palette = Palette::of_terminal(options.theme);
     let first = show.borrow_and_update().clone();
     let mut state = State::new(first, &palette, TimeZone::system(), Timestamp::now());
-    log.iter().for_each(|line| state.on_logged(line));
+    for line in &log {
+        state.on_logged(line);
+    }
     // Declared behind the screen, so that it goes before it.
     let mut console = Console {
         state,
