@@ -104,7 +104,9 @@ impl Headless {
         }
         if self.sentences.is_some() {
             let taken = self.folding.take(event);
-            taken.before.iter().for_each(|line| self.line(line));
+            for line in &taken.before {
+                self.line(line);
+            }
             match &taken.told {
                 Told::Line(line) | Told::Again { line, due: true } => self.line(line),
                 Told::Again { .. } | Told::Quiet => {}

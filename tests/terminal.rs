@@ -146,7 +146,7 @@ impl Console {
             }
             Loss::Signal(signal) => self.process.signal(signal),
         }
-        let ended = self.process.wait(Duration::from_secs(10));
+        let ended = self.process.wait(Duration::from_secs(20));
         ended.unwrap_or_else(|| panic!("{:?}: it goes on: {}", self.loss, self.shown().text()))
     }
 
@@ -234,7 +234,8 @@ async fn a_watched_stream_is_left_in_order() {
         show.event("output-live", 60);
         for loss in LOSSES {
             let mut console = Console::start(&place, &["watch", &whep], loss);
-            console.sees("VIEWER");
+            // A picture is drawn.
+            console.sees("▀");
             let status = console.lose();
             // As after ctrl-c: it was interrupted.
             console.ended(status, 130);
@@ -242,6 +243,26 @@ async fn a_watched_stream_is_left_in_order() {
         drop(show);
     });
     far.stop().await;
+}
+
+/// What is told goes nowhere any more; where the terminal was its own, the show is interrupted in order.
+#[test]
+fn a_headless_show_outlives_the_terminal_that_it_tells() {
+    for (loss, code) in [(Loss::Closed, 0), (Loss::Stderr, 130), (Loss::ClosedInControl, 130)] {
+        let place = Place::new();
+        let report = place.path("report.json");
+        let args = ["rehearse", "--headless", "--for", "6s", "--report", report.to_str().unwrap()];
+        let mut console = Console::start(&place, &args, loss);
+        let told = console.err.as_ref().unwrap_or(&console.screen);
+        until("the show on air", 60, || {
+            let text = told.text();
+            if text.contains("ON AIR") { Ok(()) } else { Err(text) }
+        });
+        let status = console.lose();
+        assert_eq!(status.code(), Some(code), "{loss:?}");
+        let report = std::fs::read_to_string(&report).unwrap();
+        assert!(report.contains(&format!("\"exit_code\": {code}")), "{loss:?}: {report}");
+    }
 }
 
 /// The child of the test below: a pane whose reading breaks.

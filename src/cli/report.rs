@@ -1,12 +1,16 @@
 //! `hawker report`: what became of a show, from what was kept of it.
 
+mod folded;
 mod words;
 
 use std::path::PathBuf;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use self::words::{length, plain, words};
+use self::{
+    folded::folded,
+    words::{length, plain, words},
+};
 use super::{Failure, load, out, out_json, save, tell};
 use crate::{
     engine::{ShowFolder, folder::run_dirs},
@@ -59,7 +63,7 @@ pub(crate) fn report(args: &Report) -> Result<u8, Failure> {
         history.fate = Some(Fates::look()?.of(&history.title, history.started));
     }
     if let Some(path) = &args.html {
-        save("--html", path, &page::html(&history, &zone))?;
+        save("--html", path, &page::html(&folded(history), &zone))?;
         tell(&format!("the report of show {number} is in {}", path.display()));
     } else if args.json {
         let text = serde_json::to_string(&Told::from(history)).map_err(|e| {
@@ -69,6 +73,7 @@ pub(crate) fn report(args: &Report) -> Result<u8, Failure> {
     } else if args.csv {
         out(&history.csv());
     } else {
+        let history = folded(history);
         out(&words(&history, &history.summary(), &zone));
     }
     Ok(0)

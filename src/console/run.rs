@@ -47,13 +47,17 @@ type Answer = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>;
 /// Runs the console until the operator leaves, the show ends, or the engine is gone. The terminal is given
 /// back on every way out. Edits of the planner that were not saved are put aside before that.
 pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError> {
+    // Before the terminal is taken, so that none finds it taken and is not heard.
+    let mut signals = Signals::new()?;
     let mut screen = Screen::take()?;
-    let mut signals = Signals::new(&screen)?;
+    signals.heed(&screen);
     let Handle { log, asks, mut events, mut show, mut past, mut meters, mut picture } = handle;
     let palette = Palette::of_terminal(options.theme);
     let first = show.borrow_and_update().clone();
     let mut state = State::new(first, &palette, TimeZone::system(), Timestamp::now());
-    log.iter().for_each(|line| state.on_logged(line));
+    for line in &log {
+        state.on_logged(line);
+    }
     // Declared behind the screen, so that it goes before it.
     let mut console = Console {
         state,
@@ -357,7 +361,7 @@ pub(super) enum Leaving {
 
 /// What the machine says when it wants the console gone. The show is another process and hears of its own.
 pub(super) struct Signals {
-    fatal: Fatal,
+    fatal: Option<Fatal>,
     #[cfg(unix)]
     term: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -368,10 +372,10 @@ pub(super) struct Signals {
 
 impl Signals {
     #[cfg(unix)]
-    pub(super) fn new(screen: &Screen) -> std::io::Result<Self> {
+    pub(super) fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
-            fatal: screen.fatal(),
+            fatal: None,
             term: signal(SignalKind::terminate())?,
             hup: signal(SignalKind::hangup())?,
             int: signal(SignalKind::interrupt())?,
@@ -381,7 +385,7 @@ impl Signals {
     #[cfg(unix)]
     pub(super) async fn come(&mut self) -> Leaving {
         tokio::select! {
-            signal = self.fatal.come() => return Leaving::AtOnce(signal),
+            signal = fatal(&mut self.fatal) => return Leaving::AtOnce(signal),
             _ = self.term.recv() => {}
             _ = self.hup.recv() => {}
             _ = self.int.recv() => {}
@@ -390,12 +394,24 @@ impl Signals {
     }
 
     #[cfg(not(unix))]
-    pub(super) fn new(screen: &Screen) -> std::io::Result<Self> {
-        Ok(Self { fatal: screen.fatal() })
+    pub(super) fn new() -> std::io::Result<Self> {
+        Ok(Self { fatal: None })
     }
 
     #[cfg(not(unix))]
     pub(super) async fn come(&mut self) -> Leaving {
-        Leaving::AtOnce(self.fatal.come().await)
+        Leaving::AtOnce(fatal(&mut self.fatal).await)
+    }
+
+    /// Those that end the process are heard, too, from now on: there is a terminal to be given back first.
+    pub(super) fn heed(&mut self, screen: &Screen) {
+        self.fatal = Some(screen.fatal());
+    }
+}
+
+async fn fatal(from: &mut Option<Fatal>) -> i32 {
+    match from {
+        Some(fatal) => fatal.come().await,
+        None => std::future::pending().await,
     }
 }

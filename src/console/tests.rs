@@ -366,7 +366,9 @@ fn identical_retries_are_one_line_of_the_log_and_a_late_console_counts_on() {
 
     let mut late = fixture::on_air();
     let before = log(&late).len();
-    recent.lines().iter().for_each(|line| late.on_logged(line));
+    for line in &recent.lines() {
+        late.on_logged(line);
+    }
     assert_eq!(log(&late)[before..], log(&state)[before..]);
     let reason = "connection refused".into();
     late.on_event(&event(28, Happening::OutputFailed { output, reason, retry_in_ms: None }));

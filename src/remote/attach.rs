@@ -176,7 +176,7 @@ pub async fn attach(path: &Path) -> Result<Handle, AttachError> {
     };
     tokio::spawn(client.run());
     let log = log.iter().cloned().collect();
-    Ok(Handle { log, asks, events, show, past, meters, picture })
+    Ok(Handle { asks, log, events, show, past, meters, picture })
 }
 
 type Answer = oneshot::Sender<Result<(), Refusal>>;

@@ -30,16 +30,26 @@ pub struct Folded {
     pub since: Timestamp,
     /// How many they are.
     pub count: u32,
+    /// Milliseconds between the newest two.
+    pub gap_ms: u64,
 }
 
 impl Folded {
     fn new(event: &Event) -> Self {
-        Self { event: event.clone(), first: event.seq, since: event.at, count: 1 }
+        Self { event: event.clone(), first: event.seq, since: event.at, count: 1, gap_ms: 0 }
     }
 
     /// How much it matters.
     pub fn severity(&self) -> Severity {
         self.event.what.severity()
+    }
+
+    /// It happened again.
+    fn again(&mut self, event: Event) {
+        let gap = event.at.duration_since(self.event.at).as_millis();
+        self.gap_ms = u64::try_from(gap).unwrap_or(0);
+        self.event = event;
+        self.count = self.count.saturating_add(1);
     }
 
     /// One sentence for the operator.
@@ -57,7 +67,11 @@ impl Folded {
         }
         let lasted = self.event.at.duration_since(self.since).as_secs_f64().max(0.0);
         let every = lasted / f64::from(self.count - 1);
-        format!("{} ({} times, every {})", what.sentence(), self.count, span(every))
+        // What comes ever more rarely comes every so often only at the end.
+        let even = (every * 0.5..=every * 1.5).contains(&(self.gap_ms as f64 / 1000.0));
+        let often =
+            if even { format!("every {}", span(every)) } else { format!("in {}", span(lasted)) };
+        format!("{} ({} times, {often})", what.sentence(), self.count)
     }
 }
 
@@ -118,8 +132,10 @@ enum Key {
 enum Part {
     /// It may repeat.
     Repeats(Subject, Key),
-    /// All is well, or starts anew.
+    /// All is well.
     Over(Subject),
+    /// It starts anew, by somebody's wish; to try the same again will be no news.
+    Anew(Subject, Key),
     /// All is over.
     End,
     /// It has no part in this.
@@ -151,8 +167,12 @@ impl Part {
                 Self::Repeats(Subject::Hook(alarm.clone()), Key::Failed(reason.clone()))
             }
             // The first attempt is somebody's wish, the others are retries.
-            H::OutputConnecting { output: id, attempt: 1, .. } => Self::Over(output(id)),
-            H::InputStarted { input: id, attempt: 1 } => Self::Over(input(id)),
+            H::OutputConnecting { output: id, attempt: 1, to } => {
+                Self::Anew(output(id), Key::Trying(to.clone()))
+            }
+            H::InputStarted { input: id, attempt: 1 } => {
+                Self::Anew(input(id), Key::Trying(String::new()))
+            }
             H::OutputConnecting { output: id, to, .. } => {
                 Self::Repeats(output(id), Key::Trying(to.clone()))
             }
@@ -223,6 +243,11 @@ impl Folding {
                 let chains = self.0.remove(&subject).unwrap_or_default();
                 chains.into_iter().filter_map(|mut c| c.untold()).collect()
             }
+            Part::Anew(subject, key) => {
+                let anew = vec![Chain::new(key, line.clone())];
+                let chains = self.0.insert(subject, anew).unwrap_or_default();
+                chains.into_iter().filter_map(|mut c| c.untold()).collect()
+            }
             Part::Repeats(subject, key) => return self.repeats(subject, key, line),
         };
         Taken { before, told: Told::Line(line) }
@@ -238,8 +263,7 @@ impl Folding {
             chains.push(Chain::new(key, line.clone()));
             return Taken { before, told: Told::Line(line) };
         };
-        chain.line.event = line.event;
-        chain.line.count = chain.line.count.saturating_add(1);
+        chain.line.again(line.event);
         let told = if matches!(key, Key::Trying(_)) {
             Told::Quiet
         } else if chain.is_due() {
@@ -256,6 +280,9 @@ impl Folding {
             Part::None => {}
             Part::End => self.0.clear(),
             Part::Over(subject) => drop(self.0.remove(&subject)),
+            Part::Anew(subject, key) => {
+                self.0.insert(subject, vec![Chain::new(key, line.clone())]);
+            }
             Part::Repeats(subject, key) => {
                 let chains = self.0.entry(subject).or_default();
                 chains.retain(|c| c.key != key);
@@ -360,7 +387,6 @@ mod tests {
             [
                 "main is connecting to a.example",
                 "main failed: connection refused; trying again in 300 ms",
-                "main is connecting to a.example, attempt 2",
                 "main failed: connection refused (5 times, every 2.8 s)",
                 "main failed: connection refused (13 times, every 2.8 s)",
                 "main is ON AIR at a.example (80 ms to connect)",
@@ -370,11 +396,21 @@ mod tests {
             changed,
             [
                 "main is connecting to a.example",
-                "main is connecting to a.example, attempt 2",
                 "main failed: connection refused (13 times, every 2.8 s)",
                 "main is ON AIR at a.example (80 ms to connect)",
             ]
         );
+    }
+
+    #[test]
+    fn what_comes_ever_more_rarely_is_told_by_how_long_it_lasts() {
+        let mut events = vec![(0, failed("main", "refused"))];
+        for (n, ms) in [(1, 300), (2, 600), (3, 900), (4, 3000), (5, 8000)] {
+            events.push((ms, connecting("main", n + 1)));
+            events.push((ms, failed("main", "refused")));
+        }
+        let (_, changed) = logs(&events);
+        assert_eq!(changed.last().unwrap(), "main failed: refused (6 times, in 8.0 s)");
     }
 
     #[test]
@@ -412,7 +448,9 @@ mod tests {
             at: Timestamp::UNIX_EPOCH + Duration::from_secs(n),
             what: failed("main", "refused"),
         });
-        events.by_ref().take(4).for_each(|e| recent.take(&e));
+        for event in events.by_ref().take(4) {
+            recent.take(&event);
+        }
         let mut folding = Folding::default();
         for line in recent.lines() {
             let json = serde_json::to_string(&line).unwrap();

@@ -135,9 +135,12 @@ impl Posts {
     /// All that are kept, by id; those that said nothing lately have left.
     fn all(&self, now: Instant) -> Vec<ViewerFigures> {
         let posts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let told = posts.values().map(|(at, figures)| match is_fresh(*at, now) {
-            true => figures.clone(),
-            false => ViewerFigures { state: LEFT.into(), ..figures.clone() },
+        let told = posts.values().map(|(at, figures)| {
+            let mut figures = figures.clone();
+            if !is_fresh(*at, now) {
+                figures.state = LEFT.into();
+            }
+            figures
         });
         told.collect()
     }

@@ -169,11 +169,11 @@ fn incident(it: &Incident) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Severity;
     use crate::stats::{
         Report, Verdict,
         history::{Lost, Noted, Targets},
     };
+    use crate::{base::Severity, show::Happening};
 
     #[test]
     fn verdicts_are_told_where_there_are_some() {
@@ -201,6 +201,39 @@ mod tests {
         let show = History { events, duration_ms: 600_000, ..history() };
         insta::assert_snapshot!(segments(&show).join("\n"));
         assert_eq!(segments(&history()), [""; 0]);
+    }
+
+    #[test]
+    fn identical_retries_are_one_line_of_the_report() {
+        let output: crate::base::OutputId = "main".parse().unwrap();
+        let mut events = Vec::new();
+        for n in 0..40_u64 {
+            let what = if n % 2 == 0 {
+                let (reason, retry_in_ms) = ("refused".into(), Some(1000));
+                Happening::OutputFailed { output: output.clone(), reason, retry_in_ms }
+            } else {
+                let (to, attempt) = ("a.example".into(), n as u32 + 1);
+                Happening::OutputConnecting { output: output.clone(), to, attempt }
+            };
+            let detail = serde_json::to_value(&what).unwrap();
+            events.push(Noted {
+                at_ms: n * 1000,
+                seq: n + 1,
+                event: detail["event"].as_str().unwrap().into(),
+                severity: what.severity(),
+                about: Some("main".into()),
+                sentence: what.sentence(),
+                detail,
+            });
+        }
+        let show = crate::cli::report::folded(History { events, ..history() });
+        let told: Vec<_> = show.incidents().iter().map(incident).collect();
+        assert_eq!(
+            told,
+            ["0:00:00  main failed: refused (20 times, every 2.0 s)\n  \
+              0:00:01  main is connecting to a.example, attempt 2\n           \
+              not over when the show ended"]
+        );
     }
 
     fn history() -> History {

@@ -46,8 +46,9 @@ impl Drop for Desk {
 /// # Errors
 /// There is no terminal, or it failed. One that is gone is a way to leave.
 pub async fn plan(doors: Doors, theme: Theme) -> Result<(), ConsoleError> {
+    let mut signals = Signals::new()?;
     let mut screen = Screen::take()?;
-    let mut signals = Signals::new(&screen)?;
+    signals.heed(&screen);
     // Declared behind the screen, so that it goes before it.
     let planner = Planner::new(Timestamp::now(), false);
     let mut desk = Desk { planner, doors, left: false };
