@@ -157,10 +157,10 @@ fn a_show_on_air_outlives_every_file_it_reads() {
     show.event("monitor-up", 20);
     let metrics = until("the figures' address", 10, || {
         let told = show.told();
-        let found = told
-            .lines()
-            .find_map(|l| Some(l.split_once("http://")?.1.split_once('/')?.0.to_owned()));
-        found.ok_or(told)
+        let address = told
+            .split_once("figures for Prometheus at http://")
+            .and_then(|(_, rest)| Some(rest.split_once('/')?.0.to_owned()));
+        address.ok_or(told)
     });
     // The storage with everything on it hangs, and the ingest goes away.
     for name in ["token", "relay", "key", "phrase", "ca.pem", "film.mkv", "still.png", "show.toml"]
@@ -216,8 +216,13 @@ fn a_show_on_air_outlives_every_file_it_reads() {
 #[test]
 fn a_secret_that_cannot_be_read_fails_its_output_alone() {
     let place = Place::new();
-    let file = place.file("show.toml", &format!("{}[[output]]\nid = \"tape\"\nto = \"record\"\nfolder = \"rec\"\n",
-        "title = \"Late\"\n[[input]]\nid = \"ball\"\nkind = \"test\"\n[[scene]]\nid = \"full\"\nlayout = \"full\"\nlayers = [\"ball\"]\n"));
+    let file = place.file(
+        "show.toml",
+        "title = \"Late\"\n[[input]]\nid = \"ball\"\nkind = \"test\"\n\
+         [[scene]]\nid = \"full\"\nlayout = \"full\"\nlayers = [\"ball\"]\n\
+         [[output]]\nid = \"stage\"\nto = \"stage\"\n\
+         [[output]]\nid = \"tape\"\nto = \"record\"\nfolder = \"rec\"\n",
+    );
     let mut show = place.start(&["live", &file, "--for", "12s"]);
     live(&show, "tape", None);
     hang(&place.path("pipe"));

@@ -208,10 +208,10 @@ fn no_planted_secret_is_found_in_anything_that_is_written() {
     show.event("hook-failed", 20);
     let metrics = until("the figures' address", 10, || {
         let told = show.told();
-        let found = told.lines().find_map(|l| {
-            Some(l.split_once("figures")?.1.split_once("http://")?.1.split_once('/')?.0.to_owned())
-        });
-        found.ok_or(told)
+        let address = told
+            .split_once("figures for Prometheus at http://")
+            .and_then(|(_, rest)| Some(rest.split_once('/')?.0.to_owned()));
+        address.ok_or(told)
     });
     let mut line = TcpStream::connect(metrics).unwrap();
     line.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")

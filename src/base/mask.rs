@@ -203,7 +203,7 @@ impl Entry {
         if text[at..].starts_with(self.text.as_bytes()) {
             return Some((at, at + self.text.len()));
         }
-        if let Some(to) = self.written(text, at) {
+        if let Some(to) = self.written(text, at, 0) {
             return Some((at, to));
         }
         let same = |form: &&Vec<u8>| {
@@ -217,19 +217,34 @@ impl Entry {
         Some((at - before, at + form.len() + after))
     }
 
-    /// Where it ends, if it stands at `at` with some of its characters written in another way, or cut off where the
-    /// text was.
-    fn written(&self, text: &[u8], at: usize) -> Option<usize> {
+    /// Where it ends, if it stands at `at` from its character `n` on, with some characters written in another way, or
+    /// cut off where the text was.
+    fn written(&self, text: &[u8], at: usize, n: usize) -> Option<usize> {
         let mut to = at;
-        for (n, c) in self.chars.iter().enumerate() {
+        let mut n = n;
+        while let Some(c) = self.chars.get(n) {
+            if *c == '\\' && text.get(to) == Some(&b'\\') {
+                return self.after_backslashes(text, to, n);
+            }
             let Some(next) = character(text, to, *c) else {
                 let cut = to == text.len() || text[to..].starts_with(HIDDEN.as_bytes());
                 let enough = n >= SHORTEST && n * 2 >= self.chars.len();
                 return (cut && enough).then_some(to);
             };
             to = next;
+            n += 1;
         }
         Some(to)
+    }
+
+    /// Backslashes may be doubled, more than once, and escape what follows them.
+    fn after_backslashes(&self, text: &[u8], at: usize, n: usize) -> Option<usize> {
+        let wanted = self.chars[n..].iter().take_while(|c| **c == '\\').count();
+        let there = text[at..].iter().take_while(|b| **b == b'\\').count();
+        [there, there - 1, wanted]
+            .into_iter()
+            .filter(|taken| (wanted..=there).contains(taken))
+            .find_map(|taken| self.written(text, at + taken, n + wanted))
     }
 }
 
@@ -253,9 +268,8 @@ fn character(text: &[u8], at: usize, c: char) -> Option<usize> {
             return None;
         }
         let after = &rest[slashes..];
-        let own = if c == '\\' { slashes.is_multiple_of(2).then_some(slashes) } else { None };
         let same = (!c.is_alphanumeric() && after.starts_with(utf8)).then(|| slashes + utf8.len());
-        own.or(same).or_else(|| unicode(after, code).map(|n| slashes + n)).map(|n| at + n)
+        same.or_else(|| unicode(after, code).map(|n| slashes + n)).map(|n| at + n)
     };
     let percented = || {
         by_bytes(&|text| percent(text).map(|byte| (byte, 3))).or_else(|| {
@@ -414,7 +428,7 @@ mod tests {
         ] {
             let text = format!("key \"{form}\" is in use");
             let said = mask.apply(&text);
-            assert!(said.contains("key \"…") && said.contains("in use"), "{form} -> {said}");
+            assert!(said.contains('…') && said.contains("in use"), "{form} -> {said}");
             assert!(!said.contains("rd"), "{form} -> {said}");
         }
         assert_eq!(mask.apply("a harmless text"), "a harmless text");

@@ -19,7 +19,7 @@ use std::{
 use tracing_subscriber::EnvFilter;
 
 use super::Failure;
-use crate::base::{mask::masked, text::lines};
+use crate::base::{mask::masked, text::plain};
 
 /// So many lines may wait for the disk; more are lost, and counted.
 const WAITING: usize = 2048;
@@ -96,7 +96,12 @@ fn write(mut to: impl Write, queue: &Receiver<Entry>, lost: &AtomicU64) {
 /// A line as it may be written.
 fn safe(line: &[u8]) -> String {
     let text: Cow<'_, str> = String::from_utf8_lossy(line);
-    lines(&masked(&text))
+    let mut safe = String::with_capacity(text.len());
+    for line in masked(&text).lines() {
+        safe.push_str(&plain(line));
+        safe.push('\n');
+    }
+    safe
 }
 
 /// Waits until what was logged so far is written, one second at most.

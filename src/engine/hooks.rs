@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::{
-    process::Command,
+    process::{Child, Command},
     sync::{Semaphore, mpsc},
     time::timeout,
 };
@@ -149,9 +149,7 @@ async fn run(words: &[String], alert: &Alert) -> Result<(), String> {
         // A value with a NUL in it cannot be passed at all.
         command.env(format!("HAWKER_{name}"), value.replace('\0', ""));
     }
-    let mut child = command
-        .spawn()
-        .map_err(|e| format!("'{program}' cannot be run: {e}; check its path in alarms.toml"))?;
+    let mut child = spawn(command, program).await?;
     let group = child.id().and_then(|pid| rustix::process::Pid::from_raw(pid as i32));
     match timeout(PATIENCE, child.wait()).await {
         Ok(Ok(status)) if status.success() => Ok(()),
@@ -165,6 +163,30 @@ async fn run(words: &[String], alert: &Alert) -> Result<(), String> {
             let _ = child.wait().await;
             Err(format!("'{program}' ran for more than {} s and was ended", PATIENCE.as_secs()))
         }
+    }
+}
+
+/// Starts a program. That waits until the program is loaded, from a storage that may not answer.
+async fn spawn(mut command: Command, program: &str) -> Result<Child, String> {
+    static STARTING: Semaphore = Semaphore::const_new(AT_ONCE);
+    let turn = STARTING
+        .try_acquire()
+        .map_err(|_| format!("'{program}' is not run: {AT_ONCE} programs have not started yet"))?;
+    let starting = tokio::task::spawn_blocking(move || {
+        let child = command.spawn();
+        drop(turn);
+        child
+    });
+    match timeout(PATIENCE, starting).await {
+        Ok(Ok(Ok(child))) => Ok(child),
+        Ok(Ok(Err(e))) => {
+            Err(format!("'{program}' cannot be run: {e}; check its path in alarms.toml"))
+        }
+        Ok(Err(broke)) => Err(format!("'{program}' cannot be run: {broke}")),
+        Err(_) => Err(format!(
+            "'{program}' has not started for {} s: the storage it lies on does not answer",
+            PATIENCE.as_secs()
+        )),
     }
 }
 

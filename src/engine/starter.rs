@@ -137,7 +137,7 @@ mod tests {
         let (go, wait) = sync_channel(1);
         let (started, seen) = sync_channel(8);
         let studio = Arc::new(Studio { wait: Mutex::new(Some(wait)), started });
-        let (facts, mut told) = mpsc::channel(8);
+        let (facts, mut told) = mpsc::channel(64);
         let inputs = start(&studio, &facts).unwrap();
         let began = Instant::now();
         for id in ["hangs", "well", "hangs", "well"] {
@@ -156,11 +156,11 @@ mod tests {
         }
         drop(go);
         assert_eq!(seen.recv_timeout(PATIENCE).unwrap().as_str(), "hangs");
-        inputs.send(input("hangs")).unwrap();
-        assert_eq!(
-            seen.recv_timeout(PATIENCE).unwrap().as_str(),
-            "hangs",
-            "it can be started again"
-        );
+        // Its thread may still be on its way out: until then it is said to wait.
+        let again = (0..50).any(|_| {
+            inputs.send(input("hangs")).unwrap();
+            seen.recv_timeout(Duration::from_millis(100)).is_ok()
+        });
+        assert!(again, "it can be started again");
     }
 }
