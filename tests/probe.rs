@@ -74,8 +74,8 @@ fn slow(ms: u32) -> Act {
 }
 
 async fn stage(token: Option<&str>) -> Stage {
-    let token = token.map(Secret::new);
-    Stage::start(StageOptions { token, ..StageOptions::default() }).await.unwrap()
+    let publish_token = token.map(Secret::new);
+    Stage::start(StageOptions { publish_token, ..StageOptions::default() }).await.unwrap()
 }
 
 /// hawker, while the servers of the test go on.
@@ -394,6 +394,7 @@ fn engine(whip: WhipSpec, standby: bool) -> (Handle, JoinHandle<Over>, mpsc::Sen
         listen: ([127, 0, 0, 1], 0).into(),
         any_port: true,
         token: None,
+        publish_token: None,
         monitor: false,
         link: None,
     };
