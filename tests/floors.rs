@@ -381,6 +381,9 @@ fn check(name: &str, source: &str) -> Vec<String> {
         if a_crate && room != "console" && matches!(crate_name, "ratatui" | "crossterm") {
             say(format!("names {crate_name}: only console/ names the terminal crates"));
         }
+        if let Some(why) = one_place(&path, name) {
+            say(format!("{}: {why}", path.join("::")));
+        }
         if unbounded(&path, a_crate, &found.then) {
             say(format!("{} has no bound: every channel has one", path.join("::")));
         }
@@ -397,6 +400,22 @@ fn check(name: &str, source: &str) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// What is made in one place only, because that place asks or bounds first.
+fn one_place(path: &[&str], file: &str) -> Option<&'static str> {
+    let ends = |end: &[&str]| path.ends_with(end);
+    let pipeline = ["new", "with_name", "builder"].iter().any(|f| ends(&["Pipeline", f]))
+        || (path.contains(&"parse") && path.last().is_some_and(|last| last.starts_with("launch")));
+    if pipeline && file != "media/pipeline.rs" {
+        return Some("pipelines are made in media/pipeline.rs, which asks for descriptors first");
+    }
+    if ends(&["axum", "serve"])
+        || path.starts_with(&["hyper", "server"]) && file != "system/http.rs"
+    {
+        return Some("HTTP is served by system/http.rs, which bounds connections and times");
+    }
+    None
 }
 
 fn unbounded(path: &[&str], a_crate: bool, then: &[String; 2]) -> bool {
@@ -611,6 +630,17 @@ mod the_scanner {
         }
         passes("engine/run.rs", "fn f() { let (a, b) = mpsc::channel(16); }");
         passes("engine/run.rs", "use std::sync::mpsc::sync_channel;");
+    }
+
+    #[test]
+    fn what_asks_or_bounds_first_is_not_gone_round() {
+        fails("media/x.rs", "fn f() { let p = gst::Pipeline::new(); }", "asks for descriptors");
+        fails("media/x.rs", "fn f() { gst::Pipeline::with_name(name); }", "asks for descriptors");
+        fails("media/x.rs", "fn f() { gst::parse::launch(line); }", "asks for descriptors");
+        passes("media/pipeline.rs", "fn f() { gst::Pipeline::with_name(name); }");
+        fails("stage/x.rs", "fn f() { axum::serve(listener, router); }", "bounds connections");
+        fails("link/x.rs", "use hyper::server::conn::http1;", "bounds connections");
+        passes("system/http.rs", "use hyper::server::conn::http1;");
     }
 
     #[test]

@@ -75,8 +75,8 @@ fn slow(ms: u32) -> Act {
 }
 
 async fn stage(token: Option<&str>) -> Stage {
-    let token = token.map(Secret::new);
-    Stage::start(StageOptions { token, ..StageOptions::default() }).await.unwrap()
+    let publish_token = token.map(Secret::new);
+    Stage::start(StageOptions { publish_token, ..StageOptions::default() }).await.unwrap()
 }
 
 /// hawker, while the servers of the test go on.

@@ -343,6 +343,75 @@ async fn a_viewer_without_the_shows_codec_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_with_one_track_is_watched() {
+    for (picture, sound) in [(true, false), (false, true), (true, true)] {
+        let (mut watch, offer) = Watch::new(&WatchOptions::default()).unwrap();
+        let (server, answer) = Publisher::answer(&offer, picture, sound);
+        hawker::whip::whep::check_answer_of_viewer(&offer, &answer).unwrap();
+        watch.answer(&answer).unwrap();
+        until("a second of it", || {
+            let seen = watch.figures(Instant::now());
+            watch.has_frames()
+                && seen.kbps > 1.0
+                && watch.first_frame().unwrap().elapsed() > Duration::from_secs(1)
+        })
+        .await;
+        let seen = watch.figures(Instant::now());
+        println!("picture {picture}, sound {sound}: {seen:?}");
+        assert_eq!(seen.fps > 20.0, picture, "{seen:?}");
+        assert!(!seen.frozen, "{seen:?}");
+        server.pause(true);
+        until("that it stands still", || watch.figures(Instant::now()).frozen).await;
+        server.stop();
+        watch.stop().await;
+    }
+    let (_, offer) = Watch::new(&WatchOptions::default()).unwrap();
+    let (server, answer) = Publisher::answer(&offer, false, false);
+    let why = hawker::whip::whep::check_answer_of_viewer(&offer, &answer).unwrap_err();
+    assert!(why.0.contains("neither sound nor picture"), "{why:?}");
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_on_loopback_has_another_way_for_browsers_of_this_machine() {
+    let stage = stage().await;
+    let (_, offer) = Watch::new(&WatchOptions::default()).unwrap();
+    let candidates = |sdp: &str| -> Vec<String> {
+        let all = sdp.lines().filter(|line| line.starts_with("a=candidate:"));
+        let mut all: Vec<String> =
+            all.filter_map(|line| line.split(' ').nth(4)).map(str::to_owned).collect();
+        all.dedup();
+        all.sort();
+        all.dedup();
+        all
+    };
+    let answered = async |url: String, offer: String| {
+        let answer = post(url, "application/sdp", offer).await;
+        assert_eq!(answer.status(), 201);
+        candidates(&answer.text().await.unwrap())
+    };
+    // As a browser asks: none of its candidates is on loopback.
+    let browser: String = offer
+        .lines()
+        .filter(|line| !line.starts_with("a=candidate:"))
+        .flat_map(|line| [line, "\r\n"])
+        .collect();
+    let mut own = vec!["127.0.0.1".to_owned()];
+    own.extend(
+        hawker::stage::local_address_toward("192.0.2.1:9".parse().unwrap())
+            .filter(|ip| !ip.is_loopback())
+            .map(|ip| ip.to_string()),
+    );
+    own.sort();
+    assert_eq!(answered(stage.whep_url(), browser.clone()).await, own);
+    // Who is on loopback, or publishes, has no need of it.
+    assert_eq!(answered(stage.whep_url(), offer).await, ["127.0.0.1"]);
+    let publisher = browser.replace("a=recvonly", "a=sendonly");
+    assert_eq!(answered(stage.whip_url(), publisher).await, ["127.0.0.1"]);
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hosts_that_are_none_are_refused() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let stage = stage().await;

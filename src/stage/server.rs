@@ -317,10 +317,13 @@ impl Drop for Stage {
 
 /// 256 random bits.
 fn one_time_secret() -> std::io::Result<Secret> {
-    let mut bytes = [0_u8; 32];
-    getrandom::fill(&mut bytes)
-        .map_err(|_| std::io::Error::other("the system gives no random numbers"))?;
-    Ok(Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+    let half = || {
+        let mut bytes = [0_u8; 16];
+        getrandom::fill(&mut bytes)
+            .map_err(|_| std::io::Error::other("the system gives no random numbers"))?;
+        Ok::<_, std::io::Error>(u128::from_be_bytes(bytes))
+    };
+    Ok(Secret::new(format!("{:032x}{:032x}", half()?, half()?)))
 }
 
 /// Where media come to.

@@ -80,8 +80,68 @@ impl Publisher {
         let answer = SdpAnswer::from_sdp_string(&answer.text().await.unwrap()).unwrap();
         rtc.sdp_api().accept_answer(pending, answer).unwrap();
         let shared = Arc::new(Shared::default());
-        let run = Run { rtc, socket, video, audio, shared: Arc::clone(&shared), base };
+        let run = Run {
+            rtc,
+            socket,
+            video: Some(video),
+            audio: Some(audio),
+            shared: Arc::clone(&shared),
+            base,
+        };
         Self { shared, thread: Some(std::thread::spawn(move || run.run())) }
+    }
+
+    /// Answers a viewer's offer as a WHEP server does that has these tracks alone; what it has not is refused.
+    #[allow(dead_code, reason = "not every set of tests watches")]
+    pub fn answer(offer: &str, picture: bool, sound: bool) -> (Self, String) {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut rtc = Rtc::builder()
+            .clear_codecs()
+            .enable_h264(true)
+            .enable_opus(true, false)
+            .set_rtp_mode(true)
+            .set_rtcp_report_interval_audio(Duration::from_millis(500))
+            .set_rtcp_report_interval_video(Duration::from_millis(500))
+            .build(Instant::now());
+        rtc.add_local_candidate(Candidate::host(socket.local_addr().unwrap(), "udp").unwrap())
+            .unwrap();
+        let offer = str0m::change::SdpOffer::from_sdp_string(offer).unwrap();
+        let answer = rtc.sdp_api().accept_offer(offer).unwrap().to_sdp_string();
+        let (mut video, mut audio) = (None, None);
+        while let Ok(Output::Event(event)) = rtc.poll_output() {
+            if let Event::MediaAdded(media) = event {
+                match media.kind {
+                    MediaKind::Video => video = Some(media.mid),
+                    MediaKind::Audio => audio = Some(media.mid),
+                }
+            }
+        }
+        let mut refused = false;
+        let answer: String = answer
+            .lines()
+            .map(|line| {
+                if line.starts_with("m=") {
+                    refused = line.starts_with("m=video") && !picture
+                        || line.starts_with("m=audio") && !sound;
+                }
+                match line {
+                    _ if !refused => format!("{line}\r\n"),
+                    "a=sendonly" => "a=inactive\r\n".to_owned(),
+                    _ if line.starts_with("m=") => line.replace(" 9 ", " 0 ") + "\r\n",
+                    _ => format!("{line}\r\n"),
+                }
+            })
+            .collect();
+        let shared = Arc::new(Shared::default());
+        let run = Run {
+            rtc,
+            socket,
+            video: video.filter(|_| picture),
+            audio: audio.filter(|_| sound),
+            shared: Arc::clone(&shared),
+            base: 0,
+        };
+        (Self { shared, thread: Some(std::thread::spawn(move || run.run())) }, answer)
     }
 
     pub fn pause(&self, on: bool) {
@@ -110,8 +170,8 @@ impl Drop for Publisher {
 struct Run {
     rtc: Rtc,
     socket: UdpSocket,
-    video: Mid,
-    audio: Mid,
+    video: Option<Mid>,
+    audio: Option<Mid>,
     shared: Arc<Shared>,
     base: u64,
 }
@@ -147,16 +207,18 @@ impl Run {
                     }
                     let ms = begun.elapsed().as_millis() as u32;
                     let last = nals.len() - 1;
-                    let pt = self.pt(self.video);
                     for (i, nal) in nals.into_iter().enumerate() {
-                        let rtp = RtpWrite::new(pt, seq.into(), ms * 90, now, nal);
-                        self.write(self.video, rtp.marker(i == last).nackable(true));
+                        let Some(video) = self.video else { break };
+                        let rtp = RtpWrite::new(self.pt(video), seq.into(), ms * 90, now, nal);
+                        self.write(video, rtp.marker(i == last).nackable(true));
                         self.drain(&mut connected, &mut key);
                         seq += 1;
                     }
-                    let pt = self.pt(self.audio);
-                    let rtp = RtpWrite::new(pt, sound.into(), ms * 48, now, vec![0xfc; 40]);
-                    self.write(self.audio, rtp.marker(true));
+                    if let Some(audio) = self.audio {
+                        let pt = self.pt(audio);
+                        let rtp = RtpWrite::new(pt, sound.into(), ms * 48, now, vec![0xfc; 40]);
+                        self.write(audio, rtp.marker(true));
+                    }
                     self.drain(&mut connected, &mut key);
                     sound += 1;
                     frame += 1;
