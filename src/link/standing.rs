@@ -177,7 +177,7 @@ impl Standing {
                 known.tell();
             }
             Err(error) => {
-                tracing::info!(%host, ?error, "a session of an earlier run is still open")
+                tracing::info!(%host, ?error, "a session of an earlier run is still open");
             }
         }
     }
@@ -191,7 +191,7 @@ impl Known {
             Ok(()) => {}
             // A disk that hangs: the sessions matter more than the file.
             Err(TrySendError::Full(_)) => {
-                tracing::warn!("the list of open sessions is not being written")
+                tracing::warn!("the list of open sessions is not being written");
             }
             Err(TrySendError::Disconnected(_)) => {}
         }

@@ -217,7 +217,7 @@ fn open(
     if manner.packets {
         extensions.set(3, Extension::TransportSequenceNumber);
     }
-    let never = Duration::from_secs(86_400);
+    let never = Duration::from_hours(24);
     let config = RtcConfig::new()
         .clear_codecs()
         .enable_h264(true)

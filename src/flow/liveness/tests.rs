@@ -69,8 +69,11 @@ impl Peer {
 const REPORT: Sign = Sign::Report { progress: true };
 const TEN_MINUTES: u64 = 600_000;
 
-/// Peers as they are: their signs with interval and spread, and within how many ms their end must be noticed.
-fn peers() -> Vec<(&'static str, Vec<(Sign, f64, f64)>, u64)> {
+/// A peer: its signs with interval and spread, and within how many ms its end must be noticed.
+type Kept = (&'static str, Vec<(Sign, f64, f64)>, u64);
+
+/// Peers as they are.
+fn peers() -> Vec<Kept> {
     vec![
         ("feedback on each packet, every 50 ms", vec![(Sign::Packets, 50.0, 0.5)], 1500),
         ("the same with reports", vec![(Sign::Packets, 100.0, 0.5), (REPORT, 1000.0, 0.5)], 1500),
