@@ -434,6 +434,27 @@ class Run:
                            f"{'' if estimate is None else round(estimate / 1000)}\n")
 
 
+def keep(result, docs):
+    """Puts the rows of this run in the place of their older ones, in docs/interop.json and in the page."""
+    try:
+        with open(f"{docs}/interop.json", encoding="utf-8") as file:
+            rows = {row["name"]: row for row in json.load(file)["receivers"]}
+    except FileNotFoundError:
+        rows = {}
+    rows.update({row["name"]: row for row in result["receivers"]})
+    order = [*receivers.DEFAULT, *sorted(set(rows) - set(receivers.DEFAULT))]
+    kept = {"receivers": [rows[name] for name in order if name in rows]}
+    with open(f"{docs}/interop.json", "w", encoding="utf-8") as file:
+        json.dump(kept, file, indent=1)
+        file.write("\n")
+    with open(f"{docs}/interop.md", encoding="utf-8") as file:
+        text = file.read()
+    before, _, rest = text.partition("<!-- table -->\n")
+    _, _, after = rest.partition("<!-- end of table -->")
+    with open(f"{docs}/interop.md", "w", encoding="utf-8") as file:
+        file.write(f"{before}<!-- table -->\n{table.markdown(kept)}<!-- end of table -->{after}")
+
+
 def main():
     parser = argparse.ArgumentParser(prog="script/interop", description="Publishes to receivers that are not ours.")
     parser.add_argument("receiver", nargs="*", default=[], help="janus, pion, pion:lite ...; all when none is named")
@@ -441,7 +462,7 @@ def main():
     parser.add_argument("--content", choices=("filling", "calm", "both"), default="both")
     parser.add_argument("--phases", default="kill,stop,outage,narrow", help="what is done after that, in this order")
     parser.add_argument("--out", default=None, help="the folder for logs, result.json and result.md")
-    parser.add_argument("--docs", action="store_true", help="write the table into docs/interop.md too")
+    parser.add_argument("--docs", action="store_true", help="put the rows of this run into docs/interop.md and docs/interop.json")
     parser.add_argument("--without", action="append", default=[], help=argparse.SUPPRESS)
     parser.add_argument("--place", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--binary", required=True, help=argparse.SUPPRESS)
@@ -466,13 +487,14 @@ def main():
     os.makedirs(out)
 
     version = subprocess.run([given.binary, "--version"], capture_output=True, text=True, check=False).stdout.strip()
-    result = {
+    circumstances = {
         "hawker": version or given.binary, "date": datetime.date.today().isoformat(), "seconds": given.seconds,
-        "machine": f"{os.cpu_count()} cores, Linux {platform.release()}", "not_installed": given.without, "receivers": [],
+        "machine": f"{os.cpu_count()} cores, Linux {platform.release()}",
     }
+    result = {"not_installed": given.without, "receivers": []}
     for name, kind, variant in chosen:
         row = {"name": name, "title": kind.title, "variant": receivers.VARIANTS[variant], "codec": kind.codec,
-               "version": kind.version(given.place), "content": {}}
+               "version": kind.version(given.place), **circumstances, "content": {}}
         result["receivers"].append(row)
         for content in ("filling", "calm") if given.content == "both" else (given.content,):
             work = f"{out}/{name.replace(':', '-')}-{content}"
@@ -498,13 +520,7 @@ def main():
             file.write(table.markdown(result))
     print(table.markdown(result))
     if given.docs:
-        page = os.path.join(receivers.HERE, "../../docs/interop.md")
-        with open(page, encoding="utf-8") as file:
-            text = file.read()
-        before, _, rest = text.partition("<!-- table -->\n")
-        _, _, after = rest.partition("<!-- end of table -->")
-        with open(page, "w", encoding="utf-8") as file:
-            file.write(f"{before}<!-- table -->\n{table.markdown(result)}<!-- end of table -->{after}")
+        keep(result, os.path.join(receivers.HERE, "../../docs"))
     missed = sum(not bar["met"] for row in result["receivers"] for one in row["content"].values() for bar in one["bars"].values())
     note(f"{missed} bars missed; logs, result.json and result.md in {out}")
     return 1 if missed else 0

@@ -6,8 +6,8 @@ SIGNS = {"twcc": "transport-cc", "rtcp": "RTCP", "consent": "consent only"}
 def markdown(result):
     rows = [
         "| receiver | signs of life | connects | held | death noticed | back | top after stop | after outage "
-        "| into a narrow path | most in 200 ms | calm: after stop, outage, narrow | missed |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "| into a narrow path | most in 200 ms | calm: after stop, outage, narrow | bars missed | run |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in result["receivers"]:
         filling, calm = (row["content"].get(name) for name in ("filling", "calm"))
@@ -46,9 +46,6 @@ def markdown(result):
             name, SIGNS.get(hold.get("sign"), "–"), cell("connects"), held, cell("death noticed"),
             cell("frames after its restart"), cell(top + "a receiver that stopped"), cell(top + "an outage"), ratio,
             cell("most sent in 200 ms, of the estimate", "x"), calm_cells, str(missed or "none"),
+            f"{row['date']}, {row['hawker']}",
         ]) + " |")
-    return (
-        f"{result['hawker']}, {result['date']}, {result['machine']}; each held for {result['seconds']} s.\n\n"
-        + "\n".join(rows)
-        + "\n"
-    )
+    return "\n".join(rows) + "\n"
