@@ -524,8 +524,8 @@ mod tests {
         hawker_monitor_freezes_total hawker_monitor_frozen_seconds_total hawker_monitor_paused_seconds_total
         hawker_monitor_sound_behind_picture_seconds hawker_monitor_jitter_seconds
         hawker_monitor_sound_gaps_total hawker_monitor_sound_gap_seconds_total
-        hawker_monitor_size_changes_total hawker_output_verdict hawker_monitor_verdict hawker_alarms_open
-        hawker_viewers hawker_processor_cores hawker_resident_memory_bytes hawker_thread_cores
+        hawker_monitor_size_changes_total hawker_monitor_foreign_seconds hawker_output_verdict
+        hawker_monitor_verdict hawker_alarms_open hawker_viewers hawker_processor_cores hawker_resident_memory_bytes hawker_thread_cores
     ";
 
     #[test]
