@@ -7,6 +7,7 @@ use url::Url;
 
 use super::{
     Failure, Kind, Role,
+    answer::Unusable,
     kin::{place, shown},
     session::{BodyEnd, Response, Transport},
 };
@@ -186,7 +187,12 @@ pub(super) fn status(
 }
 
 /// A 2xx whose body is no usable answer.
-pub(super) fn bad_answer(role: Role, url: &Url, response: &Response, why: &str) -> Failure {
+pub(super) fn bad_answer(
+    role: Role,
+    url: &Url,
+    response: &Response,
+    Unusable { why, todo }: &Unusable,
+) -> Failure {
     let (peer, endpoint, at) = (role.peer(), role.endpoint(), shown(url));
     if is_web_page(response) {
         return failure(
@@ -215,13 +221,15 @@ pub(super) fn bad_answer(role: Role, url: &Url, response: &Response, why: &str) 
             ),
             Kind::Lasting,
         ),
-        BodyEnd::Whole => failure(
-            format!(
-                "the answer of {peer} at {at} {why}: check that 'to' is its {endpoint}, and that \
-                 it takes this profile's codecs"
-            ),
-            Kind::Lasting,
-        ),
+        BodyEnd::Whole => {
+            let check = || {
+                format!(
+                    "check that 'to' is its {endpoint}, and that it takes this profile's codecs"
+                )
+            };
+            let todo = todo.map_or_else(check, str::to_owned);
+            failure(format!("the answer of {peer} at {at} {why}: {todo}"), Kind::Lasting)
+        }
     }
 }
 
