@@ -38,6 +38,7 @@ use crate::{
     base::text,
     show::VideoCodec,
     stats::{WatchFigures, report::MonitorReport},
+    whip::fingerprint,
 };
 
 /// How to watch.
@@ -155,6 +156,8 @@ struct Shared {
     stop: AtomicBool,
     /// Somebody began to look in the middle of the stream.
     key_wanted: AtomicBool,
+    /// Whoever answers on the media path is not the server.
+    impostor: AtomicBool,
 }
 
 impl Shared {
@@ -214,6 +217,7 @@ impl Watch {
             seen: Mutex::new(Seen::new(Instant::now(), boot)),
             stop: AtomicBool::new(false),
             key_wanted: AtomicBool::new(false),
+            impostor: AtomicBool::new(false),
         });
         let (give_frames, frames) = channel(options.frames);
         let (give_sounds, sounds) = channel(options.sounds);
@@ -242,7 +246,8 @@ impl Watch {
     pub fn answer(&mut self, sdp: &str) -> Result<(), WatchError> {
         let Offered { pending, mut work } = self.offered.take().ok_or(WatchError::Answered)?;
         let refuse = |error: String| WatchError::Answer(text::short(&error, 200));
-        let answer = SdpAnswer::from_sdp_string(sdp).map_err(|e| refuse(e.to_string()))?;
+        let sdp = fingerprint::only_sha256(sdp).map_err(|e| refuse(format!("it {e}")))?;
+        let answer = SdpAnswer::from_sdp_string(&sdp).map_err(|e| refuse(e.to_string()))?;
         work.rtc.sdp_api().accept_answer(pending, answer).map_err(|e| refuse(e.to_string()))?;
         let local = work.local.ip();
         let thread = std::thread::Builder::new()
@@ -251,6 +256,12 @@ impl Watch {
             .map_err(|source| WatchError::Socket { local, source })?;
         self.thread = Some(thread);
         Ok(())
+    }
+
+    /// Whether it ended because the certificate shown on the media path is not the one that the answer names: somebody
+    /// else is there.
+    pub fn met_impostor(&self) -> bool {
+        self.shared.impostor.load(Ordering::Acquire)
     }
 
     /// What it sees now.
@@ -394,6 +405,7 @@ impl Work {
                 },
                 Err(error) => {
                     tracing::debug!(%error, "the monitor's session broke");
+                    self.shared.impostor.fetch_or(session::is_impostor(&error), Ordering::AcqRel);
                     self.rtc.disconnect();
                     return Instant::now() + NAP;
                 }
