@@ -18,6 +18,7 @@ pub mod output;
 pub mod paths;
 pub mod probe;
 pub mod process;
+pub mod reach;
 pub mod report;
 pub mod run;
 pub mod signals;

@@ -17,7 +17,7 @@ use super::{
     input::{Sink, Source},
     outlet::{Destination, Outlet, OutletEvent},
     program::{Feeds, Parts, Program},
-    publisher::{Route, Session, WarmCertificate},
+    publisher::{Certificate, Route, Session},
     rendition::Renditions,
     slate,
     trail::{DRAWN, ENCODED, TAKEN},
@@ -42,7 +42,7 @@ pub struct Studio {
     glimpses: Glimpses,
     /// What the picture had lately, by the output's place.
     last_good: Arc<Mutex<BTreeMap<u32, Kbps>>>,
-    _certificate: WarmCertificate,
+    certificate: Arc<Certificate>,
 }
 
 impl Studio {
@@ -100,7 +100,7 @@ impl Studio {
             renditions,
             glimpses,
             last_good: Arc::default(),
-            _certificate: WarmCertificate::make(),
+            certificate: Arc::new(Certificate::make()?),
         };
         studio.draw_slates(spec)?;
         Ok(studio)
@@ -212,6 +212,7 @@ impl Studio {
             rendition: &rendition,
             clock: &self.clock,
             route,
+            certificate: &self.certificate,
             order,
             start,
             on_advice: Box::new(move |advice| {
