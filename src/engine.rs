@@ -20,6 +20,7 @@ pub mod paths;
 pub mod pause;
 pub mod probe;
 pub mod process;
+pub mod reach;
 pub mod report;
 pub mod run;
 pub mod signals;

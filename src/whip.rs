@@ -2,9 +2,12 @@
 //! what to send; and what the way to an ingest is worth. It opens no socket and reads no clock; `link` does
 //! both for it.
 
+pub mod answer;
+pub mod fingerprint;
 mod ice;
 mod kin;
 pub mod probe;
+pub mod reach;
 pub mod sdp;
 mod session;
 pub mod stun;

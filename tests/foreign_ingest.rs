@@ -123,13 +123,13 @@ struct Aiortc {
 }
 
 impl Aiortc {
-    fn start() -> Self {
+    fn start(args: &[&str]) -> Self {
         // `script/setup --dev` puts it beside what cargo builds.
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
         let script =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign_ingest/aiortc_whip.py");
         let mut command = Command::new(target.join("aiortc/bin/python"));
-        command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg(script).args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = Process::start(&mut command);
         let lines = BufReader::new(process.child.stdout.take().unwrap()).lines();
         let said = Arc::<Mutex<Vec<Value>>>::default();
@@ -150,7 +150,16 @@ impl Aiortc {
 
 #[test]
 fn aiortc_takes_the_show() {
-    let server = Aiortc::start();
+    taken_by(&Aiortc::start(&[]));
+}
+
+#[test]
+fn an_ingest_with_an_rsa_certificate_takes_the_show() {
+    taken_by(&Aiortc::start(&["rsa"]));
+}
+
+#[track_caller]
+fn taken_by(server: &Aiortc) {
     let port = until("the server listens", 30, || server.last("port").ok_or_else(String::new));
     let place = Place::new();
     let file = place.file("show.toml", &show_to(&format!("http://127.0.0.1:{port}/publish")));
@@ -169,7 +178,7 @@ fn aiortc_takes_the_show() {
 
 /// aiortc sends no transport-wide feedback, but a receiver report each second.
 fn on_air_at_aiortc(place: &Place) -> (Aiortc, hawker_process::Show) {
-    let server = Aiortc::start();
+    let server = Aiortc::start(&[]);
     let port = until("the server listens", 30, || server.last("port").ok_or_else(String::new));
     let file = place.file("show.toml", &show_to(&format!("http://127.0.0.1:{port}/publish")));
     let show = place.start(&["live", &file]);

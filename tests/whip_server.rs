@@ -17,7 +17,7 @@ use fake::{Act, Server};
 use hawker::{
     base::Secret,
     link::whip::{Conversation, Link, LinkOptions, WhipEvent, begin, open},
-    whip::{IceKind, Kind, Role, Session},
+    whip::{IceKind, Kind, Role, Session, answer},
 };
 use tokio::time::{Instant, timeout};
 use url::Url;
@@ -29,7 +29,8 @@ const OFFER: &str = "v=0\r\no=- 1 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BU
     c=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=rtcp-mux\r\n\
     a=sendonly\r\na=rtpmap:111 OPUS/48000/2\r\na=mid:a\r\na=fingerprint:sha-256 AA:BB\r\n";
 const ANSWER: &str = "v=0\r\no=- 2 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE v a\r\n\
-    a=fingerprint:sha-256 CC:DD\r\na=ice-ufrag:wxyz\r\na=ice-pwd:9876543210987654321098\r\n\
+    a=fingerprint:sha-256 CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:\
+    CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC\r\na=ice-ufrag:wxyz\r\na=ice-pwd:9876543210987654321098\r\n\
     m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:v\r\na=recvonly\r\na=setup:passive\r\n\
     m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:a\r\na=recvonly\r\na=setup:passive\r\n";
 const TOKEN: &str = "t0ken-s3cr3t";
@@ -63,7 +64,8 @@ async fn next(talk: &mut Conversation) -> Option<WhipEvent> {
 }
 
 async fn up(talk: &mut Conversation) {
-    assert_eq!(next(talk).await, Some(WhipEvent::Answer(ANSWER.into())));
+    let answer = answer::normalise(OFFER, ANSWER, Role::Whip).unwrap();
+    assert_eq!(next(talk).await, Some(WhipEvent::Answer(answer)));
     assert_eq!(next(talk).await, Some(WhipEvent::Established));
 }
 

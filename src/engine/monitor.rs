@@ -40,6 +40,9 @@ const WAITING: usize = 64;
 const LOOK: Duration = Duration::from_millis(250);
 /// A start that comes to nothing is told after so long: what is to be watched may not be there yet.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Said when the certificate on the media path is not the one that the answer names.
+const IMPOSTOR: &str = "whoever answers on the media path is not the server: the certificate shown there is not the one \
+    that the server's answer names (a=fingerprint), so nothing is taken from there";
 /// A gap between two sessions counts as a freeze from this on, and as a pause from the second on, as in one session.
 const FREEZE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
@@ -436,6 +439,9 @@ impl Keeper {
             tokio::select! {
                 // A sender that is gone has ended too.
                 _ = state.wait_for(|s| *s == WatchState::Ended) => {
+                    if watch.met_impostor() {
+                        return Err(IMPOSTOR.into());
+                    }
                     return Err("the session ended: the server let it go, or is not heard any more".into());
                 }
                 _ = self.stopped.wait_for(|stop| *stop) => return Ok(()),

@@ -2,7 +2,6 @@
 //! Runs as a task of its own; what becomes of it goes out as facts.
 
 use std::{
-    net::{IpAddr, Ipv4Addr},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -17,6 +16,7 @@ use url::Url;
 use super::{
     files::Unread,
     paths::{Paths, Ways},
+    reach::{Answered, addresses_for},
 };
 use crate::{
     base::{OutputId, Ring, Secret},
@@ -25,7 +25,7 @@ use crate::{
     media::{Departures, Publisher, Route, SessionEvent, Studio},
     show::{Fact, FailureKind, Profile},
     stats::{OutputFigures, report::FileReport},
-    whip::{IceServer, Kind, Quirks, Role, Session},
+    whip::{Failure, IceServer, Kind, Quirks, Role, Session, reach::without_names},
 };
 
 /// From the answer until ICE and DTLS are done.
@@ -265,6 +265,17 @@ impl Broke {
     }
 }
 
+impl From<Failure> for Broke {
+    fn from(Failure { sentence, kind, retry_after }: Failure) -> Self {
+        let kind = match kind {
+            Kind::Passing => FailureKind::Passing,
+            Kind::Lasting => FailureKind::Lasting,
+            Kind::Busy => FailureKind::Busy,
+        };
+        Self { retry_after, ..Self::new(sentence, kind) }
+    }
+}
+
 /// How a session ended that did not break.
 enum End {
     /// It was stopped.
@@ -307,14 +318,13 @@ impl Run {
                 return None;
             }
         };
-        let route = Route {
-            only_address: only_address(&self.to.url),
-            servers: usable,
-            relay_only: self.to.paths.relay_only,
-        };
+        let relay_only = self.to.paths.relay_only;
+        let url = self.to.url.clone();
         let (studio, order) = (Arc::clone(&self.studio), self.to.order);
         let profile = self.to.profile.clone();
         let making = tokio::task::spawn_blocking(move || {
+            let addresses = addresses_for(&url);
+            let route = Route { addresses, servers: usable, relay_only };
             studio.publisher(&route, order, profile.as_deref())
         });
         let made = match timeout(MAKING_DEADLINE, making).await {
@@ -397,6 +407,7 @@ impl Run {
         let helps = |named: &[IceServer]| ways.first && paths.helps(ways.servers, named);
         let mut named: Vec<IceServer> = Vec::new();
         let mut answered: Option<Instant> = None;
+        let mut answer = Answered::default();
         let mut connected = false;
         let mut tick = interval(Duration::from_millis(100));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -430,8 +441,12 @@ impl Run {
                         let (output, session) = (self.to.id.clone(), self.to.session);
                         let _ = self.facts.send(Fact::OutputPicture { output, session, on }).await;
                     }
-                    Some(SessionEvent::Failed(_)) if !connected && helps(&named) => {
+                    Some(SessionEvent::Failed(_) | SessionEvent::NoPath) if !connected && helps(&named) => {
                         return Ok(End::Anew(named));
+                    }
+                    Some(SessionEvent::NoPath) => return Err(no_path(&answer, answered)),
+                    Some(SessionEvent::Refused(reason)) => {
+                        return Err(Broke::new(reason, FailureKind::Lasting));
                     }
                     Some(SessionEvent::Failed(reason)) => {
                         return Err(Broke::passing(reason));
@@ -442,6 +457,8 @@ impl Run {
                 },
                 event = talk.events.recv() => match event {
                     Some(WhipEvent::Answer(sdp)) => {
+                        answer = Answered::read(&sdp);
+                        let sdp = without_names(&sdp);
                         match timeout(SDP_DEADLINE, publisher.answer(&sdp)).await {
                             Ok(Ok(())) => {}
                             Ok(Err(e)) => return Err(Broke::new(e.to_string(), e.kind())),
@@ -458,18 +475,18 @@ impl Run {
                     }
                     Some(WhipEvent::Established) => {}
                     Some(WhipEvent::Failed { sentence, kind, retry_after }) => {
-                        let kind = match kind {
-                            Kind::Passing => FailureKind::Passing,
-                            Kind::Lasting => FailureKind::Lasting,
-                            Kind::Busy => FailureKind::Busy,
-                        };
-                        return Err(Broke { retry_after, ..Broke::new(sentence, kind) });
+                        return Err(Failure { sentence, kind, retry_after }.into());
                     }
                     Some(WhipEvent::Stopped) | None => {
                         let reason = "the ingest's session is gone".into();
                         return Err(Broke::passing(reason));
                     }
                 },
+                found = answer.resolved() => {
+                    for (line, candidate) in &found {
+                        publisher.candidate(*line, candidate);
+                    }
+                }
                 _ = tick.tick() => {
                     let hopeless = answered.is_some() && paths.hopeless(ways.servers);
                     let long = !connected && answered.is_some_and(|at| at.elapsed() > RELAY_AFTER);
@@ -485,13 +502,8 @@ impl Run {
                     if !connected && paths.relay_only && let Some(trouble) = ways.all_closed() {
                         return Err(Broke::passing(trouble));
                     }
-                    if !connected && answered.is_some_and(|at| at.elapsed() > CONNECT_DEADLINE) {
-                        let reason = format!(
-                            "the ingest answered, but no media path was found within {} s: a firewall \
-                             may block UDP",
-                            CONNECT_DEADLINE.as_secs()
-                        );
-                        return Err(Broke::passing(reason));
+                    if !connected && (answer.is_hopeless() || answered.is_some_and(|at| at.elapsed() > answer.deadline(CONNECT_DEADLINE))) {
+                        return Err(if publisher.has_path() { no_handshake() } else { no_path(&answer, answered) });
                     }
                     if connected {
                         ticks += 1;
@@ -553,25 +565,14 @@ async fn retire(publisher: Publisher) {
     let _ = tokio::task::spawn_blocking(move || drop(publisher)).await;
 }
 
-/// ICE leaves out loopback by itself; for an ingest there, it is the only address to use.
-fn only_address(url: &Url) -> Option<IpAddr> {
-    match url.host()? {
-        url::Host::Ipv4(ip) if ip.is_loopback() => Some(IpAddr::V4(ip)),
-        url::Host::Ipv6(ip) if ip.is_loopback() => Some(IpAddr::V6(ip)),
-        url::Host::Domain("localhost") => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        _ => None,
-    }
+fn no_path(answer: &Answered, answered: Option<Instant>) -> Broke {
+    let tried = answered.map_or(Duration::ZERO, |at| at.elapsed());
+    answer.reach.no_path(&answer.unresolved, tried).into()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn loopback_is_said_by_address_or_by_name() {
-        let at = |url: &str| only_address(&url.parse().unwrap());
-        assert_eq!(at("http://127.0.0.1:8088/whip"), Some(IpAddr::V4(Ipv4Addr::LOCALHOST)));
-        assert!(at("http://localhost/whip").is_some() && at("http://[::1]:1/whip").is_some());
-        assert_eq!(at("https://ingest.example/whip"), None);
-    }
+fn no_handshake() -> Broke {
+    Broke::passing(format!(
+        "the media path to the ingest stands, but its DTLS handshake was not finished within {} s: its own log knows more",
+        CONNECT_DEADLINE.as_secs()
+    ))
 }

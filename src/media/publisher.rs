@@ -2,10 +2,12 @@
 //! webrtcbin, with congestion control and pacing. The signalling (WHIP) happens elsewhere; the offer, the
 //! answer and the candidates pass through here as text.
 
+mod certificate;
 mod figures;
 mod parts;
 mod route;
 mod signs;
+mod trouble;
 
 use std::{
     sync::{
@@ -23,7 +25,7 @@ use super::{
     MediaError,
     clock::MediaClock,
     congestion::{Advice, Congestion},
-    error::{element, without_secrets},
+    error::element,
     fanout::{Consumer, Encoded, Fanout, Inlet},
     feed::lock,
     limit::{Limits, Standing},
@@ -36,8 +38,11 @@ use crate::{
     flow::liveness::{Kind, News},
     show::{Profile, VideoCodec},
     stats::{OutputFigures, OutputWay, QualityLimit},
+    whip::fingerprint::{self, Fingerprints, HashFunction},
 };
 
+pub use certificate::Certificate;
+use certificate::Peer;
 use figures::Figures;
 use parts::Parts;
 pub use route::Route;
@@ -59,12 +64,16 @@ pub enum SessionEvent {
     Candidate(u32, String),
     /// All local candidates are known.
     GatheringDone,
-    /// ICE and DTLS are done: media flows.
+    /// ICE and DTLS are done, and the other end is the one that its answer names: media may flow.
     Connected,
     /// The path carries too little for a picture, and the sound goes alone; or the picture is back.
     Picture(bool),
     /// The session is over; why.
     Failed(String),
+    /// No way to the other end was found (ICE).
+    NoPath,
+    /// The session is over, and another one is not to be opened by itself; why.
+    Refused(String),
 }
 
 /// A running session.
@@ -72,6 +81,8 @@ pub struct Publisher {
     pipeline: gst::Pipeline,
     webrtc: gst::Element,
     parts: Parts,
+    peer: Peer,
+    own: Arc<Certificate>,
     consumer: Arc<Consumer>,
     rendition: Arc<Rendition>,
     congestion: Congestion,
@@ -187,6 +198,8 @@ pub struct Session<'a> {
     pub clock: &'a MediaClock,
     /// How it reaches its ingest.
     pub route: &'a Route,
+    /// Our certificate.
+    pub certificate: &'a Arc<Certificate>,
     /// Its place among the outputs of the show: the lowest that is open leads.
     pub order: u32,
     /// What the picture had on this way lately; `None` begins with the profile's own rate.
@@ -199,7 +212,7 @@ pub struct Session<'a> {
 impl Publisher {
     /// Builds a session and starts it. It sends nothing before its answer is set and it has connected.
     pub fn start(session: Session<'_>) -> Result<(Self, mpsc::Receiver<SessionEvent>), MediaError> {
-        let Session { rendition, clock, route, order, start, on_advice } = session;
+        let Session { rendition, clock, route, certificate, order, start, on_advice } = session;
         let Rendition { profile, fanout, .. } = &**rendition;
         let ssrcs = fresh_ssrcs();
         let (pipeline, _claim) = pipeline::make("output", Need::Session)?;
@@ -213,7 +226,9 @@ impl Publisher {
             rtp.set_property("rtcp-sync-send-time", false);
         }
         let trail = Arc::new(Sent::default());
-        let parts = Parts::of(&webrtc, &trail, clock);
+        let (events, received) = mpsc::channel(64);
+        let peer = Peer::new(events.clone());
+        let parts = Parts::of(&webrtc, &trail, clock, certificate, &peer);
         let video_pay = match profile.codec {
             VideoCodec::H264 => {
                 let pay = element("rtph264pay")?;
@@ -269,7 +284,6 @@ impl Publisher {
                 .ok_or_else(|| MediaError::lasting("a payloader without an end"))?;
             out.link(&pad).map_err(|e| MediaError::lasting(format!("publishing: {e}")))?;
         }
-        let (events, received) = mpsc::channel(64);
         let door = Door { source: video.clone(), trail: Arc::clone(&trail) };
         let consumer = Arc::new(Consumer::new(door, audio));
         let obey: Arc<dyn Fn(Advice) + Send + Sync> = Arc::new({
@@ -306,15 +320,17 @@ impl Publisher {
             Signs::of(&webrtc, clock, ssrcs.0, congestion.bounds, &events, advise)
         };
         forward_key_requests(&video, fanout);
-        route.keep_address(&webrtc)?;
+        route.keep_addresses(&webrtc)?;
         route::leave_routers_alone(&webrtc);
-        watch_session(&webrtc, &pipeline, &events);
+        watch_session(&webrtc, &pipeline, &events, &peer);
         clock.adopt(&pipeline);
         fanout.join(Arc::clone(&consumer));
         let publisher = Self {
             pipeline,
             webrtc,
             parts,
+            peer,
+            own: Arc::clone(certificate),
             consumer,
             rendition: Arc::clone(rendition),
             congestion,
@@ -349,13 +365,26 @@ impl Publisher {
             let _ = tell.send(offer.and_then(|o| o.sdp().as_text().ok()));
         });
         self.webrtc.emit_by_name::<()>("create-offer", &[&None::<gst::Structure>, &promise]);
-        told.await.ok().flatten().ok_or_else(|| MediaError::lasting("webrtcbin made no offer"))
+        let offer = told.await.ok().flatten();
+        let offer = offer.ok_or_else(|| MediaError::lasting("webrtcbin made no offer"))?;
+        // webrtcbin takes the fingerprint of everything that was set as certificate, the key included.
+        Ok(fingerprint::replace(&offer, self.own.fingerprint()))
     }
 
-    /// Sets the ingest's answer.
+    /// Sets the ingest's answer, in the form that `whip::answer` gives it.
+    ///
+    /// # Errors
+    /// Nobody could be told by it, or webrtcbin refuses it: the ingest would answer the next offer in the same way.
     pub async fn answer(&self, sdp: &str) -> Result<(), MediaError> {
         let bad =
-            |why: &str| MediaError::passing(format!("the ingest's answer is of no use: {why}"));
+            |why: &str| MediaError::lasting(format!("the ingest's answer is of no use: {why}"));
+        let named = Fingerprints::of(sdp, &HashFunction::ALL)
+            .map_err(|why| MediaError::lasting(format!("the ingest's answer {why}")))?;
+        // webrtcbin wants the same in each section, and looks no further.
+        let sdp =
+            named.first().map_or_else(|| sdp.to_owned(), |one| fingerprint::replace(sdp, &one));
+        // Before webrtcbin knows the way: from then on somebody may show a certificate.
+        self.peer.expect(named);
         let sdp =
             gst_sdp::SDPMessage::parse_buffer(sdp.as_bytes()).map_err(|_| bad("it is not SDP"))?;
         let answer = gst_webrtc::WebRTCSessionDescription::new(WebRTCSDPType::Answer, sdp);
@@ -371,13 +400,29 @@ impl Publisher {
         match told.await {
             Ok(None) => Ok(()),
             Ok(Some(why)) => Err(bad(&why)),
-            Err(_) => Err(bad("webrtcbin gave it back")),
+            Err(_) => {
+                Err(MediaError::passing("the media session ended while its answer was being set"))
+            }
         }
+    }
+
+    /// One more address of the ingest's: `candidate:…` at that m-line.
+    pub fn candidate(&self, line: u32, candidate: &str) {
+        self.webrtc.emit_by_name::<()>("add-ice-candidate", &[&line, &candidate]);
+    }
+
+    /// Whether a way to the other end was found (ICE), whatever became of the rest.
+    pub fn has_path(&self) -> bool {
+        let ice = self.webrtc.property::<WebRTCICEConnectionState>("ice-connection-state");
+        matches!(ice, WebRTCICEConnectionState::Connected | WebRTCICEConnectionState::Completed)
     }
 
     /// The session is connected: frames flow from the next key frame on. `expected` is the sign of life that an earlier
     /// session with this ingest gave: its absence is silence from now on.
     pub fn open(&self, expected: Option<Kind>) {
+        if !self.peer.is_proven() {
+            return;
+        }
         if !self.opened.swap(true, Ordering::Relaxed) {
             self.rendition.leading.join(self.order);
         }
@@ -494,6 +539,7 @@ fn watch_session(
     webrtc: &gst::Element,
     pipeline: &gst::Pipeline,
     events: &mpsc::Sender<SessionEvent>,
+    peer: &Peer,
 ) {
     // A full channel means nobody listens any more; the session is then on its way out.
     let tell = events.clone();
@@ -510,19 +556,24 @@ fn watch_session(
             let _ = tell.try_send(SessionEvent::GatheringDone);
         }
     });
-    let tell = events.clone();
+    let (tell, other) = (events.clone(), peer.clone());
+    let connected = Arc::new(AtomicBool::new(false));
+    let was = Arc::clone(&connected);
     webrtc.connect_notify(Some("connection-state"), move |webrtc, _| {
-        let event = match webrtc.property::<WebRTCPeerConnectionState>("connection-state") {
-            WebRTCPeerConnectionState::Connected => SessionEvent::Connected,
-            WebRTCPeerConnectionState::Failed => SessionEvent::Failed(
-                "the connection to the ingest broke (ICE or DTLS failed)".into(),
-            ),
-            WebRTCPeerConnectionState::Closed => {
-                SessionEvent::Failed("the ingest closed the connection".into())
+        let state = webrtc.property::<WebRTCPeerConnectionState>("connection-state");
+        let event = match state {
+            // Who showed another certificate has been refused already.
+            WebRTCPeerConnectionState::Connected => {
+                other.is_proven().then_some(SessionEvent::Connected)
             }
-            _ => return,
+            _ => trouble::state(webrtc, was.load(Ordering::Relaxed)),
         };
-        let _ = tell.try_send(event);
+        if event == Some(SessionEvent::Connected) {
+            was.store(true, Ordering::Relaxed);
+        }
+        if let Some(event) = event {
+            let _ = tell.try_send(event);
+        }
     });
     let tell = events.clone();
     let found = AtomicBool::new(false);
@@ -531,13 +582,12 @@ fn watch_session(
             WebRTCICEConnectionState::Connected | WebRTCICEConnectionState::Completed => {
                 found.store(true, Ordering::Relaxed);
             }
-            WebRTCICEConnectionState::Failed => {
-                let why = if found.load(Ordering::Relaxed) {
-                    "the ingest does not answer ICE checks any more (consent lost, RFC 7675)"
-                } else {
-                    "no way to the ingest was found (ICE failed): a firewall may block UDP"
-                };
+            WebRTCICEConnectionState::Failed if found.load(Ordering::Relaxed) => {
+                let why = "the ingest does not answer ICE checks any more (consent lost, RFC 7675)";
                 let _ = tell.try_send(SessionEvent::Failed(why.into()));
+            }
+            WebRTCICEConnectionState::Failed => {
+                let _ = tell.try_send(SessionEvent::NoPath);
             }
             _ => {}
         }
@@ -546,24 +596,9 @@ fn watch_session(
     if let Some(bus) = pipeline.bus() {
         bus.set_sync_handler(move |_, message| {
             if let gst::MessageView::Error(error) = message.view() {
-                // It may name a relay with its password.
-                let reason = without_secrets(&error.error().to_string());
-                let _ = tell.try_send(SessionEvent::Failed(reason));
+                let _ = tell.try_send(trouble::posted(error, connected.load(Ordering::Relaxed)));
             }
             gst::BusSyncReply::Drop
         });
-    }
-}
-
-/// Makes the DTLS certificate that all sessions of this process use, which costs 150-450 ms once: kept warm
-/// from the start, so that going live does not wait for it.
-pub struct WarmCertificate(
-    #[allow(dead_code, reason = "held for its certificate")] Option<gst::Element>,
-);
-
-impl WarmCertificate {
-    /// Makes it.
-    pub fn make() -> Self {
-        Self(gst::ElementFactory::make("dtlsdec").build().ok())
     }
 }

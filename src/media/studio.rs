@@ -17,7 +17,7 @@ use super::{
     input::{Sink, Source},
     outlet::{Destination, Outlet, OutletEvent},
     program::{Feeds, Parts, Program},
-    publisher::{Route, Session, WarmCertificate},
+    publisher::{Certificate, Route, Session},
     rendition::Renditions,
     slate,
     trail::{DRAWN, ENCODED, TAKEN},
@@ -51,7 +51,7 @@ pub struct Studio {
     /// What the picture had lately, by the output's place.
     last_good: Arc<Mutex<BTreeMap<u32, Kbps>>>,
     origin: Origin,
-    _certificate: WarmCertificate,
+    certificate: Arc<Certificate>,
 }
 
 impl Studio {
@@ -111,7 +111,7 @@ impl Studio {
             glimpses,
             last_good: Arc::default(),
             origin,
-            _certificate: WarmCertificate::make(),
+            certificate: Arc::new(Certificate::make()?),
         };
         studio.draw_slates(spec)?;
         Ok(studio)
@@ -228,6 +228,7 @@ impl Studio {
             rendition: &rendition,
             clock: &self.clock,
             route,
+            certificate: &self.certificate,
             order,
             start,
             on_advice: Box::new(move |advice| {

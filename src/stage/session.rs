@@ -3,9 +3,12 @@
 
 use std::{net::SocketAddr, time::Duration, time::Instant};
 
-use str0m::{Candidate, Rtc, RtcConfig, change::SdpOffer};
+use str0m::{Candidate, Rtc, RtcConfig, RtcError, change::SdpOffer};
 
-use crate::show::VideoCodec;
+use crate::{
+    show::VideoCodec,
+    whip::fingerprint::{self, FingerprintError},
+};
 
 /// Which way media go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,6 +25,9 @@ pub enum BadSdp {
     /// Not an SDP at all, or a broken one. In words of our own: a parser's may hold addresses of memory.
     #[error("this is not a usable SDP: {0}")]
     Broken(&'static str),
+    /// The certificate it names cannot be checked.
+    #[error("this is not a usable SDP: it {0}")]
+    Certificate(#[from] FingerprintError),
     /// Nothing in it can be used.
     #[error(
         "the offer has no sound or picture the stage can take: it speaks H.264 (packetization mode 1), \
@@ -96,6 +102,8 @@ pub fn accept(role: Role, offer: &str, candidates: &[SocketAddr]) -> Result<Acce
         .filter(|line| !(line.starts_with("a=candidate:") && line.contains(".local ")))
         .flat_map(|line| [line, "\r\n"])
         .collect();
+    // str0m holds the certificate that is shown against this one, and ends the session if it is another.
+    let offer = fingerprint::only_sha256(&offer)?;
     let ufrag = attribute(&offer, "ice-ufrag").map(str::to_owned);
     let parsed = SdpOffer::from_sdp_string(&offer).map_err(|_| BadSdp::Broken(UNREADABLE))?;
     let mut rtc = config(&offer).build(Instant::now());
@@ -227,6 +235,12 @@ fn attribute<'a>(sdp: &'a str, name: &str) -> Option<&'a str> {
         .filter_map(|line| line.strip_prefix(name))
         .find_map(|rest| rest.strip_prefix(':'))
         .map(str::trim)
+}
+
+/// Whether a running session broke because somebody showed another certificate than was named for them.
+pub const fn is_impostor(error: &RtcError) -> bool {
+    // The description itself was taken long before: nothing else of it is looked at while a session runs.
+    matches!(error, RtcError::RemoteSdp(_))
 }
 
 /// Whether a datagram is RTCP, encrypted or not: by its first two bytes (RFC 7983, 7; RFC 5761, 4).

@@ -36,7 +36,7 @@ pub use figures::StageFigures;
 
 use super::{
     lane::Clocks,
-    session::{Role, is_rtcp},
+    session::{Role, is_impostor, is_rtcp},
 };
 
 /// Most viewers at a time.
@@ -485,6 +485,10 @@ impl Loop {
                     _ => {}
                 },
                 Err(error) => {
+                    if is_impostor(&error) {
+                        let role = session.role;
+                        tracing::warn!(%id, ?role, "the stage ended a session: the certificate shown in DTLS is not the one its offer names");
+                    }
                     tracing::debug!(%id, %error, "a session broke");
                     session.rtc.disconnect();
                     break;

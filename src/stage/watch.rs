@@ -35,9 +35,10 @@ use super::{
     sfu::{is_passing, landing},
 };
 use crate::{
+    base::text,
     show::VideoCodec,
     stats::{WatchFigures, report::MonitorReport},
-    whip::whep,
+    whip::{fingerprint, whep},
 };
 
 /// How to watch.
@@ -160,6 +161,8 @@ struct Shared {
     stop: AtomicBool,
     /// Somebody began to look in the middle of the stream.
     key_wanted: AtomicBool,
+    /// Whoever answers on the media path is not the server.
+    impostor: AtomicBool,
 }
 
 impl Shared {
@@ -219,6 +222,7 @@ impl Watch {
             seen: Mutex::new(Seen::new(Instant::now(), boot, options.show)),
             stop: AtomicBool::new(false),
             key_wanted: AtomicBool::new(false),
+            impostor: AtomicBool::new(false),
         });
         let (give_frames, frames) = channel(options.frames);
         let (give_sounds, sounds) = channel(options.sounds);
@@ -246,9 +250,11 @@ impl Watch {
     /// Takes the server's answer and begins to watch.
     pub fn answer(&mut self, sdp: &str) -> Result<(), WatchError> {
         let Offered { pending, mut work } = self.offered.take().ok_or(WatchError::Answered)?;
+        let refuse = |error: String| WatchError::Answer(text::short(&error, 200));
+        let checked = fingerprint::only_sha256(sdp).map_err(|e| refuse(format!("it {e}")))?;
         // A parser's own words may hold addresses of memory, and mean nothing to whoever reads them.
-        let answer =
-            SdpAnswer::from_sdp_string(sdp).map_err(|_| WatchError::Answer(UNREADABLE.into()))?;
+        let answer = SdpAnswer::from_sdp_string(&checked)
+            .map_err(|_| WatchError::Answer(UNREADABLE.into()))?;
         let taken = work.rtc.sdp_api().accept_answer(pending, answer);
         taken.map_err(|_| WatchError::Answer(UNFIT.into()))?;
         self.shared.seen().expect_picture(whep::has_picture(sdp));
@@ -259,6 +265,12 @@ impl Watch {
             .map_err(|source| WatchError::Socket { local, source })?;
         self.thread = Some(thread);
         Ok(())
+    }
+
+    /// Whether it ended because the certificate shown on the media path is not the one that the answer names: somebody
+    /// else is there.
+    pub fn met_impostor(&self) -> bool {
+        self.shared.impostor.load(Ordering::Acquire)
     }
 
     /// What it sees now.
@@ -402,6 +414,7 @@ impl Work {
                 },
                 Err(error) => {
                     tracing::debug!(%error, "the monitor's session broke");
+                    self.shared.impostor.fetch_or(session::is_impostor(&error), Ordering::AcqRel);
                     self.rtc.disconnect();
                     return Instant::now() + NAP;
                 }

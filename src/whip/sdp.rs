@@ -52,14 +52,15 @@ impl<'a> MediaLine<'a> {
     }
 }
 
-const DIRECTIONS: [&str; 4] = ["sendonly", "recvonly", "inactive", "sendrecv"];
+pub(super) const DIRECTIONS: [&str; 4] = ["sendonly", "recvonly", "inactive", "sendrecv"];
 
-fn attribute<'a>(lines: &[&'a str], name: &str) -> Option<&'a str> {
+/// The value of the first `a=name:value` among these lines.
+pub(super) fn attribute<'a>(lines: &[&'a str], name: &str) -> Option<&'a str> {
     lines.iter().find_map(|line| line.strip_prefix("a=")?.strip_prefix(name)?.strip_prefix(':'))
 }
 
 /// The lines before the first `m=`, and every media section.
-fn parse(sdp: &str) -> Result<(Vec<&str>, Vec<MediaLine<'_>>), SdpError> {
+pub(super) fn parse(sdp: &str) -> Result<(Vec<&str>, Vec<MediaLine<'_>>), SdpError> {
     let mut lines = sdp.lines().map(str::trim_end).filter(|line| !line.is_empty());
     if lines.next() != Some("v=0") {
         return wrong("is no session description (it does not begin with v=0)");
@@ -89,6 +90,17 @@ fn parse(sdp: &str) -> Result<(Vec<&str>, Vec<MediaLine<'_>>), SdpError> {
         return wrong("holds no audio and no video");
     }
     Ok((session, media))
+}
+
+/// Whether a section is not refused. Port 0 refuses it, but for one that goes with its bundle (RFC 9143, section 6).
+pub(super) fn is_alive(session: &[&str], section: &MediaLine<'_>) -> bool {
+    let bundled = || {
+        let group = session.iter().find_map(|line| line.strip_prefix("a=group:BUNDLE "));
+        let mid = section.attribute("mid").map(str::trim);
+        let mut mids = group.unwrap_or_default().split_ascii_whitespace();
+        section.flag("bundle-only") && mid.is_some() && mids.any(|name| Some(name) == mid)
+    };
+    section.port != 0 || bundled()
 }
 
 /// The media sections in order; empty when the text is no session description.
@@ -121,8 +133,9 @@ pub fn bundle_line(sdp: &str) -> u32 {
 }
 
 /// Makes webrtcbin's offer one that RFC 9725 allows a publisher to send: every m-line `sendonly`,
-/// `rtcp-mux` and `rtcp-mux-only`, `setup:actpass`, `ice-options:trickle`, one stream id. Applying it
-/// twice changes nothing.
+/// `rtcp-mux` and `rtcp-mux-only`, `setup:actpass`, `ice-options:trickle`, one stream id, and a port (9) where a
+/// section goes with its bundle only: servers that know no `bundle-only` take port 0 for a refusal. Applying it twice
+/// changes nothing.
 ///
 /// # Errors
 /// When the text is no offer of at most one audio and one video track, bundled, with ICE credentials
@@ -171,7 +184,9 @@ pub(super) fn polish(offer: &str, role: Role) -> Result<String, SdpError> {
             return wrong("holds no certificate fingerprint");
         }
         let formats = section.formats.join(" ");
-        let MediaLine { kind, port, proto, .. } = section;
+        let MediaLine { kind, proto, .. } = section;
+        let bundled = section.port == 0 && is_alive(&session, section);
+        let port = if bundled { 9 } else { section.port };
         push(&mut out, &format!("m={kind} {port} {proto} {formats}"));
         if !section.is_rtp() {
             section.lines.iter().for_each(|line| push(&mut out, line));
@@ -206,7 +221,7 @@ fn polish_section(
         if DIRECTIONS.contains(&value)
             || value.starts_with("setup:")
             || (stream.is_some() && value.starts_with("msid:"))
-            || matches!(value, "rtcp-mux" | "rtcp-mux-only" | "ice-options:trickle")
+            || matches!(value, "rtcp-mux" | "rtcp-mux-only" | "ice-options:trickle" | "bundle-only")
         {
             continue;
         }
@@ -226,7 +241,7 @@ fn polish_section(
     }
 }
 
-fn push(out: &mut String, line: &str) {
+pub(super) fn push(out: &mut String, line: &str) {
     out.push_str(line);
     out.push_str("\r\n");
 }
@@ -262,7 +277,7 @@ pub fn check_answer(offer: &str, answer: &str) -> Result<(), SdpError> {
     }
     for (ours, theirs) in offered.iter().zip(&answered) {
         let kind = ours.kind;
-        if theirs.port == 0 || theirs.direction() == "inactive" {
+        if !is_alive(&session, theirs) || theirs.direction() == "inactive" {
             return wrong(format!("refuses the {kind}"));
         }
         if !theirs.formats.iter().any(|format| ours.formats.contains(format)) {
@@ -355,7 +370,8 @@ pub(super) mod tests {
         a=mid:audio1\r\na=fingerprint:sha-256 AA:BB\r\n";
 
     pub(crate) const ANSWER: &str = "v=0\r\no=- 2 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
-        a=group:BUNDLE video0 audio1\r\na=fingerprint:sha-256 CC:DD\r\na=ice-ufrag:wxyz\r\n\
+        a=group:BUNDLE video0 audio1\r\na=fingerprint:sha-256 CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:\
+        CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC\r\na=ice-ufrag:wxyz\r\n\
         a=ice-pwd:9876543210987654321098\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n\
         a=mid:video0\r\na=recvonly\r\na=setup:passive\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n\
         a=mid:audio1\r\na=recvonly\r\na=setup:passive\r\n";
@@ -375,6 +391,12 @@ pub(super) mod tests {
         assert_eq!(polished.matches("a=ice-options:trickle").count(), 1);
         let mux = polished.find("a=rtcp-mux\r\na=rtcp-mux-only\r\n");
         assert!(mux.is_some(), "{polished}");
+        // webrtcbin offers what goes with the bundle only with port 0.
+        let zero = OFFER
+            .replace("m=audio 9", "m=audio 0")
+            .replace("a=mid:audio1", "a=bundle-only\r\na=mid:audio1");
+        let zero = polish_offer(&zero).unwrap();
+        assert!(zero.contains("m=audio 9 ") && !zero.contains("bundle-only"), "{zero}");
         assert_eq!(polish_offer(&polished).unwrap(), polished);
     }
 

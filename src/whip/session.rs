@@ -9,7 +9,7 @@ use url::Url;
 
 pub use message::{BodyEnd, CandidateLine, Input, Method, Output, Request, Response, Transport};
 
-use super::{Failure, Kind, Role, ice, kin, sdp, whep, wording};
+use super::{Failure, Kind, Role, answer, ice, kin, sdp, wording};
 use crate::base::{Moment, Secret, mask::Mask};
 
 /// For the POST with all its redirects, in milliseconds.
@@ -411,32 +411,34 @@ impl Session {
         if let Some(Stopping { told, .. }) = stopping {
             return self.delete(now, told);
         }
-        let checked = match self.role {
-            Role::Whip => sdp::check_answer(&self.offer, &response.body),
-            Role::Whep => whep::check_answer_of_viewer(&self.offer, &response.body),
-        };
-        let bad = match checked {
-            Ok(()) if response.end == BodyEnd::Whole => None,
-            Ok(()) => Some(String::new()),
-            Err(why) => Some(why.0),
-        };
-        if let Some(why) = bad {
-            let failure = wording::bad_answer(self.role, url, response, &why);
-            if self.place.is_none() {
-                return self.fail(failure);
+        let read = answer::normalise(&self.offer, &response.body, self.role);
+        let cut = || answer::Unusable { why: String::new(), todo: None };
+        let read =
+            read.and_then(|sdp| (response.end == BodyEnd::Whole).then_some(sdp).ok_or_else(cut));
+        let sdp = match read {
+            Ok(sdp) => sdp,
+            Err(why) => {
+                return self
+                    .badly_answered(now, wording::bad_answer(self.role, url, response, &why));
             }
-            // It thinks there is a session: let it go.
-            self.outputs.push_back(Output::Failed(failure));
-            return self.delete(now, true);
-        }
+        };
         let servers = ice::ice_servers(&response.links);
         if !servers.is_empty() {
             self.outputs.push_back(Output::IceServers(servers));
         }
-        self.outputs.push_back(Output::Answer(response.body.clone()));
+        self.outputs.push_back(Output::Answer(sdp));
         self.outputs.push_back(Output::Established { session_url: self.place.clone() });
         self.state = State::Up { patch: None };
         self.trickle(now);
+    }
+
+    fn badly_answered(&mut self, now: Moment, failure: Failure) {
+        if self.place.is_none() {
+            return self.fail(failure);
+        }
+        // It thinks there is a session: let it go.
+        self.outputs.push_back(Output::Failed(failure));
+        self.delete(now, true);
     }
 
     fn redirected(

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::{
     Failure, Kind, Role,
+    answer::Unusable,
     kin::{place, shown},
     session::{BodyEnd, Response, Transport},
 };
@@ -192,7 +193,12 @@ pub(super) fn status(
 }
 
 /// A 2xx whose body is no usable answer.
-pub(super) fn bad_answer(role: Role, url: &Url, response: &Response, why: &str) -> Failure {
+pub(super) fn bad_answer(
+    role: Role,
+    url: &Url,
+    response: &Response,
+    Unusable { why, todo }: &Unusable,
+) -> Failure {
     if role == Role::Whep {
         return viewer::bad_answer(url, response, why);
     }
@@ -224,13 +230,15 @@ pub(super) fn bad_answer(role: Role, url: &Url, response: &Response, why: &str) 
             ),
             Kind::Lasting,
         ),
-        BodyEnd::Whole => failure(
-            format!(
-                "the answer of {peer} at {at} {why}: check that 'to' is its {endpoint}, and that \
-                 it takes this profile's codecs"
-            ),
-            Kind::Lasting,
-        ),
+        BodyEnd::Whole => {
+            let check = || {
+                format!(
+                    "check that 'to' is its {endpoint}, and that it takes this profile's codecs"
+                )
+            };
+            let todo = todo.map_or_else(check, str::to_owned);
+            failure(format!("the answer of {peer} at {at} {why}: {todo}"), Kind::Lasting)
+        }
     }
 }
 
@@ -359,7 +367,7 @@ mod tests {
                 body: "It works!".into(),
                 ..Response::default()
             },
-            "is no SDP",
+            &Unusable { why: "is no SDP".into(), todo: None },
         );
         assert!(!bad.sentence.contains("web page"), "{}", bad.sentence);
     }

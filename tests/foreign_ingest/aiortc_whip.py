@@ -1,18 +1,40 @@
-"""A WHIP server on aiortc: its ICE, DTLS, SRTP and SDP are its own, and PyAV decodes. Says on stdout where it
-listens, then what it has decoded, and each request that was ill-formed."""
+"""A WHIP server on aiortc: its ICE, DTLS, SRTP and SDP are its own, and PyAV decodes. As it is, it begins the
+handshake and takes ECDSA only; with "rsa" it has an RSA certificate, takes RSA suites only, and waits for the
+handshake. Says on stdout where it listens, then what it has decoded, and each request that was ill-formed."""
 
 import asyncio
 import json
 import sys
 
 import aioice.ice
+import aiortc.rtcpeerconnection
 from aiohttp import web
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
+from aiortc.rtcdtlstransport import RTCCertificate, generate_certificate
 from aiortc.sdp import candidate_from_sdp
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 # Loopback, which aioice leaves out by itself.
 aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
+
+
+
+class RsaCertificate(RTCCertificate):
+    @classmethod
+    def generateCertificate(cls):
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        return cls(key=key, cert=generate_certificate(key))
+
+    def _create_ssl_context(self, srtp_profiles):
+        context = super()._create_ssl_context(srtp_profiles)
+        context.set_cipher_list(b"ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-SHA")
+        return context
+
+
+RSA = "rsa" in sys.argv[1:]
+if RSA:
+    aiortc.rtcpeerconnection.RTCCertificate = RsaCertificate
 
 sessions = {}
 decoded = {"video": 0, "audio": 0}
@@ -37,9 +59,9 @@ async def offer(request):
     peer = RTCPeerConnection()
     peer.on("track", lambda track: asyncio.ensure_future(count(track)))
     await peer.setRemoteDescription(RTCSessionDescription(await request.text(), "offer"))
-    # As a DTLS client aiortc takes ECDSA certificates only, and webrtcbin's is RSA; as a server it takes both.
-    for transceiver in peer.getTransceivers():
-        transceiver.receiver.transport._set_role("server")
+    if RSA:
+        for transceiver in peer.getTransceivers():
+            transceiver.receiver.transport._set_role("server")
     await peer.setLocalDescription(await peer.createAnswer())
     name = str(len(sessions) + 1)
     sessions[name] = peer

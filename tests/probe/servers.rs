@@ -22,7 +22,8 @@ pub const OFFER: &str = "v=0\r\no=- 1 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=grou
     a=ice-pwd:0123456789012345678901\r\na=rtcp-mux\r\na=sendonly\r\na=rtpmap:96 H264/90000\r\n\
     a=mid:v\r\na=fingerprint:sha-256 AA:BB\r\n";
 const ANSWER: &str = "v=0\r\no=- 2 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE v\r\n\
-    a=fingerprint:sha-256 CC:DD\r\na=ice-ufrag:wxyz\r\na=ice-pwd:9876543210987654321098\r\n\
+    a=fingerprint:sha-256 CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:\
+    CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC:CC\r\na=ice-ufrag:wxyz\r\na=ice-pwd:9876543210987654321098\r\n\
     m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:v\r\na=recvonly\r\na=setup:passive\r\n";
 
 async fn listen() -> (TcpListener, u16) {

@@ -8,6 +8,8 @@ use std::{
 
 use gst::{glib, prelude::*};
 
+use super::certificate::{Certificate, Peer};
+
 use crate::media::{
     clock::MediaClock,
     feed::lock,
@@ -26,12 +28,20 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Sets each part up when webrtcbin makes it. What comes to the socket is noted in `sent`.
-    pub(super) fn of(webrtc: &gst::Element, sent: &Arc<Sent>, clock: &MediaClock) -> Self {
+    /// Sets each part up when webrtcbin makes it, before it is started. What comes to the socket is noted in `sent`;
+    /// nothing but the handshake does before `peer` is proven.
+    pub(super) fn of(
+        webrtc: &gst::Element,
+        sent: &Arc<Sent>,
+        clock: &MediaClock,
+        own: &Arc<Certificate>,
+        peer: &Peer,
+    ) -> Self {
         let parts = Self::default();
         let Some(bin) = webrtc.downcast_ref::<gst::Bin>() else { return parts };
         let decryptors = Arc::clone(&parts.decryptors);
         let (sent, clock) = (Arc::clone(sent), clock.clone());
+        let (own, peer) = (Arc::clone(own), peer.clone());
         bin.connect_deep_element_added(move |_, _, element| {
             let Some(factory) = element.factory() else { return };
             match factory.name().as_str() {
@@ -39,9 +49,14 @@ impl Parts {
                 // the bit but for the number of their sending, which is not encrypted. webrtcbin's only cipher
                 // (AES-CM) bears that.
                 "srtpenc" => element.set_property("allow-repeat-tx", true),
+                "dtlsdec" => {
+                    own.give(element);
+                    peer.watch(element);
+                }
                 "srtpdec" => lock(&decryptors).push(element.downgrade()),
                 "nicesink" => {
                     if let Some(socket) = element.static_pad("sink") {
+                        peer.guard(&socket);
                         trail::watch(&socket, AT_SOCKET, &sent, &clock);
                     }
                 }

@@ -13,8 +13,8 @@ use crate::{
 /// A way to an ingest. By default any address of this machine, and nobody's help.
 #[derive(Debug, Clone, Default)]
 pub struct Route {
-    /// Use this address of ours only: for an ingest on loopback, which ICE leaves out by itself.
-    pub only_address: Option<IpAddr>,
+    /// Use these addresses of ours; empty for all but loopback, which ICE leaves out by itself.
+    pub addresses: Vec<IpAddr>,
     /// STUN and TURN servers. Of the first kind webrtcbin takes one; a relay over TLS must have been given a door on
     /// this machine (`link::tunnel`), since libnice would speak to it in clear.
     pub servers: Vec<IceServer>,
@@ -56,14 +56,18 @@ impl Route {
         Ok(())
     }
 
-    /// Keeps to the one address, if there is one.
-    pub(super) fn keep_address(&self, webrtc: &gst::Element) -> Result<(), MediaError> {
-        let Some(address) = self.only_address else { return Ok(()) };
+    /// Keeps to the addresses, if there are any.
+    pub(super) fn keep_addresses(&self, webrtc: &gst::Element) -> Result<(), MediaError> {
         let agent = webrtc.property::<gst::Object>("ice-agent");
-        if agent.emit_by_name::<bool>("add-local-ip-address", &[&address.to_string()]) {
-            Ok(())
-        } else {
-            Err(MediaError::lasting(format!("{address} cannot be sent from")))
+        let add = |address: &&IpAddr| {
+            agent.emit_by_name::<bool>("add-local-ip-address", &[&address.to_string()])
+        };
+        let taken = self.addresses.iter().filter(add).count();
+        match self.addresses.first() {
+            Some(address) if taken == 0 => {
+                Err(MediaError::lasting(format!("{address} cannot be sent from")))
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -211,6 +211,7 @@ pub(super) fn transport(url: &Url, error: &Transport, limit_ms: u64) -> Failure 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::whip::answer::Unusable;
     use crate::whip::Role;
 
     fn url() -> Url {
@@ -246,7 +247,7 @@ mod tests {
         let offer =
             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\na=fingerprint:sha-256 CD:EB\r\na=setup:actpass\r\n";
         let response = Response { status: 201, body: offer.into(), ..Response::default() };
-        let of_201 = super::super::bad_answer(Role::Whep, &url(), &response, "x");
+        let of_201 = super::super::bad_answer(Role::Whep, &url(), &response, &Unusable { why: "x".into(), todo: None });
         for words in [said(406, offer).sentence, of_201.sentence] {
             assert!(words.contains("an offer of its own") && !words.contains("CD:EB"), "{words}");
         }
