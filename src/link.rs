@@ -4,6 +4,7 @@
 mod http;
 pub mod metrics;
 pub mod probe;
+mod standing;
 pub mod tunnel;
 pub mod webhook;
 pub mod whip;

@@ -67,6 +67,8 @@ pub enum Kind {
     Passing,
     /// It will not work until somebody changes something.
     Lasting,
+    /// Another stream is on under this name: it works once that has ended.
+    Busy,
 }
 
 /// Why there is no session.

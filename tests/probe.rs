@@ -396,6 +396,7 @@ fn engine(whip: WhipSpec, standby: bool) -> (Handle, JoinHandle<Over>, mpsc::Sen
         token: None,
         monitor: false,
         link: None,
+        sessions: None,
     };
     let engine = Engine::new(plan, factory(options)).unwrap();
     let handle = engine.faces().handle();

@@ -397,3 +397,35 @@ fn a_try_that_hangs_does_not_hold_up_the_standby() {
     let back = set.wake();
     assert_eq!((retired(&back), opened(&back)), (vec![hanging + 1], Some((0, hanging + 2))));
 }
+
+#[test]
+fn a_place_that_our_own_silent_session_holds_is_given_up_and_taken_again_at_once() {
+    let mut set = Set::on_air(1, false);
+    set.silent(1);
+    let second = opened(&set.wake()).expect("a second session beside the silent one");
+    let outcome = set.fails(second.1, FailureKind::Busy, None);
+    assert_eq!(retired(&outcome), [1], "ours is ended");
+    let third = opened(&outcome).expect("and the next begins at once");
+    assert_eq!((third.0, wait(&outcome)), (0, Some(0)));
+    assert!(!set.a().is_live());
+    // The place may be another's all the same: then it is tried again like anything that passes.
+    let outcome = set.fails(third.1, FailureKind::Busy, None);
+    assert_eq!((opened(&outcome), retired(&outcome), wait(&outcome)), (None, vec![], Some(300)));
+    let fourth = opened(&set.wake()).unwrap();
+    set.connects(fourth.1);
+    assert!(set.a().is_live() && set.a().reconnects == 1);
+}
+
+#[test]
+fn a_session_that_is_heard_is_never_given_up_for_a_place() {
+    let mut set = Set::on_air(2, true);
+    // On its standby; the first ingest is busy when it is tried again.
+    set.fails(1, FailureKind::Lasting, None);
+    let standby = opened(&set.wake()).unwrap();
+    assert_eq!(standby.0, 1);
+    set.connects(standby.1);
+    let back = opened(&set.wake()).expect("the way back to the first");
+    let outcome = set.fails(back.1, FailureKind::Busy, None);
+    assert_eq!(retired(&outcome), [0_u32; 0]);
+    assert!(set.a().is_live() && set.a().way == 1);
+}

@@ -332,6 +332,74 @@ async fn an_old_end_does_not_end_its_successor() {
 }
 
 #[tokio::test]
+async fn the_next_session_waits_for_the_answer_to_the_end_of_the_last() {
+    let slow = http("200 OK", "", "");
+    let (head, rest) = slow.split_at(10);
+    let server = Server::start(vec![
+        ("POST", created("location: /s/{n}|")),
+        ("DELETE", Act::Slow(head.into(), Duration::from_millis(300), rest.into())),
+    ])
+    .await;
+    let link = link();
+    let mut first = publish(&link, server.url("/whip"));
+    up(&mut first).await;
+    first.stop();
+    server.saw("DELETE").await;
+    let began = Instant::now();
+    let mut second = publish(&link, server.url("/whip"));
+    // Another endpoint has nothing to do with it.
+    let mut other = publish(&link, server.url("/other"));
+    up(&mut other).await;
+    assert!(began.elapsed() < Duration::from_millis(250), "{:?}", began.elapsed());
+    up(&mut second).await;
+    assert!(began.elapsed() >= Duration::from_millis(250), "{:?}", began.elapsed());
+    ended(&mut second).await;
+    ended(&mut other).await;
+}
+
+#[tokio::test]
+async fn what_an_earlier_run_left_open_is_ended_before_the_next_begins() {
+    let server = Server::start(vec![
+        ("POST", created("location: /s/{n}|")),
+        ("DELETE", say("200 OK", "", "")),
+    ])
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let entry = |at: &str, session: &str| {
+        format!(r#"{{"endpoint":"{}","session":"{session}","began":{now}}}"#, server.url(at))
+    };
+    let stranger = "http://stranger.invalid:1/s/9";
+    let left = [
+        entry("/whip", server.url("/s/old").as_str()),
+        entry("/elsewhere", server.url("/s/not-mine").as_str()),
+        entry("/whip", stranger),
+    ];
+    std::fs::write(folder.path().join("1-1.json"), format!("[{}]", left.join(","))).unwrap();
+    let link = link();
+    link.keep_sessions(folder.path()).unwrap();
+    let mut talk = publish(&link, server.url("/whip"));
+    up(&mut talk).await;
+    let seen = server.seen();
+    let order: Vec<_> = seen.iter().map(|s| (s.method.as_str(), s.path.as_str())).collect();
+    assert_eq!(order, [("DELETE", "/s/old"), ("POST", "/whip")]);
+    // By the token of the output that goes there.
+    assert_eq!(seen[0].header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
+    ended(&mut talk).await;
+    let mut talk = publish(&link, server.url("/whip"));
+    up(&mut talk).await;
+    assert_eq!(server.seen().iter().filter(|s| s.path == "/s/old").count(), 1, "asked once");
+    // Like a kill: nothing is ended in order. What could not be reached, or was another's, is still known.
+    let text: String = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+        .collect();
+    assert!(text.contains("/s/not-mine") && text.contains(stranger), "{text}");
+    assert!(!text.contains("/s/old") && !text.contains(TOKEN), "{text}");
+    ended(&mut talk).await;
+}
+
+#[tokio::test]
 async fn busy_then_free() {
     for busy in [say("409 Conflict", "", ""), say("403 No", "", "Endpoint ID already in use")] {
         let server = Server::start(vec![
@@ -343,7 +411,7 @@ async fn busy_then_free() {
         let link = link();
         for _ in 0..2 {
             let line = read(&mut publish(&link, server.url("/whip"))).await;
-            assert!(line.starts_with("Passing: ") && line.contains("busy"), "{line}");
+            assert!(line.starts_with("Busy: ") && line.contains("busy"), "{line}");
         }
         up(&mut publish(&link, server.url("/whip"))).await;
     }

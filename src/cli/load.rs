@@ -138,5 +138,6 @@ pub(crate) fn adapters(link: Option<&str>) -> Result<Factory, Failure> {
         token,
         monitor: true,
         link: link.map(self::link).transpose()?,
+        sessions: Some(state_dir()?.join("sessions")),
     }))
 }

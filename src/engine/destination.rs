@@ -83,7 +83,7 @@ impl Destinations {
             return Ok(link.clone());
         }
         let options = LinkOptions { ca: Some(path.clone()), ..LinkOptions::default() };
-        let link = Link::new(&options).map_err(|e| e.to_string())?;
+        let link = Link::new(&options).map_err(|e| e.to_string())?.beside(&self.link);
         self.trusting.insert(path.clone(), link.clone());
         Ok(link)
     }

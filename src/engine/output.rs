@@ -424,6 +424,7 @@ impl Run {
                         let kind = match kind {
                             Kind::Passing => FailureKind::Passing,
                             Kind::Lasting => FailureKind::Lasting,
+                            Kind::Busy => FailureKind::Busy,
                         };
                         return Err(Broke { retry_after, ..Broke::new(sentence, kind) });
                     }

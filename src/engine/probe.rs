@@ -250,7 +250,7 @@ impl Trial {
                     return Ok(connect_ms);
                 }
                 Fact::OutputFailed { session, reason, kind, .. } if session == self.sessions => {
-                    return Err((reason, kind == FailureKind::Passing));
+                    return Err((reason, kind != FailureKind::Lasting));
                 }
                 _ => {}
             }

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     future::Future,
     net::SocketAddr,
+    path::PathBuf,
     pin::Pin,
     sync::{
         Arc,
@@ -61,6 +62,8 @@ pub struct StudioOptions {
     pub monitor: bool,
     /// What viewers of the stage have between them and it.
     pub link: Option<config::Link>,
+    /// Where open sessions are kept, so that the next run can end what this one leaves open when it is killed.
+    pub sessions: Option<PathBuf>,
 }
 
 /// Makes the factory that the engine calls inside its runtime.
@@ -73,6 +76,8 @@ pub fn factory(options: StudioOptions) -> Factory {
     })
 }
 
+/// How long is waited for the folder of open sessions.
+const KEEPING: Duration = Duration::from_millis(500);
 /// How long sessions may take to be gone once they were told to stop.
 const GONE: Duration = Duration::from_secs(5);
 
@@ -125,6 +130,9 @@ impl StudioAdapters {
             .await
             .map_err(broken)?
             .map_err(broken)?;
+        if let Some(folder) = options.sessions.clone() {
+            keep_sessions(destinations.link().clone(), folder).await;
+        }
         // Before media start, which takes a while.
         let warmths =
             if mode == Mode::Live { warmths(&spec, &mut destinations) } else { BTreeMap::new() };
@@ -405,6 +413,17 @@ fn warmths(spec: &ShowSpec, destinations: &mut Destinations) -> BTreeMap<OutputI
         }
     }
     warmths
+}
+
+/// A folder that cannot be used, or hangs, keeps nobody off the air.
+async fn keep_sessions(link: Link, folder: PathBuf) {
+    let kept = tokio::task::spawn_blocking(move || link.keep_sessions(&folder));
+    match timeout(KEEPING, kept).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => tracing::warn!(%error, "open sessions are not being kept"),
+        Ok(Err(error)) => tracing::warn!(%error, "open sessions are not being kept"),
+        Err(_) => tracing::warn!("the folder of open sessions does not answer"),
+    }
 }
 
 async fn open_stage(options: &StudioOptions) -> Result<Stage, StartError> {

@@ -2,11 +2,9 @@
 //! It judges no reply and words no failure itself.
 
 use std::{
-    collections::BTreeMap,
     future::Future,
-    path::PathBuf,
+    path::{Path, PathBuf},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -16,7 +14,7 @@ use tokio::{
 };
 use url::Url;
 
-use super::{LinkError, http::Http};
+use super::{LinkError, http::Http, standing::Standing};
 use crate::{
     base::{Moment, Secret},
     whip::{
@@ -52,35 +50,6 @@ pub struct Link {
     standing: Standing,
 }
 
-/// How many sessions stand at an address. Some servers give every session of a stream the same one: there, the
-/// end of an old session would be the end of its successor.
-#[derive(Debug, Clone, Default)]
-struct Standing(Arc<Mutex<BTreeMap<Url, u32>>>);
-
-impl Standing {
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Url, u32>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn join(&self, place: &Url) {
-        *self.lock().entry(place.clone()).or_default() += 1;
-    }
-
-    fn leave(&self, place: &Url) {
-        let mut all = self.lock();
-        if let Some(count) = all.get_mut(place) {
-            *count -= 1;
-            if *count == 0 {
-                all.remove(place);
-            }
-        }
-    }
-
-    fn holds(&self, place: &Url) -> bool {
-        self.lock().contains_key(place)
-    }
-}
-
 impl Link {
     /// Reads the file of authorities; opens no connection. The machine's own authorities are read (up to
     /// 0.5 s) by the first request that needs them, or ahead by [`Link::warm`].
@@ -89,6 +58,22 @@ impl Link {
     /// See [`LinkError`].
     pub fn new(options: &LinkOptions) -> Result<Self, LinkError> {
         Ok(Self { http: Http::new(options)?, standing: Standing::default() })
+    }
+
+    /// Keeps the open sessions of this link and its clones in a file of that folder, so that a later run can end what
+    /// this one leaves open when it is killed. It blocks.
+    ///
+    /// # Errors
+    /// The folder or the file cannot be made.
+    pub fn keep_sessions(&self, folder: &Path) -> std::io::Result<()> {
+        self.standing.keep(folder)
+    }
+
+    /// Shares the sessions of another link, whose trust is another.
+    #[must_use]
+    pub fn beside(mut self, other: &Self) -> Self {
+        self.standing = other.standing.clone();
+        self
     }
 
     /// Opens a connection ahead, so that the next session's POST starts on a warm one. Best effort,
@@ -183,7 +168,9 @@ async fn converse(
     let began = Instant::now();
     let now = || Moment::default() + began.elapsed();
     let mut news = Some(news);
-    let mut place = Place { standing: link.standing.clone(), url: None };
+    let endpoint = session.endpoint().clone();
+    let token = session.token().cloned();
+    let mut place = Place { standing: link.standing.clone(), at: None, left: None };
     let mut flight: Option<Flight> = None;
     let (mut stopping, mut gathering) = (false, true);
     session.handle(now(), Input::Start { offer });
@@ -196,14 +183,27 @@ async fn converse(
                         // A successor stands at this very address: there is nothing to end.
                         Box::pin(async move { superseded(request.id) })
                     } else {
-                        fly(link.http.clone(), request)
+                        let leaving = link.standing.leaving(&endpoint);
+                        let asked = fly(link.http.clone(), request);
+                        Box::pin(async move {
+                            let answer = asked.await;
+                            drop(leaving);
+                            answer
+                        })
                     });
+                }
+                Output::Send(request) if request.method == Method::Post => {
+                    let (link, endpoint, token) = (link.clone(), endpoint.clone(), token.clone());
+                    flight = Some(Box::pin(async move {
+                        link.standing.clear_way(&link.http, &endpoint, token.as_ref()).await;
+                        fly(link.http, request).await
+                    }));
                 }
                 // What was under way is of no more use: its connection is given up with it.
                 Output::Send(request) => flight = Some(fly(link.http.clone(), request)),
                 output => {
                     if let Output::Established { session_url: Some(url) } = &output {
-                        place.join(url.clone());
+                        place.join(&endpoint, url.clone());
                     }
                     let last = matches!(output, Output::Failed(_) | Output::Stopped { .. });
                     if let (Some(news), Some(event)) = (&news, told(output)) {
@@ -217,6 +217,7 @@ async fn converse(
             }
         }
         if session.is_over() {
+            place.end();
             return;
         }
         let due = session.next_timeout().map(|at| began + Duration::from_nanos(at.0));
@@ -247,25 +248,37 @@ async fn converse(
 /// Where this session stands, as long as it does.
 struct Place {
     standing: Standing,
-    url: Option<Url>,
+    at: Option<Url>,
+    /// Where it stood; its end is asked for.
+    left: Option<Url>,
 }
 
 impl Place {
-    fn join(&mut self, url: Url) {
+    fn join(&mut self, endpoint: &Url, url: Url) {
         self.leave();
-        self.standing.join(&url);
-        self.url = Some(url);
+        self.standing.join(endpoint, &url);
+        self.at = Some(url);
     }
 
     fn leave(&mut self) {
-        if let Some(url) = self.url.take() {
+        if let Some(url) = self.at.take() {
             self.standing.leave(&url);
+            self.left = Some(url);
+        }
+    }
+
+    /// The session has ended.
+    fn end(&mut self) {
+        self.leave();
+        if let Some(url) = self.left.take() {
+            self.standing.ended(&url);
         }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        // One that is dropped before its end was confirmed stays in the file: the next run asks again.
         self.leave();
     }
 }

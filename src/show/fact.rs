@@ -16,6 +16,8 @@ pub enum FailureKind {
     Passing,
     /// It will not work until somebody changes something (a token, a path, a missing element).
     Lasting,
+    /// Another stream is on under this name, which may be an earlier session of ours: it works once that has ended.
+    Busy,
 }
 
 /// A report from an adapter.

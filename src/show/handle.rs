@@ -618,7 +618,7 @@ impl Turn<'_> {
         input.last_fault = Some(reason.clone());
         // Lasting faults are tried again too, only slowly: a file may yet be put in its place.
         let wait = match kind {
-            FailureKind::Passing => input_backoff(input.attempt.max(1)),
+            FailureKind::Passing | FailureKind::Busy => input_backoff(input.attempt.max(1)),
             FailureKind::Lasting => Duration::from_secs(10),
         };
         input.status = InputStatus::Failed { reason: reason.clone(), retry_at: Some(now + wait) };

@@ -148,6 +148,16 @@ impl Session {
         self
     }
 
+    /// Where it begins.
+    pub const fn endpoint(&self) -> &Url {
+        &self.endpoint
+    }
+
+    /// What it shows there.
+    pub const fn token(&self) -> Option<&Secret> {
+        self.token.as_ref()
+    }
+
     /// Takes an input. Drain [`Session::poll`] afterwards.
     pub fn handle(&mut self, now: Moment, input: Input) {
         match input {

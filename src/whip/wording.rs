@@ -41,10 +41,12 @@ pub(super) fn clean(text: &str, token: Option<&Secret>) -> String {
     line.chars().take(MAX_WORDS - 1).collect::<String>() + "…"
 }
 
-/// Whether the body is a page for browsers.
+/// Whether the body is a page for browsers. A body without markup is none, whatever it is called: Express sends plain
+/// words as `text/html`, and so does the WHIP server of Janus.
 pub(super) fn is_web_page(response: &Response) -> bool {
     let kind = response.content_type.as_deref().unwrap_or_default().to_ascii_lowercase();
-    kind.starts_with("text/html") || response.body.trim_start().starts_with('<')
+    let body = response.body.trim_start();
+    body.starts_with('<') || (kind.starts_with("text/html") && body.contains('<'))
 }
 
 /// What the other end says about it: problem details (RFC 9457), other JSON, or plain text.
@@ -85,7 +87,8 @@ fn retry_after(response: &Response) -> Option<Duration> {
 /// Whether the other end's own words say that the place is taken for now.
 fn busy(says: &str) -> bool {
     let says = says.to_ascii_lowercase();
-    ["in use", "busy", "already", "occupied"].iter().any(|word| says.contains(word))
+    let taken = ["in use", "busy", "already", "occupied", "conflict", "taken", "duplicate"];
+    taken.iter().any(|word| says.contains(word))
 }
 
 /// The POST was answered with something that is neither success nor a redirect to follow.
@@ -97,7 +100,14 @@ pub(super) fn status(
 ) -> Failure {
     let (peer, endpoint, at) = (role.peer(), role.endpoint(), shown(url));
     let (code, says) = (response.status, words(response, token));
-    use Kind::{Lasting, Passing};
+    use Kind::{Busy, Lasting, Passing};
+    let busy_at = |says: &str| {
+        let sentence = format!(
+            "{peer} at {at} is busy ({code}){says}: another stream is on under this name; end it, or wait \
+             until it is let go"
+        );
+        (Busy, sentence)
+    };
     let (kind, sentence) = match code {
         300..=399 => (
             Lasting,
@@ -117,14 +127,9 @@ pub(super) fn status(
                  (env:NAME or file:PATH)"
             ),
         ),
-        // Janus says so, where others say 409.
-        403 if busy(&says) => (
-            Passing,
-            format!(
-                "{peer} at {at} is busy (403){says}: another stream is on under this name; end it, \
-                 or wait until it is let go"
-            ),
-        ),
+        // Janus says 403, MediaMTX 400, some a 5xx, where others say 409.
+        409 => busy_at(&says),
+        400 | 403 | 423 | 500..=599 if busy(&says) => busy_at(&says),
         403 => (
             Lasting,
             format!(
@@ -147,13 +152,6 @@ pub(super) fn status(
             format!(
                 "{peer} at {at} does not take what is offered ({code}){says}: check its codecs \
                  and limits, and choose another profile"
-            ),
-        ),
-        409 => (
-            Passing,
-            format!(
-                "{peer} at {at} is busy (409){says}: another stream is on under this name; end it, \
-                 or wait until it is let go"
             ),
         ),
         408 | 425 | 429 => (
@@ -297,10 +295,52 @@ mod tests {
             status(Role::Whip, &url, &response, None)
         };
         let busy = said("Endpoint ID already in use");
-        assert_eq!(busy.kind, Kind::Passing);
+        assert_eq!(busy.kind, Kind::Busy);
         assert!(busy.sentence.contains("is busy (403) (it says: Endpoint ID already in use)"));
         assert_eq!(said("Unauthorized").kind, Kind::Lasting);
         assert_eq!(said("").kind, Kind::Lasting);
+    }
+
+    /// As each server words it, with the type it gives its words.
+    #[test]
+    fn a_place_that_is_taken_is_known_by_the_words_of_each_server() {
+        let url: Url = "https://h/x".parse().unwrap();
+        let said = |status: u16, kind: &str, body: &str| {
+            let content_type = Some(kind.to_owned());
+            let response =
+                Response { status, content_type, body: body.into(), ..Response::default() };
+            super::status(Role::Whip, &url, &response, None)
+        };
+        let html = "text/html; charset=utf-8";
+        for (status, kind, body) in [
+            (403, html, "Endpoint ID already in use"),
+            (403, "Text/HTML", "  Endpoint ID already in use\n"),
+            (409, html, ""),
+            (409, "text/plain", "stream exists"),
+            (400, "application/json", r#"{"error":"someone is already publishing to path 'x'"}"#),
+            (500, "text/plain", "StreamBusy"),
+        ] {
+            let failure = said(status, kind, body);
+            assert_eq!(failure.kind, Kind::Busy, "{status} {body}: {}", failure.sentence);
+        }
+        // Its words are shown, whatever they are; a page's are not.
+        assert!(said(500, html, "Invalid room 77").sentence.contains("it says: Invalid room 77"));
+        assert!(said(404, html, "Invalid endpoint").sentence.contains("it says: Invalid endpoint"));
+        let page = "Busy <b>page</b> already";
+        assert_eq!(said(403, html, page).kind, Kind::Lasting);
+        assert!(!said(500, html, page).sentence.contains("it says"));
+        let bad = bad_answer(
+            Role::Whip,
+            &url,
+            &Response {
+                status: 200,
+                content_type: Some(html.into()),
+                body: "It works!".into(),
+                ..Response::default()
+            },
+            "is no SDP",
+        );
+        assert!(!bad.sentence.contains("web page"), "{}", bad.sentence);
     }
 
     #[test]

@@ -323,7 +323,7 @@ impl Turn<'_> {
         let output = &mut self.show.outputs[index];
         let way = output.renewal.as_ref().map_or(output.way, |r| r.way);
         match kind {
-            FailureKind::Passing => {
+            FailureKind::Passing | FailureKind::Busy => {
                 Some(backoff(output.attempt, spread).max(asked.unwrap_or_default()))
             }
             FailureKind::Lasting => {
@@ -349,6 +349,9 @@ impl Turn<'_> {
     ) {
         let now = self.now.mono;
         let silent = self.show.outputs[index].is_silent();
+        if silent && kind == FailureKind::Busy && self.holds_the_place(index) {
+            return self.give_up_place(index, reason);
+        }
         let wait = if silent {
             self.wait_after(index, kind, asked, true)
         } else {
@@ -372,6 +375,28 @@ impl Turn<'_> {
             Happening::ReturnFailed { output: id, reason, retry_in_ms }
         };
         self.say(what);
+    }
+
+    /// Whether the session that takes over goes to the ingest that the silent one is at: many servers take one stream
+    /// under a name, and do not know that ours is dead.
+    fn holds_the_place(&self, index: usize) -> bool {
+        let output = &self.show.outputs[index];
+        output.renewal.as_ref().is_some_and(|renewal| renewal.way == output.way)
+    }
+
+    /// Ends the silent session, which keeps its successor out, and opens that at once. Its POST waits for the answer to
+    /// the DELETE (`link::whip`).
+    fn give_up_place(&mut self, index: usize, reason: String) {
+        let now = self.now.mono;
+        let output = &mut self.show.outputs[index];
+        let OutputStatus::Live { since, silent } = output.status else { return };
+        output.on_air_ms += silent.unwrap_or(now).since(since).as_millis() as u64;
+        output.renewal = None;
+        output.last_failure = Some(reason.clone());
+        let (id, session) = (output.spec.id.clone(), output.session);
+        self.retire(&id, session);
+        self.say(Happening::OutputFailed { output: id, reason, retry_in_ms: Some(0) });
+        self.publish(index);
     }
 
     pub(super) fn output_silent(&mut self, id: &OutputId, session: u32) {

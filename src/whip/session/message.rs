@@ -52,6 +52,13 @@ impl Request {
         let method = Method::Options;
         Self { id: 0, method, url, headers: vec![], bearer, body: String::new(), timeout_ms: 2000 }
     }
+
+    /// The end of a session of that endpoint, in 1 s at most. The token goes along where it may.
+    pub fn delete(endpoint: &Url, session: Url, token: Option<&Secret>) -> Self {
+        let bearer = token.filter(|_| kin::may_see_token(endpoint, &session)).cloned();
+        let (method, url) = (Method::Delete, session);
+        Self { id: 0, method, url, headers: vec![], bearer, body: String::new(), timeout_ms: 1000 }
+    }
 }
 
 impl fmt::Debug for Request {
