@@ -17,6 +17,7 @@ use url::Url;
 use super::paths::{Paths, Ways};
 use crate::{
     base::{OutputId, Ring, Secret},
+    flow::liveness::News,
     link::whip::{Conversation, Link, WhipEvent, begin},
     media::{Departures, Publisher, Route, SessionEvent, Studio},
     show::{Fact, FailureKind, Profile},
@@ -32,10 +33,6 @@ const RELAY_AFTER: Duration = Duration::from_secs(2);
 const MAKING_DEADLINE: Duration = Duration::from_secs(8);
 /// Making an offer and taking an answer is work of milliseconds.
 const SDP_DEADLINE: Duration = Duration::from_secs(5);
-/// Feedback that stays out this long, or three times its usual interval, is silence.
-const SILENCE: Duration = Duration::from_millis(500);
-/// Silence that lasts this long ends the session, whether or not another has taken its place.
-const GIVE_UP: Duration = Duration::from_secs(10);
 /// Taking a session off the air waits this long for the ingest's answer.
 const STOP_DEADLINE: Duration = Duration::from_millis(2200);
 
@@ -360,7 +357,6 @@ impl Run {
         let mut named: Vec<IceServer> = Vec::new();
         let mut answered: Option<Instant> = None;
         let mut connected = false;
-        let mut silence = Silence::default();
         let mut tick = interval(Duration::from_millis(100));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ticks = 0_u32;
@@ -379,7 +375,7 @@ impl Run {
                     }
                     Some(SessionEvent::Connected) if !connected => {
                         connected = true;
-                        publisher.open();
+                        publisher.open(paths.remembered.sign_of(&self.to.url));
                         tally(&self.tally).sent = Some(publisher.departures());
                         let fact = Fact::OutputConnected {
                             output: self.to.id.clone(),
@@ -466,67 +462,43 @@ impl Run {
                             tally.sent = Some(publisher.departures());
                             drop(tally);
                         }
-                        self.listen(publisher, &mut silence).await?;
+                        self.listen(publisher).await?;
                     }
                 }
             }
         }
     }
 
-    /// Judges by its feedback whether the ingest is still there: webrtcbin notices 40 s late.
-    async fn listen(&self, publisher: &Publisher, silence: &mut Silence) -> Result<(), Broke> {
-        let Some(quiet) = publisher.silence() else { return Ok(()) };
+    /// Reports what its signs of life say of the ingest.
+    async fn listen(&self, publisher: &Publisher) -> Result<(), Broke> {
+        let remembered = &self.to.paths.remembered;
+        let news = publisher.news();
+        match publisher.sign() {
+            Some(kind) => remembered.heard(&self.to.url, kind),
+            // What an earlier session had this one never had: it is not waited for again.
+            None if news.is_some() => remembered.unheard(&self.to.url),
+            None => {}
+        }
         let (output, session) = (self.to.id.clone(), self.to.session);
-        let fact = match silence.judge(quiet) {
-            Verdict::Same => return Ok(()),
-            Verdict::Silent => Fact::OutputSilent { output, session },
-            Verdict::Healed => Fact::OutputHealed { output, session },
-            Verdict::Dead => {
-                let reason = format!("the ingest has sent no feedback for {} s", GIVE_UP.as_secs());
+        let fact = match news {
+            None => return Ok(()),
+            Some(News::Silent { kind, quiet }) => {
+                tracing::info!(%output, session, ?kind, quiet_ms = quiet.as_millis() as u64, "the ingest is silent");
+                Fact::OutputSilent { output, session }
+            }
+            Some(News::Healed) => Fact::OutputHealed { output, session },
+            Some(News::Unheard) => {
+                let reason =
+                    "the ingest sends no feedback: whether the show arrives there cannot be told";
+                Fact::OutputWarned { output, session, reason: reason.into() }
+            }
+            Some(News::Lost { quiet, .. }) => {
+                let reason = format!("the ingest has sent no feedback for {} s", quiet.as_secs());
                 return Err(Broke::passing(reason));
             }
         };
         let _ = self.facts.send(fact).await;
         Ok(())
-    }
-}
-
-/// What a stretch of silence means.
-#[derive(Debug, PartialEq, Eq)]
-enum Verdict {
-    Same,
-    Silent,
-    Healed,
-    Dead,
-}
-
-/// Tells a pause between two reports from an ingest that is gone.
-#[derive(Debug, Default)]
-struct Silence {
-    silent: bool,
-    /// The longest pause lately that was followed by feedback: the usual interval.
-    usual: Duration,
-    last: Duration,
-}
-
-impl Silence {
-    fn judge(&mut self, quiet: Duration) -> Verdict {
-        if quiet < self.last && !self.silent {
-            self.usual = self.last.min(Duration::from_secs(1)).max(self.usual.mul_f32(0.9));
-        }
-        self.last = quiet;
-        let limit = SILENCE.max(self.usual * 3);
-        if quiet > GIVE_UP.max(limit * 2) {
-            Verdict::Dead
-        } else if quiet > limit && !self.silent {
-            self.silent = true;
-            Verdict::Silent
-        } else if quiet <= limit && self.silent {
-            self.silent = false;
-            Verdict::Healed
-        } else {
-            Verdict::Same
-        }
     }
 }
 
@@ -553,35 +525,6 @@ fn only_address(url: &Url) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn ms(ms: u64) -> Duration {
-        Duration::from_millis(ms)
-    }
-
-    #[test]
-    fn silence_is_told_once_heals_once_and_ends() {
-        let mut silence = Silence::default();
-        for quiet in [20, 60, 100, 30, 90] {
-            assert_eq!(silence.judge(ms(quiet)), Verdict::Same);
-        }
-        assert_eq!(silence.judge(ms(600)), Verdict::Silent);
-        assert_eq!(silence.judge(ms(700)), Verdict::Same);
-        assert_eq!(silence.judge(ms(10)), Verdict::Healed);
-        assert_eq!(silence.judge(ms(900)), Verdict::Silent);
-        assert_eq!(silence.judge(ms(10_100)), Verdict::Dead);
-    }
-
-    #[test]
-    fn an_ingest_that_reports_once_a_second_is_not_silent() {
-        let mut silence = Silence::default();
-        for _ in 0..5 {
-            for quiet in [100, 400, 480] {
-                silence.judge(ms(quiet));
-            }
-            silence.judge(ms(20));
-        }
-        assert_eq!(silence.judge(ms(900)), Verdict::Same);
-    }
 
     #[test]
     fn loopback_is_said_by_address_or_by_name() {

@@ -11,6 +11,7 @@ use std::{
 use url::Url;
 
 use crate::{
+    flow::liveness::Kind as Sign,
     link::{LinkError, tunnel::Tunnel},
     whip::{IceKind, IceServer},
 };
@@ -18,13 +19,40 @@ use crate::{
 /// More ingests than any show has; the rest is not remembered.
 const MAX_REMEMBERED: usize = 64;
 
-/// What ingests named in their last answers, by endpoint. Shared by all sessions of a show.
+/// What is known of ingests from earlier sessions, by endpoint. Shared by all sessions of a show.
 #[derive(Debug, Clone, Default)]
-pub struct Remembered(Arc<Mutex<BTreeMap<Url, Vec<IceServer>>>>);
+pub struct Remembered {
+    /// The servers that they named in their last answers.
+    servers: Arc<Mutex<BTreeMap<Url, Vec<IceServer>>>>,
+    /// The most telling sign of life that they gave.
+    signs: Arc<Mutex<BTreeMap<Url, Sign>>>,
+}
 
 impl Remembered {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Url, Vec<IceServer>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn signs(&self) -> std::sync::MutexGuard<'_, BTreeMap<Url, Sign>> {
+        self.signs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The sign of life that this ingest gave in its last session.
+    pub fn sign_of(&self, endpoint: &Url) -> Option<Sign> {
+        self.signs().get(endpoint).copied()
+    }
+
+    /// It gives this one.
+    pub fn heard(&self, endpoint: &Url, sign: Sign) {
+        let mut all = self.signs();
+        if all.len() < MAX_REMEMBERED || all.contains_key(endpoint) {
+            all.insert(endpoint.clone(), sign);
+        }
+    }
+
+    /// It gave none in a session from beginning to end.
+    pub fn unheard(&self, endpoint: &Url) {
+        self.signs().remove(endpoint);
     }
 
     /// What that ingest named last.

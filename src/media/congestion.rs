@@ -32,6 +32,11 @@ const MOST_AGAIN: f64 = 0.5;
 const LITTLE: u32 = 4;
 /// What is sent again is known over this many reports.
 const AGAIN_REPORTS: f64 = 20.0;
+/// Without reports on each packet the pacer cannot know what the path is clear for: key frames may leave this much
+/// faster than the rate.
+const COARSE_PACE: f64 = 1.5;
+/// With less loss than this the path is clear enough to try a picture again.
+const COARSE_CLEAR: f64 = 0.02;
 /// Headers and rare retransmissions on the picture, as a share in 1/1024.
 const PICTURE_HEADERS: u32 = 40;
 
@@ -76,16 +81,17 @@ pub struct PathFigures {
 /// What a session's congestion control consists of.
 pub struct Congestion {
     /// Held for its thread, which ends with it.
-    _pacer: Pacer,
+    pacer: Pacer,
     pace: PacerHandle,
     shared: Arc<Shared>,
+    /// Between which rates the estimate is.
+    pub bounds: Bounds,
     /// When figures were told last, and what had been said again until then, in bits.
     told: Mutex<(u64, u64, u64)>,
 }
 
 struct Shared {
     known: Mutex<Known>,
-    feedback_ns: AtomicU64,
     /// Packets that were asked for again.
     nacks: AtomicU64,
     /// What the sound takes, headers and all.
@@ -152,7 +158,6 @@ impl Congestion {
                 account: Account::default(),
                 again: 0.0,
             }),
-            feedback_ns: AtomicU64::new(0),
             nacks: AtomicU64::new(0),
             sound,
             most: profile.max_kbps,
@@ -188,7 +193,6 @@ impl Congestion {
                         &mut *lock(&shared.known);
                     let report = packets(told, repair.echoes() > 0);
                     let Some(report) = report else { return gst::PadProbeReturn::Ok };
-                    shared.feedback_ns.store(running.nseconds(), Ordering::Relaxed);
                     estimator.report(now, &report);
                     account.report(now, &report);
                     let (clear, full) = (estimator.is_clear(), estimator.is_full());
@@ -223,7 +227,7 @@ impl Congestion {
         }
         let way = pacer.element().clone();
         webrtc.connect("request-aux-sender", false, move |_| Some(way.to_value()));
-        Ok(Self { _pacer: pacer, pace: told, shared, told: Mutex::default() })
+        Ok(Self { pacer, pace: told, shared, bounds, told: Mutex::default() })
     }
 
     /// What is to be told at `now_ns`, running time.
@@ -268,14 +272,16 @@ impl Congestion {
         self.shared.picture(known.estimator.rate(), known.again)
     }
 
-    /// When feedback last came, running time; zero while none has.
-    pub fn feedback_ns(&self) -> u64 {
-        self.shared.feedback_ns.load(Ordering::Relaxed)
-    }
-
-    /// Counts the silence from `now_ns` on, feedback or not.
-    pub fn expect_feedback(&self, now_ns: u64) {
-        self.shared.feedback_ns.store(now_ns, Ordering::Relaxed);
+    /// The advice for a rate that was found without reports on each packet (`flow::Coarse`), with the share of loss. It
+    /// paces to that rate, too.
+    pub fn coarsely(&self) -> impl Fn(Moment, Kbps, f64) -> Advice + Send + Sync + use<> {
+        let (pace, shared) = (self.pacer.handle(), Arc::clone(&self.shared));
+        move |now, rate, loss| {
+            pace.set((f64::from(rate.bits_per_second()) * COARSE_PACE) as u64, false, 0);
+            let picture = shared.picture(rate, 0.0);
+            let picture_on = lock(&shared.known).gate.judge(now, picture, loss < COARSE_CLEAR);
+            Advice { picture, settled: picture, loss, picture_on }
+        }
     }
 }
 

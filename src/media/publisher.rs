@@ -5,6 +5,7 @@
 mod figures;
 mod parts;
 mod route;
+mod signs;
 
 use std::{
     sync::{
@@ -31,6 +32,7 @@ use super::{
 };
 use crate::{
     base::Kbps,
+    flow::liveness::{Kind, News},
     show::{Profile, VideoCodec},
     stats::{OutputFigures, OutputWay, QualityLimit},
 };
@@ -38,6 +40,7 @@ use crate::{
 use figures::Figures;
 use parts::Parts;
 pub use route::Route;
+use signs::Signs;
 
 /// The extension that numbers packets across streams, so that the receiver can report on each
 /// (draft-holmer-rmcat-transport-wide-cc-extensions).
@@ -76,8 +79,8 @@ pub struct Publisher {
     limits: Mutex<Limits>,
     /// When its frames passed each stage.
     trail: Arc<Sent>,
-    /// The answer promised transport-wide feedback.
-    reports: AtomicBool,
+    /// Signs of life of the ingest.
+    signs: Signs,
     order: u32,
     opened: AtomicBool,
     obey: Arc<dyn Fn(Advice) + Send + Sync>,
@@ -290,6 +293,11 @@ impl Publisher {
             let on_advice = Box::new(move |a| obey(a));
             Congestion::install(&webrtc, profile, start, clock, &trail, on_advice)?
         };
+        let signs = {
+            let (obey, coarsely) = (Arc::clone(&obey), congestion.coarsely());
+            let advise = Box::new(move |now, rate, loss| obey(coarsely(now, rate, loss)));
+            Signs::of(&webrtc, clock, ssrcs.0, congestion.bounds, &events, advise)
+        };
         forward_key_requests(&video, fanout);
         route.keep_address(&webrtc)?;
         route::leave_routers_alone(&webrtc);
@@ -307,7 +315,7 @@ impl Publisher {
             figures: Figures::new(clock, ssrcs),
             limits: Mutex::default(),
             trail,
-            reports: AtomicBool::new(false),
+            signs,
             order,
             opened: AtomicBool::new(false),
             obey,
@@ -339,7 +347,6 @@ impl Publisher {
 
     /// Sets the ingest's answer.
     pub async fn answer(&self, sdp: &str) -> Result<(), MediaError> {
-        self.reports.store(sdp.contains("transport-cc"), Ordering::Relaxed);
         let bad =
             |why: &str| MediaError::passing(format!("the ingest's answer is of no use: {why}"));
         let sdp =
@@ -361,28 +368,27 @@ impl Publisher {
         }
     }
 
-    /// The session is connected: frames flow from the next key frame on.
-    pub fn open(&self) {
+    /// The session is connected: frames flow from the next key frame on. `expected` is the sign of life that an earlier
+    /// session with this ingest gave: its absence is silence from now on.
+    pub fn open(&self, expected: Option<Kind>) {
         if !self.opened.swap(true, Ordering::Relaxed) {
             self.rendition.leading.join(self.order);
         }
-        let reports = self.reports.load(Ordering::Relaxed);
-        if reports {
-            // The ingest promised feedback: from here on its absence is silence.
-            self.congestion.expect_feedback(self.clock.now().nseconds());
-        }
+        self.signs.open(expected);
         // Whoever drove the encoder before: the first frames are for this path.
-        let picture =
-            if reports { self.congestion.picture() } else { self.rendition.profile.start_kbps };
+        let picture = self.congestion.picture();
         (self.obey)(Advice { picture, settled: picture, loss: 0.0, picture_on: true });
         self.rendition.fanout.open(&self.consumer);
     }
 
-    /// Milliseconds since the ingest last said anything; `None` while it has never.
-    pub fn silence(&self) -> Option<Duration> {
-        let last = self.congestion.feedback_ns();
-        let now = self.clock.now().nseconds();
-        (last > 0).then(|| Duration::from_nanos(now.saturating_sub(last)))
+    /// What is new about whether the ingest is still there.
+    pub fn news(&self) -> Option<News> {
+        self.signs.judge()
+    }
+
+    /// By which kind of sign the ingest has shown that it is there, if by any.
+    pub fn sign(&self) -> Option<Kind> {
+        self.signs.given()
     }
 
     /// Frames thrown away because the session could not keep up.
@@ -400,16 +406,20 @@ impl Publisher {
         let sample = self.figures.sample(&self.webrtc);
         let now = self.clock.now();
         let path = self.congestion.figures(now.nseconds());
+        // A figure of a report that has long been the last one is none.
+        let age = self.signs.age(sample.kbps);
         let rendition = &*self.rendition;
+        let of_packets = age.packets.then_some(path);
+        let of_reports = age.reports.then_some(sample);
         OutputFigures {
             sent_kbps: sample.kbps,
             target_kbps: Some(f64::from(rendition.rate().0)),
-            available_kbps: path.available.map(|k| f64::from(k.0)),
-            rtt_ms: sample.rtt_ms,
+            available_kbps: of_packets.and_then(|p| p.available).map(|k| f64::from(k.0)),
+            rtt_ms: age.rtt_ms.or_else(|| of_reports?.rtt_ms),
             // Reports on each packet say more, and sooner, than the receiver's summary.
-            jitter_ms: path.jitter_ms.or(sample.jitter_ms),
-            loss: path.loss.or(sample.loss),
-            lost: path.lost.or(sample.lost),
+            jitter_ms: of_packets.and_then(|p| p.jitter_ms).or_else(|| of_reports?.jitter_ms),
+            loss: of_packets.and_then(|p| p.loss).or_else(|| of_reports?.loss),
+            lost: of_packets.and_then(|p| p.lost).or_else(|| of_reports?.lost),
             nacks: Some(path.nacks),
             plis: sample.plis,
             firs: sample.firs,
@@ -417,7 +427,7 @@ impl Publisher {
             redundant_kbps: path.redundant_kbps,
             pacer_ms: Some(path.pacer_ms),
             pacer_packets: Some(path.pacer_packets),
-            congestion: path.state,
+            congestion: of_packets.and_then(|p| p.state),
             path: sample.path,
             encoder_queue: Some(rendition.strain.in_hand.load(Ordering::Relaxed)),
             limit: self.limit(),
@@ -426,7 +436,7 @@ impl Publisher {
                 pace: self.trail.took(PACED, now.nseconds()),
                 send: self.trail.took(AT_SOCKET, now.nseconds()),
             },
-            silent_ms: self.silence().map(|s| s.as_millis() as u64),
+            silent_ms: age.quiet.map(|quiet| quiet.as_millis() as u64),
             dropped: self.dropped(),
             disk: None,
         }
@@ -508,12 +518,21 @@ fn watch_session(
         let _ = tell.try_send(event);
     });
     let tell = events.clone();
+    let found = AtomicBool::new(false);
     webrtc.connect_notify(Some("ice-connection-state"), move |webrtc, _| {
-        let state = webrtc.property::<WebRTCICEConnectionState>("ice-connection-state");
-        if state == WebRTCICEConnectionState::Failed {
-            let _ = tell.try_send(SessionEvent::Failed(
-                "no way to the ingest was found (ICE failed): a firewall may block UDP".into(),
-            ));
+        match webrtc.property::<WebRTCICEConnectionState>("ice-connection-state") {
+            WebRTCICEConnectionState::Connected | WebRTCICEConnectionState::Completed => {
+                found.store(true, Ordering::Relaxed);
+            }
+            WebRTCICEConnectionState::Failed => {
+                let why = if found.load(Ordering::Relaxed) {
+                    "the ingest does not answer ICE checks any more (consent lost, RFC 7675)"
+                } else {
+                    "no way to the ingest was found (ICE failed): a firewall may block UDP"
+                };
+                let _ = tell.try_send(SessionEvent::Failed(why.into()));
+            }
+            _ => {}
         }
     });
     let tell = events.clone();

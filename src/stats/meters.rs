@@ -191,7 +191,8 @@ pub struct OutputFigures {
     pub limit: Option<QualityLimit>,
     /// What its frames wait for.
     pub way: OutputWay,
-    /// Milliseconds since the last feedback.
+    /// Milliseconds since the last feedback on each packet; of an ingest that sends only receiver reports, since the next
+    /// one was due. `None` where it sends neither.
     pub silent_ms: Option<u64>,
     /// Frames thrown away because this output could not keep up.
     pub dropped: u64,

@@ -184,7 +184,7 @@ pub(super) const OUTPUT: &[Figure] = &[
         ("silence", "ms", 0),
         Aim::None,
         "Time since the ingest was last heard of. Half a second of it counts as trouble.",
-        "Any RTCP from the ingest.",
+        "The ingest's reports on each packet (TWCC). Where it sends none: its other RTCP reports, from when one is due.",
         |l, w| l.output(w)?.silent_ms.map(|ms| ms as f64),
     ),
     figure(
