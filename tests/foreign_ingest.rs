@@ -25,6 +25,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
+    time::{Duration, Instant},
 };
 
 use gst::prelude::*;
@@ -117,7 +118,7 @@ fn whipserversrc_takes_the_show() {
 
 /// The server on aiortc, and what it says.
 struct Aiortc {
-    _process: Process,
+    process: Process,
     said: Arc<Mutex<Vec<Value>>>,
 }
 
@@ -138,7 +139,7 @@ impl Aiortc {
                 ours.lock().unwrap().push(serde_json::from_str(&line).unwrap());
             }
         });
-        Self { _process: process, said }
+        Self { process, said }
     }
 
     /// The newest value it said by that name.
@@ -164,4 +165,45 @@ fn aiortc_takes_the_show() {
     assert_eq!(show.ended(20), 130);
     until("the end is told", 10, || server.last("ended").ok_or_else(String::new));
     assert_eq!(server.last("wrong"), None);
+}
+
+/// aiortc sends no transport-wide feedback, but a receiver report each second.
+fn on_air_at_aiortc(place: &Place) -> (Aiortc, hawker_process::Show) {
+    let server = Aiortc::start();
+    let port = until("the server listens", 30, || server.last("port").ok_or_else(String::new));
+    let file = place.file("show.toml", &show_to(&format!("http://127.0.0.1:{port}/publish")));
+    let show = place.start(&["live", &file]);
+    show.event("output-live", 30);
+    // As long as it takes to know the interval of its reports, and a little more.
+    thread::sleep(Duration::from_secs(12));
+    for name in ["output-silent", "output-failed", "output-warned"] {
+        assert!(show.events().iter().all(|e| e["event"] != name), "{}", show.told());
+    }
+    (server, show)
+}
+
+#[test]
+fn aiortc_that_is_killed_is_noticed_by_its_reports() {
+    let place = Place::new();
+    let (mut server, mut show) = on_air_at_aiortc(&place);
+    server.process.kill();
+    let killed = Instant::now();
+    show.event("output-silent", 20);
+    println!("noticed after {:?}", killed.elapsed());
+    assert!(killed.elapsed() < Duration::from_millis(3400), "{:?}", killed.elapsed());
+    show.process.signal(rustix::process::Signal::INT);
+    assert_eq!(show.ended(20), 130);
+}
+
+#[test]
+fn aiortc_that_closes_in_order_is_believed_at_once() {
+    let place = Place::new();
+    let (mut server, mut show) = on_air_at_aiortc(&place);
+    drop(server.process.child.stdin.take());
+    let failed = show.event("output-failed", 5);
+    let reason = failed["reason"].as_str().unwrap();
+    println!("{reason}");
+    assert!(reason.contains("BYE") || reason.contains("close_notify"), "{reason}");
+    show.process.signal(rustix::process::Signal::INT);
+    assert_eq!(show.ended(20), 130);
 }
