@@ -349,6 +349,7 @@ async fn a_stream_with_one_track_is_watched() {
         let (server, answer) = Publisher::answer(&offer, picture, sound);
         hawker::whip::whep::check_answer_of_viewer(&offer, &answer).unwrap();
         watch.answer(&answer).unwrap();
+        println!("picture {picture}, sound {sound}:\n{answer}");
         until("a second of it", || {
             let seen = watch.figures(Instant::now());
             watch.has_frames()
