@@ -193,7 +193,7 @@ async fn publishes(stage: &Stage, token: Option<&str>) -> u16 {
     let (_, offer) = Watch::new(&WatchOptions::default()).unwrap();
     let offer = offer.replace("a=recvonly", "a=sendonly");
     let post = Client::new().post(stage.whip_url()).header("content-type", "application/sdp");
-    let post = token.into_iter().fold(post, |post, token| post.bearer_auth(token));
+    let post = token.into_iter().fold(post, reqwest::RequestBuilder::bearer_auth);
     post.body(offer).send().await.unwrap().status().as_u16()
 }
 
@@ -349,6 +349,7 @@ async fn a_stream_with_one_track_is_watched() {
         let (server, answer) = Publisher::answer(&offer, picture, sound);
         hawker::whip::whep::check_answer_of_viewer(&offer, &answer).unwrap();
         watch.answer(&answer).unwrap();
+        println!("picture {picture}, sound {sound}:\n{answer}");
         until("a second of it", || {
             let seen = watch.figures(Instant::now());
             watch.has_frames()

@@ -107,15 +107,12 @@ impl Publisher {
             .unwrap();
         let offer = str0m::change::SdpOffer::from_sdp_string(offer).unwrap();
         let answer = rtc.sdp_api().accept_offer(offer).unwrap().to_sdp_string();
-        let (mut video, mut audio) = (None, None);
-        while let Ok(Output::Event(event)) = rtc.poll_output() {
-            if let Event::MediaAdded(media) = event {
-                match media.kind {
-                    MediaKind::Video => video = Some(media.mid),
-                    MediaKind::Audio => audio = Some(media.mid),
-                }
-            }
-        }
+        let mid = |kind: &str| {
+            let mut lines =
+                answer.lines().skip_while(|line| !line.starts_with(&format!("m={kind}")));
+            lines.find_map(|line| line.strip_prefix("a=mid:")).map(Mid::from)
+        };
+        let (video, audio) = (mid("video"), mid("audio"));
         let mut refused = false;
         let answer: String = answer
             .lines()
