@@ -92,6 +92,7 @@ class Receiver:
         self.words = [*path.receiver.enter, *(word.format(**fill) for word in kind.words), "--host", RECEIVER, "--port",
                       str(port), "--variant", variant]
         self.log = open(f"{work}/receiver.log", "ab")
+        self.printed = open(f"{work}/receiver.jsonl", "a", encoding="utf-8")
         self.lines = []
         self.starts = 0
         self.process = None
@@ -122,8 +123,9 @@ class Receiver:
                 continue
             if "n" in line:
                 line["n"] = f"{start}.{line['n']}"
-            if line.get("what") == "broken":
-                self.log.write(text)
+            if line.get("what") != "received":
+                self.printed.write(json.dumps({"at": round(time.time(), 3), **line}) + "\n")
+                self.printed.flush()
             self.lines.append((time.time(), start, line))
 
     def signal(self, which):
