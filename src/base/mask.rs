@@ -68,6 +68,15 @@ fn address_parts(url: &Url) -> Vec<String> {
         .collect()
 }
 
+/// Whether it is an address of a machine, or reads like the name of one: those are shown.
+fn is_host(part: &str) -> bool {
+    let named =
+        |last: &str| (2..=12).contains(&last.len()) && last.bytes().all(|b| b.is_ascii_lowercase());
+    part.parse::<std::net::IpAddr>().is_ok()
+        || (part.rsplit_once('.').is_some_and(|(_, last)| named(last))
+            && !part.contains(|c: char| c.is_ascii_uppercase() || c == '_'))
+}
+
 /// Percent-encoding undone.
 fn decoded(text: &str) -> String {
     let bytes = text.as_bytes();
@@ -118,9 +127,13 @@ impl Mask {
     /// Hides this, and its long parts: a stream key may hold an address's query, of which a server repeats a value.
     fn secret(&mut self, secret: &str) {
         self.add(secret);
+        if let Some(url) = Url::parse(secret).ok().filter(Url::has_host) {
+            address_parts(&url).iter().for_each(|part| self.add(part));
+            return;
+        }
         let is_part = |c: char| c.is_alphanumeric() || "-_.~+".contains(c);
         for part in secret.split(|c| !is_part(c)).filter(|part| part.len() < secret.len()) {
-            if part.chars().count() >= LONG_PART {
+            if part.chars().count() >= LONG_PART && !is_host(part) {
                 self.add(part);
             }
         }
@@ -441,6 +454,10 @@ mod tests {
         assert_eq!(hiding("s3cr3ts3cr3t").apply("bad token s3cr3ts3"), "bad token …");
         assert_eq!(hiding("s3cr3ts3cr3t").apply("bad token s3cr3ts3…"), "bad token ……");
         assert_eq!(hiding("abc").apply("abcabc"), "abcabc", "too short to be looked for");
+        let hook = hiding("https://127.0.0.1:9/h00kSECRET");
+        assert_eq!(hook.apply("h00kSECRET at 127.0.0.1:80"), "… at 127.0.0.1:80");
+        let stream = hiding("#!::h=live.example.com,s=s3cr3ts3cr3t");
+        assert_eq!(stream.apply("s3cr3ts3cr3t live.example.com"), "… live.example.com");
     }
 
     #[test]
