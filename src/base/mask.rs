@@ -128,7 +128,9 @@ impl Mask {
     fn secret(&mut self, secret: &str) {
         self.add(secret);
         if let Some(url) = Url::parse(secret).ok().filter(Url::has_host) {
-            address_parts(&url).iter().for_each(|part| self.add(part));
+            for part in address_parts(&url) {
+                self.add(&part);
+            }
             return;
         }
         let is_part = |c: char| c.is_alphanumeric() || "-_.~+".contains(c);

@@ -263,7 +263,7 @@ fn read_profile(name: &str, fields: &Fields<'_>, findings: &mut Findings<'_>) ->
     let place = |word: &str| EFFORTS.iter().position(|e| *e == word);
     if place(least) > place(effort) {
         findings.add_whole(
-            &format!("effort-least (\"{least}\") is more than effort (\"{effort}\")"),
+            format!("effort-least (\"{least}\") is more than effort (\"{effort}\")"),
             "set effort-least to the same or a faster preset",
         );
     }

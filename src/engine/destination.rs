@@ -146,7 +146,8 @@ impl Destinations {
         if let Some(link) = all.get(path) {
             return Ok(link.clone());
         }
-        let link = Link::trusting(authorities).map_err(|e| lasting(e.to_string()))?.beside(&self.link);
+        let link =
+            Link::trusting(authorities).map_err(|e| lasting(e.to_string()))?.beside(&self.link);
         all.insert(path.to_owned(), link.clone());
         Ok(link)
     }

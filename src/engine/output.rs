@@ -280,8 +280,16 @@ impl From<Failure> for Broke {
 enum End {
     /// It was stopped.
     Stopped,
-    /// It found no path, and shall be opened anew with these servers.
-    Anew(Vec<IceServer>),
+    /// It is to be opened anew.
+    Anew(Next),
+}
+
+/// How a session is opened that takes the place of one that could not connect.
+enum Next {
+    /// With these servers, since no other path was found.
+    With(Vec<IceServer>),
+    /// From all addresses of this machine, since the ingest's are not at loopback.
+    FromAllAddresses,
 }
 
 impl Run {
@@ -299,18 +307,19 @@ impl Run {
                 servers = named;
             }
         }
-        if let Some(named) = self.session(&servers, true, began).await {
-            self.session(&named, false, began).await;
+        let mut first = true;
+        // Each of the two ways to begin anew is taken once at most.
+        for _ in 0..3 {
+            match self.session(&servers, first, began).await {
+                Some(Next::With(named)) => (servers, first) = (named, false),
+                Some(Next::FromAllAddresses) => {}
+                None => return,
+            }
         }
     }
 
-    /// One session from offer to end. The first may end with the servers for another one that may find a path.
-    async fn session(
-        &self,
-        servers: &[IceServer],
-        first: bool,
-        began: Instant,
-    ) -> Option<Vec<IceServer>> {
+    /// One session from offer to end. It may end with another one that may find a path.
+    async fn session(&self, servers: &[IceServer], first: bool, began: Instant) -> Option<Next> {
         let (usable, doors) = match self.to.paths.open(servers).await {
             Ok(opened) => opened,
             Err(e) => {
@@ -322,8 +331,9 @@ impl Run {
         let url = self.to.url.clone();
         let (studio, order) = (Arc::clone(&self.studio), self.to.order);
         let profile = self.to.profile.clone();
+        let all = self.to.paths.remembered.is_beside_loopback(&url);
         let making = tokio::task::spawn_blocking(move || {
-            let addresses = addresses_for(&url);
+            let addresses = addresses_for(&url, all);
             let route = Route { addresses, servers: usable, relay_only };
             studio.publisher(&route, order, profile.as_deref())
         });
@@ -361,7 +371,7 @@ impl Run {
         talk.stop();
         let anew = match end {
             Ok(End::Stopped) => None,
-            Ok(End::Anew(named)) => Some(named),
+            Ok(End::Anew(next)) => Some(next),
             Err(broke) => {
                 self.failed(broke).await;
                 None
@@ -442,7 +452,7 @@ impl Run {
                         let _ = self.facts.send(Fact::OutputPicture { output, session, on }).await;
                     }
                     Some(SessionEvent::Failed(_) | SessionEvent::NoPath) if !connected && helps(&named) => {
-                        return Ok(End::Anew(named));
+                        return Ok(End::Anew(Next::With(named)));
                     }
                     Some(SessionEvent::NoPath) => return Err(no_path(&answer, answered)),
                     Some(SessionEvent::Refused(reason)) => {
@@ -458,6 +468,11 @@ impl Run {
                 event = talk.events.recv() => match event {
                     Some(WhipEvent::Answer(sdp)) => {
                         answer = Answered::read(&sdp);
+                        let (url, remembered) = (&self.to.url, &paths.remembered);
+                        if answer.is_beside_loopback(url) && !remembered.is_beside_loopback(url) {
+                            remembered.beside_loopback(url);
+                            return Ok(End::Anew(Next::FromAllAddresses));
+                        }
                         let sdp = without_names(&sdp);
                         match timeout(SDP_DEADLINE, publisher.answer(&sdp)).await {
                             Ok(Ok(())) => {}
@@ -491,7 +506,7 @@ impl Run {
                     let hopeless = answered.is_some() && paths.hopeless(ways.servers);
                     let long = !connected && answered.is_some_and(|at| at.elapsed() > RELAY_AFTER);
                     if (hopeless || long) && helps(&named) {
-                        return Ok(End::Anew(named));
+                        return Ok(End::Anew(Next::With(named)));
                     }
                     if hopeless {
                         let reason = "media may go by a relay only (relay-only), and neither this output \

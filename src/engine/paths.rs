@@ -3,7 +3,7 @@
 //! and the ingest names them in its answer.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -25,6 +25,8 @@ pub struct Remembered {
     servers: Arc<Mutex<BTreeMap<Url, Vec<IceServer>>>>,
     /// The most telling sign of life that they gave.
     signs: Arc<Mutex<BTreeMap<Url, Sign>>>,
+    /// Those on this machine whose media are not at its loopback addresses.
+    beside_loopback: Arc<Mutex<BTreeSet<Url>>>,
 }
 
 impl Remembered {
@@ -34,6 +36,20 @@ impl Remembered {
 
     fn signs(&self) -> std::sync::MutexGuard<'_, BTreeMap<Url, Sign>> {
         self.signs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether that ingest, whose URL is a loopback one, has its media at other addresses of this machine.
+    pub fn is_beside_loopback(&self, endpoint: &Url) -> bool {
+        let all = self.beside_loopback.lock().unwrap_or_else(PoisonError::into_inner);
+        all.contains(endpoint)
+    }
+
+    /// It has.
+    pub fn beside_loopback(&self, endpoint: &Url) {
+        let mut all = self.beside_loopback.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() < MAX_REMEMBERED {
+            all.insert(endpoint.clone());
+        }
     }
 
     /// The sign of life that this ingest gave in its last session.

@@ -24,12 +24,15 @@ const MOST_PER_NAME: usize = 4;
 /// More addresses of this machine are left out: each costs a session two sockets.
 const MOST_OF_OURS: usize = 16;
 
-/// The addresses of ours that a session to that ingest uses; none for all but loopback, which ICE finds by itself. To
-/// an ingest on this machine, loopback is one more: which of its addresses the ingest sends from is not known. Reads
-/// files of the kernel's.
-pub fn addresses_for(url: &Url) -> Vec<IpAddr> {
+/// The addresses of ours that a session to that ingest uses; none stands for all but loopback, which ICE finds by
+/// itself. For an ingest at a loopback URL it is that address, and with `all` the others of this machine, too: each more
+/// costs time, since ICE tries them all (at a round trip of 100 ms some two seconds). Reads files of the kernel's.
+pub fn addresses_for(url: &Url, all: bool) -> Vec<IpAddr> {
     if !whip::is_loopback(url) {
         return Vec::new();
+    }
+    if !all {
+        return ours(url, Vec::new());
     }
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
     let mut others = local_ipv4(&read("/proc/net/fib_trie"));
@@ -131,6 +134,13 @@ impl Answered {
         found
     }
 
+    /// Whether an ingest at a loopback URL has its media at other addresses of this machine only.
+    pub fn is_beside_loopback(&self, url: &Url) -> bool {
+        let Reach { udp, names, .. } = &self.reach;
+        let somewhere = !udp.is_empty() || !names.is_empty();
+        whip::is_loopback(url) && somewhere && !udp.iter().any(|at| at.ip().is_loopback())
+    }
+
     /// How long a path is waited for, usually `most`.
     pub fn deadline(&self, most: Duration) -> Duration {
         if self.reach.is_empty() { NAMELESS } else { most }
@@ -210,9 +220,11 @@ mod tests {
     fn an_ingest_elsewhere_is_left_to_ice() {
         for to in ["https://ingest.example/whip", "http://10.77.0.1/whip", "http://[2001:db8::1]/"]
         {
-            assert!(addresses_for(&url(to)).is_empty(), "{to}");
+            assert!(addresses_for(&url(to), true).is_empty(), "{to}");
         }
-        let here = addresses_for(&url("http://127.0.0.1/whip"));
+        let stage = addresses_for(&url("http://127.0.0.1/whip"), false);
+        assert_eq!(stage, [ip("127.0.0.1")]);
+        let here = addresses_for(&url("http://127.0.0.1/whip"), true);
         assert_eq!(here[0], ip("127.0.0.1"));
         assert!(here[1..].iter().all(|ip| !ip.is_loopback()), "{here:?}");
     }
@@ -239,6 +251,17 @@ mod tests {
             .enumerate()
             .map(|(n, host)| format!("a=candidate:{n} 1 udp 2130706431 {host} 4000 typ host\r\n"));
         format!("v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n{}", candidates.collect::<String>())
+    }
+
+    #[test]
+    fn an_answer_tells_whether_media_are_at_loopback() {
+        let beside =
+            |to: &str, hosts: &[&str]| Answered::read(&answer(hosts)).is_beside_loopback(&url(to));
+        let here = "http://127.0.0.1:7080/whip";
+        assert!(beside(here, &["10.77.0.1"]) && beside(here, &["10.77.0.1", "192.0.2.1"]));
+        assert!(!beside(here, &["127.0.0.1"]) && !beside(here, &["10.77.0.1", "127.0.0.1"]));
+        assert!(!beside(here, &[]), "it begins itself, with what it sees of us");
+        assert!(!beside("http://10.77.0.1/whip", &["10.77.0.1"]));
     }
 
     #[tokio::test]

@@ -22,6 +22,8 @@ use crate::flow::{Pacing, Passed, Probe, pacing::Kind};
 const MOST_ECHOES: usize = 2;
 /// A frame of so many packets is worth sending its last one twice; of a shorter one that would be too large a share.
 const LONG_TRAIN: usize = 8;
+/// Bytes around an RTP packet: the tag of SRTP 10, UDP 8, IPv4 20.
+const OVERHEAD: usize = 38;
 /// Between two looks at what waits.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -133,8 +135,10 @@ fn push(out: &gst::Pad, mut packets: Vec<gst::Buffer>) -> Result<gst::FlowSucces
     }
 }
 
+/// What a packet takes of the path: SRTP's tag (RFC 3711), UDP and IP are part of it, as they are of the sizes in
+/// transport-wide reports.
 fn bits(buffer: &gst::BufferRef) -> u64 {
-    buffer.size() as u64 * 8
+    (buffer.size() + OVERHEAD) as u64 * 8
 }
 
 impl Shared {
@@ -396,6 +400,11 @@ mod tests {
         (1..=n).map(move |i| packet(VIDEO_PT | if i == n { 0x80 } else { 0 }, 1250))
     }
 
+    /// What a packet of that many bytes takes of the path, in bits.
+    const fn on_path(bytes: usize) -> u64 {
+        (bytes + OVERHEAD) as u64 * 8
+    }
+
     fn rates(rate: u64) -> Rates {
         Rates { estimate: rate, pace: rate }
     }
@@ -470,10 +479,10 @@ mod tests {
         let sizes: Vec<_> = left.try_iter().collect();
         assert!(sizes.len() < 20 && sizes.contains(&100) && sizes.contains(&1000), "{sizes:?}");
         let (all, again) = pacer.handle().set(rates(MEGABIT), true, 0);
-        let sent: usize = sizes.iter().sum();
-        assert!(all >= 8 * sent as u64 && again == 8000, "{all} and {again} of {sent} bytes");
+        let sent: u64 = sizes.iter().map(|size| on_path(*size)).sum();
+        assert!(all >= sent && again == on_path(1000), "{all} and {again} of {sent} bits");
         let queue = pacer.handle().look();
-        assert_eq!((queue.passed.again_bits, queue.echoed_bits), (8000, 0));
+        assert_eq!((queue.passed.again_bits, queue.echoed_bits), (on_path(1000), 0));
         // 20 ms at a Mb/s leave at once, which are two packets; each of the others takes 10 ms.
         assert!(queue.most_packets > 10 && queue.most_ms > 100.0, "{queue:?}");
         pacer.element().set_state(gst::State::Null).unwrap();
@@ -519,7 +528,10 @@ mod tests {
         let sizes: Vec<_> = left.try_iter().collect();
         assert_eq!(sizes, [100, 101, 1250, 102, 101, 103, 102, 101, 104]);
         let queue = pacer.handle().look();
-        assert_eq!((queue.passed.again_bits, queue.echoed_bits), (0, 8 * (101 + 102 + 101)));
+        assert_eq!(
+            (queue.passed.again_bits, queue.echoed_bits),
+            (0, on_path(101) * 2 + on_path(102))
+        );
         assert_eq!((queue.most_packets, queue.most_ms), (0, 0.0), "nothing had to wait");
         pacer.element().set_state(gst::State::Null).unwrap();
     }
@@ -560,7 +572,7 @@ mod tests {
             left.recv_timeout(Duration::from_secs(2)).unwrap();
         }
         let passed = pacer.handle().passed();
-        assert_eq!((passed.again_bits, passed.padding_bits), (8000, 16_000));
+        assert_eq!((passed.again_bits, passed.padding_bits), (on_path(1000), on_path(1000) * 2));
         assert_eq!(
             pacer.handle().set(rates(MEGABIT), false, 0),
             (8000, 8000),

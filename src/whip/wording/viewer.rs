@@ -211,8 +211,8 @@ pub(super) fn transport(url: &Url, error: &Transport, limit_ms: u64) -> Failure 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::whip::answer::Unusable;
     use crate::whip::Role;
+    use crate::whip::answer::Unusable;
 
     fn url() -> Url {
         "https://h.example/secret-path".parse().unwrap()
@@ -247,7 +247,12 @@ mod tests {
         let offer =
             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\na=fingerprint:sha-256 CD:EB\r\na=setup:actpass\r\n";
         let response = Response { status: 201, body: offer.into(), ..Response::default() };
-        let of_201 = super::super::bad_answer(Role::Whep, &url(), &response, &Unusable { why: "x".into(), todo: None });
+        let of_201 = super::super::bad_answer(
+            Role::Whep,
+            &url(),
+            &response,
+            &Unusable { why: "x".into(), todo: None },
+        );
         for words in [said(406, offer).sentence, of_201.sentence] {
             assert!(words.contains("an offer of its own") && !words.contains("CD:EB"), "{words}");
         }
