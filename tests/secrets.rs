@@ -114,26 +114,27 @@ fn answer(mut stream: TcpStream, us: SocketAddr, heard: &Mutex<String>) {
     }
     let words = words.join(" ");
     let reply = if head.starts_with("OPTIONS") {
-        "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n".to_owned()
+        "HTTP/1.1 204 No Content\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_owned()
     } else if path.contains("moved") {
         format!(
-            "HTTP/1.1 307 Moved\r\nLocation: http://{us}/live/{REDIRECT}\r\nContent-Length: 0\r\n\r\n"
+            "HTTP/1.1 307 Moved\r\nLocation: http://{us}/live/{REDIRECT}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
         )
     } else if path.contains("text") {
         let body = format!("bad request: {words}");
         format!(
-            "HTTP/1.1 400 Bad\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
+            "HTTP/1.1 400 Bad\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         )
     } else {
         let body =
             serde_json::json!({ "title": format!("no {words}"), "detail": words }).to_string();
         format!(
-            "HTTP/1.1 503 Busy\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\r\n{body}",
+            "HTTP/1.1 503 Busy\r\nContent-Type: application/problem+json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         )
     };
     let _ = stream.write_all(reply.as_bytes());
+    let _ = stream.shutdown(std::net::Shutdown::Write);
     while stream.read(&mut bytes).is_ok_and(|n| n > 0) {}
 }
 

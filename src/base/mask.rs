@@ -201,7 +201,8 @@ impl Entry {
             starts[usize::from(url_safe(*first))] = true;
         }
         if let Some(first) = text.bytes().next() {
-            starts[usize::from(first)] = true;
+            starts[usize::from(first.to_ascii_lowercase())] = true;
+            starts[usize::from(first.to_ascii_uppercase())] = true;
             starts[usize::from(b'%')] = true;
             starts[usize::from(b'\\')] = true;
             starts[usize::from(b'&')] |= !first.is_ascii_alphanumeric();
@@ -299,7 +300,8 @@ fn character(text: &[u8], at: usize, c: char) -> Option<usize> {
         .or_else(percented)
         .or_else(|| by_bytes(&backslashed))
         .or_else(|| entity(rest, c).map(|n| at + n))
-        .or_else(|| rest.starts_with(utf8).then(|| at + utf8.len()))
+        // In either case: a server may say it again in small letters.
+        .or_else(|| rest.get(..utf8.len())?.eq_ignore_ascii_case(utf8).then(|| at + utf8.len()))
         .or_else(|| (c == ' ' && rest.first() == Some(&b'+')).then_some(at + 1))
 }
 
@@ -455,6 +457,7 @@ mod tests {
         assert_eq!(mask.apply("auth s3cr3ts3cr3t refused"), "auth … refused");
         assert_eq!(hiding("s3cr3ts3cr3t").apply("bad token s3cr3ts3"), "bad token …");
         assert_eq!(hiding("s3cr3ts3cr3t").apply("bad token s3cr3ts3…"), "bad token ……");
+        assert_eq!(hiding("s3cR3Ts3cr3t").apply("S3CR3Ts3cr3t"), "…");
         assert_eq!(hiding("abc").apply("abcabc"), "abcabc", "too short to be looked for");
         let hook = hiding("https://127.0.0.1:9/h00kSECRET");
         assert_eq!(hook.apply("h00kSECRET at 127.0.0.1:80"), "… at 127.0.0.1:80");
