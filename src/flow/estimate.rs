@@ -51,8 +51,8 @@ const UNPROVEN: f64 = 0.08;
 const KEEP: f64 = 0.93;
 /// A queue of this height would be drained by sending nothing for as long.
 const DRAIN: f64 = 600.0 * MS as f64;
-/// How far the rate may be beyond what was delivered, as a factor: where the source fills the rate, so that it shows at
-/// once whether it is true, and where it does not, and probes tell.
+/// How far the rate may be beyond what was delivered, as a factor: where nothing else tells what the path carries, and
+/// where probes do.
 const BELIEF: f64 = 1.5;
 const BELIEF_PROBED: f64 = 1.05;
 /// A source that sends less than this share of the rate does not fill it.
@@ -600,8 +600,7 @@ impl Estimator {
         // Beyond what was delivered nothing is known.
         let Some(delivery) = delivery else { return };
         let probed = self.probes.unsent < UNSENT;
-        let filled = self.sending(now, DELIVERY).is_some_and(|sent| sent >= self.rate * FILLED);
-        let factor = if probed && !filled { BELIEF_PROBED } else { BELIEF };
+        let factor = if probed { BELIEF_PROBED } else { BELIEF };
         let mut believed = (delivery.max(self.proven.0) * factor).max(self.rate);
         self.unproven = believed < wanted || near.is_some();
         if believed < wanted && !probed {

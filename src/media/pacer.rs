@@ -575,7 +575,7 @@ mod tests {
         assert_eq!((passed.again_bits, passed.padding_bits), (on_path(1000), on_path(1000) * 2));
         assert_eq!(
             pacer.handle().set(rates(MEGABIT), false, 0),
-            (8000, 8000),
+            (on_path(1000), on_path(1000)),
             "padding is no load"
         );
         pacer.element().set_state(gst::State::Null).unwrap();
