@@ -146,7 +146,7 @@ fn metrics(show: &Show) -> String {
     let address = told.split("http://").nth(1).and_then(|rest| rest.split('/').next()).unwrap();
     let mut to = TcpStream::connect(address).unwrap();
     to.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    to.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    to.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
     let mut page = String::new();
     to.read_to_string(&mut page).unwrap();
     page
