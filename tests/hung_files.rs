@@ -34,6 +34,7 @@ use rustix::process::Signal;
 use tokio::runtime::Runtime;
 
 const TOKEN: &str = "t0ken-0f-the-ingest";
+const VIEWERS: &str = "t0ken-0f-viewers";
 /// A command is answered within this.
 const AT_ONCE: Duration = Duration::from_millis(1500);
 
@@ -52,12 +53,15 @@ fn hang(path: &Path) {
 }
 
 async fn stage(listen: SocketAddr) -> Stage {
-    let token = Some(Secret::new(TOKEN));
     let began = Instant::now();
     loop {
-        match Stage::start(StageOptions { listen, token: token.clone(), ..StageOptions::default() })
-            .await
-        {
+        let options = StageOptions {
+            listen,
+            token: Some(Secret::new(VIEWERS)),
+            publish_token: Some(Secret::new(TOKEN)),
+            ..StageOptions::default()
+        };
+        match Stage::start(options).await {
             Ok(stage) => return stage,
             Err(e) => assert!(began.elapsed().as_secs() < 5, "{e}"),
         }
@@ -127,6 +131,7 @@ fn a_show_on_air_outlives_every_file_it_reads() {
     place.file("config/hook-token", "h00k-token");
     for (name, text) in [
         ("token", TOKEN),
+        ("viewers", VIEWERS),
         ("relay", "r3lay-pass"),
         ("key", "str3am-key"),
         ("phrase", "phr4se-phr4se"),
@@ -149,7 +154,7 @@ fn a_show_on_air_outlives_every_file_it_reads() {
              [[output]]\nid = \"tube\"\nto = \"rtmp://127.0.0.1:9/app\"\nkey = \"file:key\"\n\
              [[output]]\nid = \"srt\"\nto = \"srt://127.0.0.1:9\"\npassphrase = \"file:phrase\"\n\
              [[output]]\nid = \"tape\"\nto = \"record\"\nfolder = \"rec\"\n\
-             [[monitor]]\nid = \"eye\"\nurl = \"http://{address}/whep\"\ntoken = \"file:token\"\n"
+             [[monitor]]\nid = \"eye\"\nurl = \"http://{address}/whep\"\ntoken = \"file:viewers\"\n"
         ),
     );
     let mut show = place.start(&["live", &file, "--for", "90s", "--metrics", "127.0.0.1:0"]);
@@ -163,8 +168,17 @@ fn a_show_on_air_outlives_every_file_it_reads() {
         address.ok_or(told)
     });
     // The storage with everything on it hangs, and the ingest goes away.
-    for name in ["token", "relay", "key", "phrase", "ca.pem", "film.mkv", "still.png", "show.toml"]
-    {
+    for name in [
+        "token",
+        "viewers",
+        "relay",
+        "key",
+        "phrase",
+        "ca.pem",
+        "film.mkv",
+        "still.png",
+        "show.toml",
+    ] {
         hang(&place.path(name));
     }
     for name in ["ingests/own.toml", "hook", "hook-token", "alarms.toml", "config.toml"] {

@@ -281,7 +281,8 @@ fn prometheus_reads_the_figures_of_a_running_show() {
     let address = told.split("http://").nth(1).and_then(|rest| rest.split('/').next()).unwrap();
     let read = || {
         let mut to = TcpStream::connect(address).map_err(|e| e.to_string())?;
-        to.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        to.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .unwrap();
         let mut page = String::new();
         to.read_to_string(&mut page).map_err(|e| e.to_string())?;
         let sent = page.lines().any(|l| {
