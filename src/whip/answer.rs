@@ -418,10 +418,11 @@ fn moves(line: &str) -> bool {
     let Some(value) = line.strip_prefix("a=") else { return false };
     let name = value.split(':').next().unwrap_or_default();
     DIRECTIONS.contains(&value)
-        || value.starts_with("group:BUNDLE")
+        // webrtcbin 1.22 takes the first group for the bundle, whatever its kind: others (LS) are left out.
         || matches!(
             name,
-            "ice-ufrag"
+            "group"
+                | "ice-ufrag"
                 | "ice-pwd"
                 | "setup"
                 | "fingerprint"

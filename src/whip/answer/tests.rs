@@ -111,6 +111,21 @@ fn what_is_written_in_many_forms_is_read_in_one() {
 }
 
 #[test]
+fn the_bundle_is_the_only_group() {
+    // As libdatachannel writes it, and the other way round.
+    let bundle = ANSWER.lines().find(|line| line.starts_with("a=group:BUNDLE")).unwrap();
+    for (before, after) in
+        [("", "a=group:LS video0 audio1\r\n"), ("a=group:LS video0 audio1\r\n", "")]
+    {
+        let answer =
+            ANSWER.replace(&format!("{bundle}\r\n"), &format!("{before}{bundle}\r\n{after}"));
+        let read = normalise(OFFER, &answer, Role::Whip).unwrap();
+        let groups: Vec<&str> = read.lines().filter(|line| line.starts_with("a=group:")).collect();
+        assert_eq!(groups, [bundle], "{read}");
+    }
+}
+
+#[test]
 fn codecs_that_were_not_offered_are_left_out() {
     let answer = ANSWER.replace("SAVPF 96", "SAVPF 120 96 97").replace(
         "a=mid:video0",
