@@ -201,8 +201,6 @@ impl Probes {
 #[derive(Debug, Clone, Copy)]
 struct Foreign {
     since: u64,
-    /// The least it was.
-    delay: u64,
     /// The rate before it was lowered to see whether the delay follows.
     before: Option<f64>,
 }
@@ -214,7 +212,7 @@ pub struct Estimator {
     /// Bits per second.
     rate: f64,
     arrivals: Arrivals,
-    /// Packets and bytes sent, and packets lost, by report, over the last second: when, how long since the one before.
+    /// Packets and bytes sent, and packets lost, by report, over the last second.
     sent: VecDeque<SentAndLost>,
     reported_at: Option<u64>,
     /// Loss of packets that were sent before this says nothing.
@@ -228,8 +226,8 @@ pub struct Estimator {
     ceiling: Option<Ceiling>,
     /// The rate before the last fall, and when that was: what is to be had again where the path is as it was.
     lost: (f64, u64),
-    /// The most that was delivered since the path last showed that it carries less, and when, in bits per second.
-    proven: (f64, u64),
+    /// The most that was delivered since the path last showed that it carries less, in bits per second.
+    proven: f64,
     trial: Option<Trial>,
     trial_rest: u64,
     lossy_since: Option<u64>,
@@ -252,7 +250,6 @@ struct SentAndLost {
     packets: u32,
     lost: u32,
     bytes: u64,
-    lost_bytes: u64,
 }
 
 impl Estimator {
@@ -271,7 +268,7 @@ impl Estimator {
             foreign: None,
             ceiling: None,
             lost: (0.0, 0),
-            proven: (0.0, 0),
+            proven: 0.0,
             trial: None,
             trial_rest: 0,
             lossy_since: None,
@@ -298,8 +295,7 @@ impl Estimator {
 
     /// What the path is known to carry: never more than was delivered. `None` before the first report.
     pub fn known(&self) -> Option<Kbps> {
-        (self.proven.0 > 0.0)
-            .then(|| Kbps::from_bits_per_second(self.rate.min(self.proven.0) as u64))
+        (self.proven > 0.0).then(|| Kbps::from_bits_per_second(self.rate.min(self.proven) as u64))
     }
 
     /// How fast packets may leave: a burst passes where there is neither queue nor loss, and is spread where
@@ -352,7 +348,7 @@ impl Estimator {
         let packets: Vec<Reported> =
             packets.iter().filter(|packet| packet.is_sane(now)).copied().collect();
         let packets = packets.as_slice();
-        let mut told = SentAndLost { at: now, packets: 0, lost: 0, bytes: 0, lost_bytes: 0 };
+        let mut told = SentAndLost { at: now, packets: 0, lost: 0, bytes: 0 };
         for packet in packets {
             if let Some(at) = packet.arrived_ns {
                 self.arrivals.push(now, packet.sent_ns, at, packet.bytes);
@@ -369,7 +365,6 @@ impl Estimator {
             told.bytes += u64::from(packet.bytes);
             if packet.arrived_ns.is_none() {
                 told.lost += 1;
-                told.lost_bytes += u64::from(packet.bytes);
             }
         }
         self.sent.push_back(told);
@@ -380,11 +375,7 @@ impl Estimator {
         self.queue = self.arrivals.standing(newest);
         self.trains.report(now, packets, self.ceiling.map(|c| c.bits * LIFTED));
         let delivery = self.arrivals.delivery(newest, DELIVERY);
-        if let Some(delivery) = delivery
-            && delivery >= self.proven.0
-        {
-            self.proven = (delivery, now);
-        }
+        self.proven = self.proven.max(delivery.unwrap_or_default());
         let before = self.rate;
         self.judge(now, since.min(GAP), newest, delivery);
         self.judge_probe(now);
@@ -460,11 +451,8 @@ impl Estimator {
 
     /// A delay stands that is no queue of ours by its signs.
     fn stands(&mut self, now: u64, newest: u64, delivery: Option<f64>) {
-        let queue = self.queue;
-        let foreign =
-            self.foreign.get_or_insert(Foreign { since: now, delay: queue, before: None });
-        foreign.delay = foreign.delay.min(queue);
-        let (since, before) = (foreign.since, foreign.before);
+        let Foreign { since, before } =
+            *self.foreign.get_or_insert(Foreign { since: now, before: None });
         let sent = self.sending(now, DELIVERY);
         let flooded = self.loss() > LOSSY && sent.is_some_and(|sent| sent >= self.rate * FILLED);
         if let Some(delivery) = delivery.filter(|_| flooded) {
@@ -528,7 +516,7 @@ impl Estimator {
             self.trains_rest = now + TRIAL_REST;
         }
         self.trains.clear();
-        self.proven = (capacity, now);
+        self.proven = capacity;
         self.trial = None;
     }
 
@@ -545,7 +533,7 @@ impl Estimator {
                 self.trial_rest = now + TRIAL_REST;
             } else {
                 self.ceiling = Some(Ceiling { bits: self.rate, hits: 1, rest_until: now + 2 * S });
-                self.proven = (self.rate.min(self.proven.0), now);
+                self.proven = self.rate.min(self.proven);
             }
             self.lossy_since = None;
             return true;
@@ -560,7 +548,7 @@ impl Estimator {
         match delivery {
             Some(delivery) if loss > FLOODED && enough && sent >= self.rate * FILLED => {
                 self.rate = self.rate.min(delivery * KEEP);
-                self.proven = (self.rate.min(self.proven.0), now);
+                self.proven = self.rate.min(self.proven);
                 self.lossy_since = None;
             }
             Some(_) if since + TRIAL <= now && now >= self.trial_rest => {
@@ -601,7 +589,7 @@ impl Estimator {
         let Some(delivery) = delivery else { return };
         let probed = self.probes.unsent < UNSENT;
         let factor = if probed { BELIEF_PROBED } else { BELIEF };
-        let mut believed = (delivery.max(self.proven.0) * factor).max(self.rate);
+        let mut believed = (delivery.max(self.proven) * factor).max(self.rate);
         self.unproven = believed < wanted || near.is_some();
         if believed < wanted && !probed {
             believed = self.rate * (1.0 + UNPROVEN * seconds);
@@ -636,7 +624,7 @@ impl Estimator {
         })
     }
 
-    /// Looks what became of the probe that is under way.
+    /// Judges the probe that is under way by what was delivered of it.
     fn judge_probe(&mut self, now: u64) {
         let Some(Probing { began, bits, bytes }) = self.probes.under_way else { return };
         let ends = began + PROBE_TIME;
@@ -658,7 +646,7 @@ impl Estimator {
             if self.ceiling.is_some_and(|ceiling| delivered > ceiling.bits * 1.15) {
                 self.ceiling = None;
             }
-            self.proven = (self.proven.0.max(delivered), now);
+            self.proven = self.proven.max(delivered);
             self.rate = self.rate.max(delivered.min(bits) * PROBE_KEEP);
             self.probes.rest = 0;
             self.probes.next = now + PROBE_NEXT;
@@ -670,8 +658,8 @@ impl Estimator {
             self.probes.next = now + S;
         } else if self.draining.is_none() {
             // It has shown what the path carries.
-            self.rate = self.rate.min(delivered).max(self.rate.min(self.proven.0));
-            self.proven = (self.proven.0.max(delivered), now);
+            self.rate = self.rate.min(delivered).max(self.rate.min(self.proven));
+            self.proven = self.proven.max(delivered);
             self.ceiling = Some(Ceiling { bits: delivered, hits: 1, rest_until: now + 2 * S });
         }
     }

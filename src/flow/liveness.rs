@@ -34,7 +34,7 @@ pub enum Kind {
 pub enum News {
     /// A sign stays out.
     Silent {
-        /// Which.
+        /// The kind of sign that stays out.
         kind: Kind,
         /// For how long it has.
         quiet: Duration,
@@ -43,7 +43,7 @@ pub enum News {
     Healed,
     /// It has stayed out for so long that the session is of no more use.
     Lost {
-        /// Which.
+        /// The kind of sign that stays out.
         kind: Kind,
         /// For how long it has.
         quiet: Duration,

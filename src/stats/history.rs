@@ -106,7 +106,7 @@ pub enum Fate {
 }
 
 impl Fate {
-    /// In words.
+    /// What became of the show, for the operator.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Runs => "it still runs",
