@@ -12,7 +12,7 @@ pub mod units;
 
 pub use clock::{Moment, Now};
 pub use environment::CHILD_ENVIRONMENT;
-pub use id::{AlarmId, InputId, MonitorId, NameError, OutputId, SceneId};
+pub use id::{AlarmId, InputId, MonitorId, NameError, OutputId, SceneId, SourceId};
 pub use ring::Ring;
 pub use secret::{Secret, SecretRef};
 pub use severity::Severity;

@@ -22,6 +22,7 @@ pub mod system;
 pub mod config;
 pub mod show;
 // 2: pure domain
+pub mod chat;
 pub mod flow;
 pub mod planner;
 pub mod scene;

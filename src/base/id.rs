@@ -104,6 +104,10 @@ name!(
     /// An alarm: a rule over a figure.
     AlarmId
 );
+name!(
+    /// A chat source: one `[[chat]]` of a show.
+    SourceId
+);
 
 #[cfg(test)]
 mod tests {
