@@ -556,8 +556,12 @@ impl Run {
             }
             Some(News::Healed) => Fact::OutputHealed { output, session },
             Some(News::Unheard) => {
-                let reason =
-                    "the ingest sends no feedback: whether the show arrives there cannot be told";
+                let reason = if publisher.sign().is_some() {
+                    "the ingest sends no feedback on the media: it answers ICE checks, but whether the show arrives \
+                     there cannot be told"
+                } else {
+                    "the ingest sends no feedback: whether the show arrives there cannot be told"
+                };
                 Fact::OutputWarned { output, session, reason: reason.into() }
             }
             Some(News::Lost { quiet, .. }) => {

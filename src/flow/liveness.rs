@@ -18,6 +18,8 @@ pub enum Sign {
     },
     /// Feedback that comes when there is a cause: NACK, PLI, FIR, REMB.
     Feedback,
+    /// The answer to an ICE connectivity check of ours. It shows that the session exists, not that media arrive.
+    Consent,
 }
 
 /// The kinds of sign that come at intervals, and so can stay out.
@@ -27,6 +29,8 @@ pub enum Kind {
     Packets,
     /// See [`Sign::Report`].
     Reports,
+    /// See [`Sign::Consent`]. Judged where neither of the others is given, or reports come too seldom.
+    Consent,
 }
 
 /// What [`Liveness::judge`] found. Each is told once.
@@ -78,6 +82,12 @@ const REPORTS_FAST: Duration = Duration::from_millis(1600);
 const REPORTS_SLOW: Duration = Duration::from_secs(15);
 /// So many intervals must be known before the usual one is.
 const KNOWN: usize = 6;
+
+/// At what interval connectivity checks are to be sent where only their answers tell that the ingest is there. RFC 7675
+/// (5.1) asks for 5 s, and for consent that expires after 30 s; an ingest that is gone is to be noticed within 10 s here.
+pub const CHECK_INTERVAL: Duration = Duration::from_millis(2500);
+/// Three checks in a row without an answer: the third is given half a second.
+const CONSENT_LIMIT: Duration = Duration::from_secs(8);
 
 /// Silence that lasts this long ends the session, or twice the usual limit where that is longer.
 const LOST: Duration = Duration::from_secs(10);
@@ -149,8 +159,11 @@ pub struct Liveness {
     opened: Moment,
     packets: Rhythm,
     reports: Rhythm,
+    consent: Rhythm,
     heard_packets: bool,
     heard_reports: bool,
+    heard_consent: bool,
+    /// Of those that tell something about media.
     last_sign: Option<Moment>,
     silent: Option<Kind>,
     /// Reports that confirmed new packets since the feedback on each packet stayed out.
@@ -171,8 +184,10 @@ impl Liveness {
             opened: now,
             packets: Rhythm::new(),
             reports: Rhythm::new(),
+            consent: Rhythm::new(),
             heard_packets: false,
             heard_reports: false,
+            heard_consent: false,
             last_sign: None,
             silent: None,
             proof: 0,
@@ -187,7 +202,7 @@ impl Liveness {
     /// The session is open: silence counts from here.
     pub fn open(&mut self, now: Moment) {
         self.opened = now;
-        for rhythm in [&mut self.packets, &mut self.reports] {
+        for rhythm in [&mut self.packets, &mut self.reports, &mut self.consent] {
             // What came during the set-up tells nothing about the interval.
             *rhythm = Rhythm { last: rhythm.last.map(|_| now), ..Rhythm::new() };
         }
@@ -198,22 +213,26 @@ impl Liveness {
         let rhythm = match kind {
             Kind::Packets => &mut self.packets,
             Kind::Reports => &mut self.reports,
+            Kind::Consent => &mut self.consent,
         };
         rhythm.last.get_or_insert(now);
     }
 
     /// Which kind of sign has come, the more telling one first.
     pub const fn given(&self) -> Option<Kind> {
-        match (self.heard_packets, self.heard_reports) {
-            (true, _) => Some(Kind::Packets),
-            (false, true) => Some(Kind::Reports),
-            (false, false) => None,
+        match (self.heard_packets, self.heard_reports, self.heard_consent) {
+            (true, _, _) => Some(Kind::Packets),
+            (false, true, _) => Some(Kind::Reports),
+            (false, false, true) => Some(Kind::Consent),
+            (false, false, false) => None,
         }
     }
 
     /// A sign has come.
     pub fn heard(&mut self, now: Moment, sign: Sign) {
-        self.last_sign = Some(now);
+        if sign != Sign::Consent {
+            self.last_sign = Some(now);
+        }
         match sign {
             Sign::Packets => {
                 let silence = self.is_overdue(Kind::Packets, now);
@@ -233,6 +252,11 @@ impl Liveness {
                 }
             }
             Sign::Feedback => {}
+            Sign::Consent => {
+                let silence = self.is_overdue(Kind::Consent, now);
+                self.consent.heard(now, silence);
+                self.heard_consent = true;
+            }
         }
     }
 
@@ -246,6 +270,7 @@ impl Liveness {
             let elsewhere = match kind {
                 Kind::Packets => self.without_packets,
                 Kind::Reports => self.gives_packets() && !self.is_overdue(Kind::Packets, now),
+                Kind::Consent => !self.needs_checks(),
             };
             if quiet <= limit || elsewhere {
                 self.silent = None;
@@ -260,11 +285,13 @@ impl Liveness {
         if now < self.patient_until {
             return None;
         }
-        let overdue = [Kind::Packets, Kind::Reports].into_iter().find(|kind| {
+        let kinds = [Kind::Packets, Kind::Reports, Kind::Consent];
+        let overdue = kinds.into_iter().find(|kind| {
             // Where there is feedback on each packet, the other reports have nothing to add.
             let judged = match kind {
                 Kind::Packets => !self.without_packets,
                 Kind::Reports => !self.gives_packets(),
+                Kind::Consent => self.needs_checks(),
             };
             judged && self.is_overdue(*kind, now)
         });
@@ -285,6 +312,16 @@ impl Liveness {
         self.packets.last.is_some() && !self.without_packets
     }
 
+    /// Whether it reports at intervals of about a second.
+    fn reports_often(&self) -> bool {
+        self.reports.intervals.len() >= KNOWN && self.reports.longest() <= REPORTS_FAST
+    }
+
+    /// Whether answers to connectivity checks show sooner than its other signs that the peer is there.
+    pub fn needs_checks(&self) -> bool {
+        !self.gives_packets() && !self.reports_often()
+    }
+
     /// Whether no sign has come, long enough after the session opened to say so.
     pub fn is_unheard(&self, now: Moment) -> bool {
         self.last_sign.is_none() && now.since(self.opened) > UNHEARD
@@ -296,7 +333,9 @@ impl Liveness {
         if self.gives_packets() {
             return self.packets.quiet(now);
         }
-        self.standing(Kind::Reports, now).map(|(quiet, limit)| quiet.saturating_sub(limit / 2))
+        let reports = self.reports.last.is_some();
+        let kind = if reports { Kind::Reports } else { Kind::Consent };
+        self.standing(kind, now).map(|(quiet, limit)| quiet.saturating_sub(limit / 2))
     }
 
     /// Whether figures from the last sign of that kind may still be shown.
@@ -304,6 +343,7 @@ impl Liveness {
         let (rhythm, least) = match kind {
             Kind::Packets => (&self.packets, FRESH_PACKETS),
             Kind::Reports => (&self.reports, FRESH_REPORTS),
+            Kind::Consent => (&self.consent, CONSENT_LIMIT),
         };
         rhythm.quiet(now).is_some_and(|quiet| quiet <= least.max(rhythm.longest() * FRESH))
     }
@@ -337,6 +377,11 @@ impl Liveness {
                     _ => (longest * 2).min(REPORTS_SLOW),
                 };
                 (self.reports.quiet(now)?, limit)
+            }
+            Kind::Consent => {
+                // Checks may be kept out by a firewall while the session lives on.
+                let heard = self.last_sign.map_or(Duration::MAX, |last| now.since(last));
+                (self.consent.quiet(now)?.min(heard), CONSENT_LIMIT)
             }
         };
         Some((quiet, limit))

@@ -254,6 +254,12 @@ impl Pacer {
         rates: Rates,
         on_picture: Box<dyn Fn(Seen) + Send + Sync>,
     ) -> Result<Self, MediaError> {
+        tracing::trace!(
+            estimate_bps = rates.estimate,
+            pace_bps = rates.pace,
+            full = false,
+            "rates"
+        );
         let shared = Arc::new(Shared {
             began: Instant::now(),
             state: Mutex::new(State {
@@ -335,6 +341,7 @@ impl PacerHandle {
     /// the next, two at most. What left since the last time, in bits: all of it but padding, and what was sent
     /// redundantly or again.
     pub fn set(&self, rates: Rates, full: bool, echoes: usize) -> (u64, u64) {
+        tracing::trace!(estimate_bps = rates.estimate, pace_bps = rates.pace, full, "rates");
         let mut state = lock(&self.0.state);
         state.pacing.set(self.0.began.elapsed(), rates.estimate, rates.pace, full);
         state.echoes = echoes.min(MOST_ECHOES);

@@ -3,6 +3,7 @@
 //! answer and the candidates pass through here as text.
 
 mod certificate;
+mod consent;
 mod figures;
 mod parts;
 mod route;
@@ -11,7 +12,7 @@ mod trouble;
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -43,6 +44,7 @@ use crate::{
 
 pub use certificate::Certificate;
 use certificate::Peer;
+use consent::Checks;
 use figures::Figures;
 use parts::Parts;
 pub use route::Route;
@@ -93,6 +95,9 @@ pub struct Publisher {
     trail: Arc<Sent>,
     /// Signs of life of the ingest.
     signs: Signs,
+    /// Connectivity checks of our own, once both credentials are known.
+    checks: Mutex<Option<Checks>>,
+    offered: OnceLock<String>,
     order: u32,
     opened: AtomicBool,
     obey: Arc<dyn Fn(Advice) + Send + Sync>,
@@ -339,6 +344,8 @@ impl Publisher {
             limits: Mutex::default(),
             trail,
             signs,
+            checks: Mutex::default(),
+            offered: OnceLock::new(),
             order,
             opened: AtomicBool::new(false),
             obey,
@@ -367,6 +374,7 @@ impl Publisher {
         self.webrtc.emit_by_name::<()>("create-offer", &[&None::<gst::Structure>, &promise]);
         let offer = told.await.ok().flatten();
         let offer = offer.ok_or_else(|| MediaError::lasting("webrtcbin made no offer"))?;
+        let _ = self.offered.set(offer.clone());
         // webrtcbin takes the fingerprint of everything that was set as certificate, the key included.
         Ok(fingerprint::replace(&offer, self.own.fingerprint()))
     }
@@ -385,6 +393,7 @@ impl Publisher {
             named.first().map_or_else(|| sdp.to_owned(), |one| fingerprint::replace(sdp, &one));
         // Before webrtcbin knows the way: from then on somebody may show a certificate.
         self.peer.expect(named);
+        *lock(&self.checks) = self.offered.get().and_then(|offer| Checks::of(offer, &sdp));
         let sdp =
             gst_sdp::SDPMessage::parse_buffer(sdp.as_bytes()).map_err(|_| bad("it is not SDP"))?;
         let answer = gst_webrtc::WebRTCSessionDescription::new(WebRTCSDPType::Answer, sdp);
@@ -435,6 +444,13 @@ impl Publisher {
 
     /// What is new about whether the ingest is still there.
     pub fn news(&self) -> Option<News> {
+        if self.signs.needs_checks()
+            && let Some(to) = self.figures.sample(&self.webrtc).remote
+            && let Some(checks) = lock(&self.checks).as_mut()
+            && checks.look(self.signs.now(), to)
+        {
+            self.signs.consented();
+        }
         self.signs.judge()
     }
 

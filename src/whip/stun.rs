@@ -32,6 +32,93 @@ pub fn binding_request(transaction: Transaction) -> [u8; HEADER] {
     message
 }
 
+/// Attributes of a connectivity check (RFC 8445, 16.1; RFC 8489, 18.3).
+const USERNAME: u16 = 0x0006;
+const MESSAGE_INTEGRITY: u16 = 0x0008;
+const PRIORITY: u16 = 0x0024;
+const FINGERPRINT: u16 = 0x8028;
+const ICE_CONTROLLING: u16 = 0x802a;
+/// HMAC-SHA1.
+const INTEGRITY: usize = 20;
+/// What the CRC of a fingerprint is combined with (RFC 8489, 14.7).
+const FINGERPRINT_MASK: u32 = 0x5354_554e;
+
+/// An ICE connectivity check of the controlling agent, without a nomination (RFC 8445, 7.2.2).
+#[derive(Debug, Clone, Copy)]
+pub struct Check<'a> {
+    /// What tells its answer from all others.
+    pub transaction: Transaction,
+    /// The peer's user fragment, a colon, and ours.
+    pub user: &'a str,
+    /// Of the candidate that it is sent from.
+    pub priority: u32,
+    /// Decides who controls where both think they do.
+    pub tie_breaker: u64,
+}
+
+impl Check<'_> {
+    /// As a datagram. `mac` is HMAC-SHA1 with the peer's password.
+    pub fn write(&self, mac: impl Fn(&[u8]) -> [u8; INTEGRITY]) -> Vec<u8> {
+        let mut message = binding_request(self.transaction).to_vec();
+        attribute(&mut message, USERNAME, self.user.as_bytes());
+        attribute(&mut message, PRIORITY, &self.priority.to_be_bytes());
+        attribute(&mut message, ICE_CONTROLLING, &self.tie_breaker.to_be_bytes());
+        // Both cover the header with the length that the message has after them (RFC 8489, 14.5 and 14.7).
+        set_length(&mut message, INTEGRITY + 4);
+        let integrity = mac(&message);
+        attribute(&mut message, MESSAGE_INTEGRITY, &integrity);
+        set_length(&mut message, 8);
+        let fingerprint = crc32(&message) ^ FINGERPRINT_MASK;
+        attribute(&mut message, FINGERPRINT, &fingerprint.to_be_bytes());
+        message
+    }
+
+    /// Whether this datagram is the success that answers it, by one who knows the password.
+    pub fn is_answered_by(&self, datagram: &[u8], mac: impl Fn(&[u8]) -> [u8; INTEGRITY]) -> bool {
+        if !matches!(read_answer(datagram, self.transaction), Some(Answer::Success(_))) {
+            return false;
+        }
+        let mut at = HEADER;
+        while let Some(&[a, b, c, d]) = datagram.get(at..at + 4) {
+            let length = usize::from(u16::from_be_bytes([c, d]));
+            if u16::from_be_bytes([a, b]) == MESSAGE_INTEGRITY {
+                let Some(given) = datagram.get(at + 4..at + 4 + INTEGRITY) else { return false };
+                let mut covered = datagram[..at].to_vec();
+                set_length(&mut covered, INTEGRITY + 4);
+                return length == INTEGRITY && given == mac(&covered);
+            }
+            at += 4 + length.next_multiple_of(4);
+        }
+        false
+    }
+}
+
+/// Appends an attribute, padded to four bytes.
+fn attribute(message: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    message.extend(kind.to_be_bytes());
+    message.extend((value.len() as u16).to_be_bytes());
+    message.extend(value);
+    message.resize(message.len().next_multiple_of(4), 0);
+    set_length(message, 0);
+}
+
+/// Sets the header's length to what stands after it and `more` bytes to come.
+fn set_length(message: &mut [u8], more: usize) {
+    let length = (message.len().saturating_sub(HEADER) + more) as u16;
+    if let Some(field) = message.get_mut(2..4) {
+        field.copy_from_slice(&length.to_be_bytes());
+    }
+}
+
+/// CRC-32 of ITU V.42, as FINGERPRINT asks for. A check has some hundred bytes: no table.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 }
+        })
+    })
+}
+
 /// What a server answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
@@ -246,6 +333,18 @@ mod tests {
         assert_eq!(read(&[software, v6]), want("[2001:db8:1234:5678:11:2233:4455:6677]:32853"));
         let old: (u16, &[u8]) = (0x0001, b"\x00\x01\x80\x55\xc0\x00\x02\x01");
         assert_eq!(read(&[old]), want("192.0.2.1:32853"));
+    }
+
+    #[test]
+    fn a_check_has_its_length_and_its_fingerprint() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926, "the check value of CRC-32");
+        let check =
+            Check { transaction: ID, user: "evtj:h6vY", priority: 0x6e00_01ff, tie_breaker: 7 };
+        let sent = check.write(|_| [9; INTEGRITY]);
+        assert_eq!(sent.len() - HEADER, usize::from(u16::from_be_bytes([sent[2], sent[3]])));
+        let (covered, fingerprint) = sent.split_at(sent.len() - 8);
+        assert_eq!(fingerprint[..4], [0x80, 0x28, 0, 4]);
+        assert_eq!(fingerprint[4..], (crc32(covered) ^ FINGERPRINT_MASK).to_be_bytes());
     }
 
     #[test]

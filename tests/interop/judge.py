@@ -20,8 +20,8 @@ PEAK = 1.25
 INTO_NARROW = 1.05
 # Two packets do not make a flood, however short the window.
 SLACK_BYTES = 2400
-# How old an estimate may be that a packet was sent by: figures are made once a second.
-ESTIMATE_AGE_S = 1.3
+# A packet may have been sent by an estimate that is this much older than its window, and the log's clock may be this late.
+ESTIMATE_AGE_S = 0.05
 
 
 def sign(seconds, counts):
@@ -34,23 +34,24 @@ def sign(seconds, counts):
 
 
 def peak(sent, estimates):
-    """The most that was sent in a window, over what was then estimated, and when. `sent` is (time, bytes) of RTP,
-    `estimates` is (time, bits per second)."""
+    """The most that was sent in a window, over the highest estimate that held within it, and when. `sent` is
+    (time, bytes) of RTP, `estimates` is (time, bits per second), each holds until the next."""
     worst, at = 0.0, None
     begin = total = first = 0
-    # No estimate yet, or none any more: nothing to hold against.
-    for end, (now, size) in enumerate(sent):
+    for now, size in sent:
         total += size
         while sent[begin][0] <= now - WINDOW_S:
             total -= sent[begin][1]
             begin += 1
-        while first < len(estimates) and estimates[first][0] < now - ESTIMATE_AGE_S:
+        # The first that counts is the last one before the window.
+        while first + 1 < len(estimates) and estimates[first + 1][0] < now - WINDOW_S - ESTIMATE_AGE_S:
             first += 1
         known = []
         for when, estimate in estimates[first:]:
-            if when > now + 0.3:
+            if when > now + ESTIMATE_AGE_S:
                 break
             known.append(estimate)
+        # Before the first estimate there is nothing to hold against.
         if known:
             ratio = max(0, total - SLACK_BYTES) * 8 / WINDOW_S / max(known)
             if ratio > worst:

@@ -91,8 +91,9 @@ to = "{url}"
 """)
         env = {
             **os.environ, "HAWKER_CONFIG_DIR": f"{work}/config", "HAWKER_STATE_DIR": f"{work}/state",
-            "HAWKER_CACHE_DIR": f"{work}/cache",
+            "HAWKER_CACHE_DIR": f"{work}/cache", "HAWKER_LOG": "info,str0m=error,hawker::media::pacer=trace",
         }
+        self.work = work
         self.events_file = f"{work}/events.jsonl"
         open(self.events_file, "w", encoding="utf-8").close()
         self.log = open(f"{work}/hawker.log", "wb")
@@ -162,14 +163,16 @@ to = "{url}"
         return values[len(values) // 2] if values else None
 
     def estimates(self):
-        """What the path was believed to carry. The target of the picture leaves out the sound and what is sent again,
-        so it stands in only where nothing is estimated."""
+        """What the path was believed to carry, as the pacer was told, from the log."""
+        told = re.compile(r"^(\S+) +TRACE .*pacer: rates estimate_bps=(\d+)")
         found = []
-        for at, s in list(self.samples):
-            believed = max(s.get("available", 0), s.get("target", 0))
-            if believed > 0:
-                found.append((at, believed))
-        return found
+        for folder, _, files in os.walk(f"{self.work}/state"):
+            for name in files:
+                if not name.endswith(".log"):
+                    continue
+                with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as log:
+                    found += [(unix(line[1]), int(line[2])) for line in map(told.match, log) if line]
+        return sorted(found)
 
     def end(self):
         if self.process.poll() is None:

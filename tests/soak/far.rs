@@ -123,6 +123,34 @@ pub async fn serve() {
     }
 }
 
+/// The ingest's answers without the extension that transport-wide feedback needs. Its length stays.
+async fn without_feedback(mut from: TcpStream, to: &mut TcpStream) -> std::io::Result<()> {
+    const EXTENSION: &[u8] = b"transport-wide-cc-extensions";
+    let mut part = vec![0; 65_536];
+    loop {
+        let mut other = [0; 65_536];
+        tokio::select! {
+            read = to.read(&mut other) => match read? {
+                0 => return Ok(()),
+                n => from.write_all(&other[..n]).await?,
+            },
+            read = from.read(&mut part) => {
+                let n = read?;
+                if n == 0 {
+                    return Ok(());
+                }
+                let mut bytes = part[..n].to_vec();
+                for at in 0..n.saturating_sub(EXTENSION.len()) {
+                    if bytes[at..].starts_with(EXTENSION) {
+                        bytes[at..at + EXTENSION.len()].fill(b'x');
+                    }
+                }
+                to.write_all(&bytes).await?;
+            }
+        }
+    }
+}
+
 async fn door(mut stream: TcpStream, to: u16, mut moods: watch::Receiver<Mood>) {
     let mood = *moods.borrow_and_update();
     let answer = match mood {
@@ -134,6 +162,13 @@ async fn door(mut stream: TcpStream, to: u16, mut moods: watch::Receiver<Mood>) 
             }
             return;
         }
+        // The offer is changed on its way: the ingest then agrees to nothing.
+        Mood::ReportsOnly => {
+            let Ok(mut there) = TcpStream::connect(("127.0.0.1", to)).await else { return };
+            let _ = without_feedback(stream, &mut there).await;
+            return;
+        }
+        Mood::Taken => "HTTP/1.1 409 Conflict\r\ncontent-length: 0\r\n\r\n",
         Mood::Busy => {
             "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n"
         }

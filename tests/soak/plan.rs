@@ -15,6 +15,10 @@ pub enum Mood {
     Garbage,
     /// Bytes that are no HTTP.
     Noise,
+    /// Somebody else publishes there: 409.
+    Taken,
+    /// Its answers agree to no transport-wide feedback: whoever comes anew has receiver reports only.
+    ReportsOnly,
 }
 
 /// One thing that goes wrong.
@@ -35,11 +39,21 @@ pub enum Fault {
     FolderBlocked,
     ConsoleKilled,
     ConsoleStopped,
+    /// A new session with an ingest that gives receiver reports only.
+    IngestReportsOnly(usize),
+    /// The engine may open only a few more descriptors, and is asked for new sessions.
+    DescriptorPressure,
+    /// Connections to its listener that send half a request and wait.
+    Flood,
+    /// So many processes that only compute.
+    BusyMachine(usize),
+    /// The file of a stream key is a pipe that nobody writes to, and the key is needed.
+    KeyFileHangs,
     Commands(Vec<String>),
 }
 
 /// How many kinds there are.
-const KINDS: u64 = 14;
+const KINDS: u64 = 19;
 
 impl Fault {
     /// What it happens to: at a time one thing happens to each.
@@ -48,13 +62,17 @@ impl Fault {
             Self::IngestKilled(n)
             | Self::IngestStopped(n)
             | Self::IngestRefuses(n, _)
+            | Self::IngestReportsOnly(n)
             | Self::Weather(n, _) => *n,
-            Self::RtmpKilled | Self::RtmpStopped => 10,
+            Self::RtmpKilled | Self::RtmpStopped | Self::KeyFileHangs => 10,
             Self::SenderKilled | Self::SenderStopped => 11,
             Self::FilmMissing | Self::FilmGarbage => 12,
             Self::FolderBlocked => 13,
             Self::ConsoleKilled | Self::ConsoleStopped => 14,
             Self::Commands(_) => 15,
+            Self::DescriptorPressure => 16,
+            Self::Flood => 17,
+            Self::BusyMachine(_) => 18,
         }
     }
 }
@@ -118,8 +136,8 @@ impl Plan {
             0 => Fault::IngestKilled(ingest),
             1 => Fault::IngestStopped(ingest),
             2 => {
-                let moods = [Mood::Busy, Mood::NotFound, Mood::Garbage, Mood::Noise];
-                Fault::IngestRefuses(ingest, moods[self.below(4) as usize])
+                let moods = [Mood::Busy, Mood::NotFound, Mood::Garbage, Mood::Noise, Mood::Taken];
+                Fault::IngestRefuses(ingest, moods[self.below(moods.len() as u64) as usize])
             }
             3 => Fault::Weather(ingest, self.weather()),
             4 => Fault::RtmpKilled,
@@ -131,6 +149,11 @@ impl Plan {
             10 => Fault::FolderBlocked,
             11 => Fault::ConsoleKilled,
             12 => Fault::ConsoleStopped,
+            13 => Fault::IngestReportsOnly(ingest),
+            14 => Fault::DescriptorPressure,
+            15 => Fault::Flood,
+            16 => Fault::BusyMachine(2 + 2 * self.below(4) as usize),
+            17 => Fault::KeyFileHangs,
             _ => {
                 let count = 1 + self.below(6);
                 Fault::Commands((0..count).map(|_| self.command()).collect())

@@ -2,6 +2,8 @@
 
 use std::{
     fs,
+    io::Write as _,
+    net::TcpStream,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -13,7 +15,7 @@ use hawker::{
     remote,
     show::{Command, InputStatus, OutputState, OutputStatus},
 };
-use rustix::process::Signal;
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
 
 use crate::{
     far::{Ingest, console},
@@ -50,6 +52,9 @@ pub struct Rig {
     sender: Process,
     sender_port: u16,
     console: Option<Process>,
+    metrics: u16,
+    flood: Vec<TcpStream>,
+    busy: Vec<Process>,
     pulse: Arc<Mutex<Pulse>>,
     began: Instant,
 }
@@ -93,7 +98,7 @@ fn show_file(place: &Place, ingests: &[Ingest], rtmp: u16, guest: u16) -> String
          [[output]]\nid = \"far\"\nto = \"{}\"\nstandby = [\"{}\"]\nallowance-ms = 1500\n\
          return-to-first = true\n\
          [[output]]\nid = \"near\"\nto = \"{}\"\n\
-         [[output]]\nid = \"tv\"\nto = \"rtmp://127.0.0.1:{rtmp}/live\"\nkey = \"env:STREAM_KEY\"\n\
+         [[output]]\nid = \"tv\"\nto = \"rtmp://127.0.0.1:{rtmp}/live\"\nkey = \"file:key\"\n\
          [[output]]\nid = \"tape\"\nto = \"record\"\nfolder = \"tape\"\nkeep-free-mb = 10\n\
          split-minutes = 1\n\
          [[output]]\nid = \"spare\"\nto = \"record\"\nfolder = \"spare\"\nkeep-free-mb = 10\n\
@@ -120,10 +125,13 @@ impl Rig {
         let sender_port = free_port();
         let sender = sender(sender_port);
         let file = show_file(&place, &ingests, nginx.port, sender_port);
-        let show = place.start_with(&["live", &file], |c| {
+        let metrics = free_port();
+        place.file("key", "k\n");
+        let at = format!("127.0.0.1:{metrics}");
+        let show = place.start_with(&["live", &file, "--metrics", &at], |c| {
             // Each of GStreamer's threads would have an arena of its own, whose high-water marks creep for an hour.
             // With two, what grows is a leak.
-            c.env("G_DEBUG", "fatal-warnings").env("MALLOC_ARENA_MAX", "2").env("STREAM_KEY", "k")
+            c.env("G_DEBUG", "fatal-warnings").env("MALLOC_ARENA_MAX", "2")
         });
         show.event("show-started", 30);
         let engine = place.engines()[0].unsigned_abs();
@@ -158,6 +166,9 @@ impl Rig {
             sender,
             sender_port,
             console: None,
+            metrics,
+            flood: Vec::new(),
+            busy: Vec::new(),
             pulse,
             began: Instant::now(),
         };
@@ -258,6 +269,43 @@ impl Rig {
                     .unwrap();
                 self.console.as_ref().unwrap().signal(Signal::STOP);
             }
+            Fault::IngestReportsOnly(n) => {
+                self.ingests[*n].order(Mood::ReportsOnly, Path::CLEAR);
+                let id = if *n == 2 { "near" } else { "far" };
+                self.command(&format!("stop-output {id}")).await;
+                self.command(&format!("go-live {id}")).await;
+            }
+            Fault::DescriptorPressure => {
+                let most = held(self.engine).descriptors as u64 + 8;
+                self.limit_descriptors(Some(most));
+                for line in ["stop-output near", "go-live near", "restart-input film"] {
+                    self.command(line).await;
+                }
+            }
+            Fault::Flood => {
+                for _ in 0..300 {
+                    if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.metrics)) {
+                        // It may have been closed already: that is what is asked of it.
+                        let _ = stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: ");
+                        self.flood.push(stream);
+                    }
+                }
+            }
+            Fault::BusyMachine(count) => {
+                let compute = || {
+                    let mut command = tool("sh");
+                    command.args(["-c", "while :; do :; done"]);
+                    Process::start(&mut command)
+                };
+                self.busy = (0..*count).map(|_| compute()).collect();
+            }
+            Fault::KeyFileHangs => {
+                let key = self.place.path("key");
+                fs::remove_file(&key).unwrap();
+                assert!(tool("mkfifo").arg(&key).status().unwrap().success());
+                self.command("stop-output tv").await;
+                self.command("go-live tv").await;
+            }
             Fault::Commands(lines) => {
                 for line in lines {
                     self.command(line).await;
@@ -294,12 +342,34 @@ impl Rig {
                     console.kill();
                 }
             }
+            Fault::IngestReportsOnly(n) => {
+                self.ingests[*n].order(Mood::Well, Path::CLEAR);
+            }
+            Fault::DescriptorPressure => self.limit_descriptors(None),
+            Fault::Flood => self.flood.clear(),
+            Fault::BusyMachine(_) => {
+                for mut process in self.busy.drain(..) {
+                    process.kill();
+                }
+            }
+            Fault::KeyFileHangs => {
+                fs::remove_file(self.place.path("key")).unwrap();
+                self.place.file("key", "k\n");
+            }
             Fault::Commands(_) => {
                 if self.handle.show.borrow().panic {
                     self.command("resume").await;
                 }
             }
         }
+    }
+
+    /// Sets how many descriptors the engine may have: so many, or as many as it may at all.
+    fn limit_descriptors(&self, most: Option<u64>) {
+        let engine = Pid::from_raw(self.engine.cast_signed());
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        let limit = Rlimit { current: most.or(maximum), maximum };
+        prlimit(engine, Resource::Nofile, limit).unwrap();
     }
 
     /// Gives a command as a script would; a refusal is an answer.

@@ -1,6 +1,7 @@
 //! What webrtcbin and its RTCP say of a session: rates, losses, requests, the chosen path.
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -47,6 +48,8 @@ pub(super) struct Sample {
     pub(super) firs: Option<u64>,
     /// By which way.
     pub(super) path: Option<CandidatePair>,
+    /// The ingest's end of it; `None` through a relay over TCP, and where it is not said.
+    pub(super) remote: Option<SocketAddr>,
 }
 
 /// Asks webrtcbin from time to time; its answers come later.
@@ -94,7 +97,10 @@ impl Sample {
         for (_, value) in reply {
             let Ok(entry) = value.get::<gst::Structure>() else { continue };
             match entry.get::<WebRTCStatsType>("type") {
-                Ok(WebRTCStatsType::CandidatePair) => self.path = path(reply, &entry).or(self.path),
+                Ok(WebRTCStatsType::CandidatePair) => {
+                    self.path = path(reply, &entry).or(self.path);
+                    self.remote = remote(reply, &entry).or(self.remote);
+                }
                 Ok(kind) => self.stream(kind, &entry, ssrcs),
                 Err(_) => {}
             }
@@ -164,6 +170,16 @@ fn path(all: &gst::StructureRef, pair: &gst::StructureRef) -> Option<CandidatePa
     Some(CandidatePair { local, remote, transport })
 }
 
+/// The address of a pair's far end that is reached by UDP.
+fn remote(all: &gst::StructureRef, pair: &gst::StructureRef) -> Option<SocketAddr> {
+    let end =
+        all.get::<gst::Structure>(pair.get::<String>("remote-candidate-id").ok()?.as_str()).ok()?;
+    let udp = end.get::<String>("protocol").ok()?.eq_ignore_ascii_case("udp");
+    let ip = end.get::<String>("address").ok()?.parse().ok()?;
+    let port = end.get::<u32>("port").ok().and_then(|port| u16::try_from(port).ok())?;
+    udp.then(|| SocketAddr::new(ip, port))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,6 +210,8 @@ mod tests {
                 .field("type", WebRTCStatsType::LocalCandidate)
                 .field("candidate-type", kind)
                 .field("protocol", "UDP")
+                .field("address", "::1")
+                .field("port", 4000_u32)
                 .build()
         };
         let pair = gst::Structure::builder("pair")
@@ -226,5 +244,6 @@ mod tests {
         let path = sample.path.unwrap();
         assert_eq!((path.local.word(), path.remote.word()), ("host", "srflx"));
         assert_eq!(path.transport, Transport::Udp);
+        assert_eq!(sample.remote, Some("[::1]:4000".parse().unwrap()));
     }
 }

@@ -34,9 +34,11 @@ const MOST_STREAMS: usize = 8;
 const MOST_SENDERS: usize = 8;
 /// So long after a session opened its receiver has sent transport-wide feedback if it ever does.
 const SETTLED: Duration = Duration::from_secs(2);
-/// libnice sends a binding request every 4 to 6 s, as RFC 7675 (5.1) asks for. Without it an ICE-lite server, which
+/// libnice sends a binding request every 4 to 6 s, as RFC 7675 (5.1) asks for, and tells nobody of the answers. Without it an ICE-lite server, which
 /// sends none itself, takes us for gone (mediasoup after 30 s, live777 after 10 s).
 const CONSENT_CHECKS: &str = "keepalive-conncheck";
+
+const SENDER_REPORTS: gst::ClockTime = gst::ClockTime::from_seconds(1);
 
 /// Told the rate that the reports allow, and the share of loss, where no transport-wide feedback comes.
 pub(super) type Advise = Box<dyn Fn(Moment, Kbps, f64) + Send + Sync>;
@@ -120,6 +122,7 @@ impl Signs {
                     "srtpdec" => listen(element, "rtcp_src", &weak, Shared::heard),
                     "srtpenc" => listen(element, "rtcp_sink", &weak, Shared::reported),
                     "dtlsdec" => watch_end(element, &weak),
+                    "rtpsession" => report_often(element),
                     _ => {}
                 }
             });
@@ -127,7 +130,7 @@ impl Signs {
         Self(shared)
     }
 
-    fn now(&self) -> Moment {
+    pub(super) fn now(&self) -> Moment {
         Moment(self.0.clock.now().nseconds())
     }
 
@@ -148,6 +151,20 @@ impl Signs {
     pub(super) fn judge(&self) -> Option<News> {
         let now = self.now();
         lock(&self.0.known).liveness.judge(now)
+    }
+
+    /// Whether only answers to connectivity checks can show that the ingest is there.
+    pub(super) fn needs_checks(&self) -> bool {
+        let known = lock(&self.0.known);
+        self.0.opened.load(Ordering::Relaxed)
+            && self.now().since(known.opened_at) >= SETTLED
+            && known.liveness.needs_checks()
+    }
+
+    /// One of them was answered.
+    pub(super) fn consented(&self) {
+        let now = self.now();
+        lock(&self.0.known).liveness.heard(now, Sign::Consent);
     }
 
     /// Which kind of sign has come.
@@ -277,6 +294,15 @@ impl Known {
         let passed = now.since(sent.1).as_secs_f64() * 1000.0;
         // Its clock may run a little differently.
         (block.last_report != 0 && passed + 5.0 >= kept).then(|| (passed - kept).max(0.0))
+    }
+}
+
+/// Sender reports every second, half a second more or less, as libwebrtc sends them for a picture; rtpsession keeps to
+/// RFC 3550's 5 s. A receiver that reports only when it hears a sender report (libdatachannel) then does so as often.
+fn report_often(session: &gst::Element) {
+    let inner = session.property::<Option<glib::Object>>("internal-session");
+    if let Some(inner) = inner.filter(|inner| inner.has_property("rtcp-min-interval")) {
+        inner.set_property("rtcp-min-interval", SENDER_REPORTS.nseconds());
     }
 }
 
