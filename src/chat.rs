@@ -2,9 +2,12 @@
 //! are read (merge, hold, rules, claims, polls). Time is an argument; nothing here opens a socket or builds a sentence.
 
 pub mod base64;
+pub mod emotes;
 pub mod irc;
+pub mod json;
 pub mod message;
 pub mod seen;
+pub mod twitch;
 
 pub use message::{
     Amount, Author, Badge, Emote, Kind, Message, MessageId, Origin, Platform, Removal, Reply, Text,
