@@ -1,5 +1,7 @@
 //! Twitch: the anonymous IRC connection, EventSub over WebSocket, and requests to Helix; all without I/O.
 
+pub mod event;
+pub mod eventsub;
 pub mod helix;
 pub mod irc;
 pub mod line;
