@@ -6,8 +6,10 @@ pub mod emotes;
 pub mod irc;
 pub mod json;
 pub mod message;
+pub mod request;
 pub mod seen;
 pub mod twitch;
+pub mod youtube;
 
 pub use message::{
     Amount, Author, Badge, Emote, Kind, Message, MessageId, Origin, Platform, Removal, Reply, Text,

@@ -13,11 +13,11 @@ use serde_json::Value;
 use super::{
     LinkId,
     event::{self, KINDS},
-    helix::{self, Account, Request},
+    helix::{self, Account},
 };
 use crate::{
     base::{Moment, Now, SourceId},
-    chat::{MessageId, Text, Update, json, seen::Seen},
+    chat::{MessageId, Text, Update, json, request::Request, seen::Seen},
 };
 
 /// Where a fresh session begins. `keepalive_timeout_seconds` may be 10 to 600.
@@ -122,7 +122,8 @@ pub struct Session {
     account: Account,
     links: Vec<Link>,
     next: u64,
-    session: Option<String>,
+    /// The identifier of the welcomed session.
+    welcomed: Option<String>,
     subscriptions: Vec<Subscription>,
     notified: Seen<String>,
     shown: Seen<MessageId>,
@@ -137,7 +138,7 @@ impl Session {
             account,
             links: Vec::new(),
             next: 0,
-            session: None,
+            welcomed: None,
             subscriptions: Vec::new(),
             notified: Seen::default(),
             shown: Seen::default(),
@@ -202,7 +203,7 @@ impl Session {
 
     /// Takes the answer to a request.
     pub fn answered(&mut self, now: Now, ask: &Ask, status: u16, body: &[u8]) {
-        let Some(session) = self.session.clone() else { return };
+        let Some(session) = self.welcomed.clone() else { return };
         let (Ask::Subscribe(kind) | Ask::List(kind) | Ask::Delete(kind)) = *ask;
         let Some(at) = self.subscriptions.iter().position(|s| s.kind == kind && !s.done) else {
             return;
@@ -292,7 +293,7 @@ impl Session {
         }
         state.keepalive = Some(Duration::from_secs(seconds.clamp(1, 600)));
         let inherits = state.inherits;
-        self.session = Some(id);
+        self.welcomed = Some(id);
         let old: Vec<LinkId> = self.links.iter().filter(|l| l.id != link).map(|l| l.id).collect();
         for old in old {
             self.links.retain(|known| known.id != old);
@@ -366,7 +367,7 @@ impl Session {
     }
 
     fn subscribe(&mut self, at: usize) {
-        let (Some(subscription), Some(session)) = (self.subscriptions.get_mut(at), &self.session)
+        let (Some(subscription), Some(session)) = (self.subscriptions.get_mut(at), &self.welcomed)
         else {
             return;
         };
@@ -438,7 +439,7 @@ impl Session {
     }
 
     fn ended(&mut self, why: Lost) {
-        self.session = None;
+        self.welcomed = None;
         self.subscriptions.clear();
         self.out.push_back(Output::Lost(why));
     }

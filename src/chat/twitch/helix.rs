@@ -5,47 +5,17 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::chat::{MessageId, Text, UserId, json};
+use crate::chat::{
+    MessageId, Text, UserId, json,
+    request::{Method, Refusal, Request, given, one_line},
+};
 
 /// Longest text of a message, in characters (Send Chat Message).
 const MOST_TEXT: usize = 500;
 /// Longest time-out: two weeks, in seconds (Ban User).
 const MOST_TIMEOUT: u64 = 1_209_600;
 
-/// A method of HTTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// Reads.
-    Get,
-    /// Creates.
-    Post,
-    /// Removes.
-    Delete,
-}
-
-/// A request, to be sent to the API's host.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Request {
-    /// The method.
-    pub method: Method,
-    /// The path, `/helix/...`.
-    pub path: &'static str,
-    /// Query parameters, not encoded yet.
-    pub query: Vec<(&'static str, String)>,
-    /// The JSON body.
-    pub body: Option<Value>,
-}
-
-/// Why no request is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Without an identifier Twitch would remove everything.
-    #[error("a request that removes needs an identifier")]
-    NoId,
-    /// The text is empty once it is made one line.
-    #[error("the text is empty")]
-    Empty,
-}
+const SUBSCRIPTIONS: &str = "/helix/eventsub/subscriptions";
 
 /// The channel and the account that acts in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,11 +27,10 @@ pub struct Account {
 }
 
 impl Account {
-    fn moderation(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("broadcaster_id", self.broadcaster.as_str().to_owned()),
-            ("moderator_id", self.user.as_str().to_owned()),
-        ]
+    fn moderation(&self, method: Method, path: &'static str) -> Request {
+        Request::new(method, path)
+            .with("broadcaster_id", self.broadcaster.as_str())
+            .with("moderator_id", self.user.as_str())
     }
 
     /// Sends a message, with `reply_to` as an answer. Returns how many bytes of the text fit.
@@ -70,24 +39,7 @@ impl Account {
         text: &str,
         reply_to: Option<&MessageId>,
     ) -> Result<(Request, usize), Refusal> {
-        use unicode_segmentation::UnicodeSegmentation;
-        let mut count = 0;
-        let kept = text
-            .grapheme_indices(true)
-            .take_while(|(_, grapheme)| {
-                count += grapheme.chars().count();
-                count <= MOST_TEXT
-            })
-            .last()
-            .map_or(0, |(at, grapheme)| at + grapheme.len());
-        let kept_text = text.get(..kept).unwrap_or_default();
-        let line: String = kept_text
-            .chars()
-            .map(|c| if matches!(c, '\r' | '\n' | '\0') { ' ' } else { c })
-            .collect();
-        if Text::new(&line).is_empty() {
-            return Err(Refusal::Empty);
-        }
+        let (line, kept) = one_line(text, MOST_TEXT)?;
         let mut body = json!({
             "broadcaster_id": self.broadcaster.as_str(),
             "sender_id": self.user.as_str(),
@@ -96,15 +48,13 @@ impl Account {
         if let (Some(id), Some(fields)) = (reply_to, body.as_object_mut()) {
             fields.insert("reply_parent_message_id".to_owned(), json!(id.as_str()));
         }
-        let path = "/helix/chat/messages";
-        Ok((Request { method: Method::Post, path, query: Vec::new(), body: Some(body) }, kept))
+        Ok((Request::new(Method::Post, "/helix/chat/messages").json(body), kept))
     }
 
     /// Deletes one message. There is no way to ask for the removal of all.
     pub fn delete(&self, id: &MessageId) -> Result<Request, Refusal> {
-        let mut query = self.moderation();
-        query.push(("message_id", given(id.as_str())?));
-        Ok(Request { method: Method::Delete, path: "/helix/moderation/chat", query, body: None })
+        let request = self.moderation(Method::Delete, "/helix/moderation/chat");
+        Ok(request.with("message_id", given(id.as_str())?))
     }
 
     /// Times a user out, for 1 s to 14 days, or bans where `duration` is absent.
@@ -119,15 +69,14 @@ impl Account {
         if let (Some(duration), Some(fields)) = (duration, data.as_object_mut()) {
             fields.insert("duration".to_owned(), json!(duration.as_secs().clamp(1, MOST_TIMEOUT)));
         }
-        let (path, query) = ("/helix/moderation/bans", self.moderation());
-        Ok(Request { method: Method::Post, path, query, body: Some(json!({"data": data})) })
+        let request = self.moderation(Method::Post, "/helix/moderation/bans");
+        Ok(request.json(json!({"data": data})))
     }
 
     /// Ends a time-out or ban.
     pub fn unban(&self, user: &UserId) -> Result<Request, Refusal> {
-        let mut query = self.moderation();
-        query.push(("user_id", given(user.as_str())?));
-        Ok(Request { method: Method::Delete, path: "/helix/moderation/bans", query, body: None })
+        let request = self.moderation(Method::Delete, "/helix/moderation/bans");
+        Ok(request.with("user_id", given(user.as_str())?))
     }
 
     /// Subscribes a WebSocket session to events of this type.
@@ -141,25 +90,18 @@ impl Account {
             },
             "transport": {"method": "websocket", "session_id": session},
         });
-        let path = "/helix/eventsub/subscriptions";
-        Request { method: Method::Post, path, query: Vec::new(), body: Some(body) }
+        Request::new(Method::Post, SUBSCRIPTIONS).json(body)
     }
 }
 
 /// Lists the subscriptions of this type.
 pub fn subscriptions(kind: &str) -> Request {
-    let query = vec![("type", kind.to_owned())];
-    Request { method: Method::Get, path: "/helix/eventsub/subscriptions", query, body: None }
+    Request::new(Method::Get, SUBSCRIPTIONS).with("type", kind)
 }
 
 /// Deletes a subscription.
 pub fn unsubscribe(id: &str) -> Result<Request, Refusal> {
-    let query = vec![("id", given(id)?)];
-    Ok(Request { method: Method::Delete, path: "/helix/eventsub/subscriptions", query, body: None })
-}
-
-fn given(id: &str) -> Result<String, Refusal> {
-    if id.is_empty() { Err(Refusal::NoId) } else { Ok(id.to_owned()) }
+    Ok(Request::new(Method::Delete, SUBSCRIPTIONS).with("id", given(id)?))
 }
 
 /// What became of a message that was sent.
@@ -195,17 +137,16 @@ pub fn delivery(status: u16, body: &[u8]) -> Delivery {
         return failed();
     }
     let Some(entry) = answer.get("data").and_then(|data| data.get(0)) else { return failed() };
-    match (json::flag(entry, &["is_sent"]), json::text(entry, &["message_id"])) {
-        (true, Some(id)) => Delivery::Sent(MessageId::new(id)),
-        _ => {
-            // Documented as an object; older answers held a list of one.
-            let reason = entry.get("drop_reason").unwrap_or(&Value::Null);
-            let reason = reason.get(0).unwrap_or(reason);
-            Delivery::Dropped {
-                code: Text::name(json::text(reason, &["code"]).unwrap_or_default()),
-                reason: Text::new(json::text(reason, &["message"]).unwrap_or_default()),
-            }
-        }
+    if let (true, Some(id)) = (json::flag(entry, &["is_sent"]), json::text(entry, &["message_id"]))
+    {
+        return Delivery::Sent(MessageId::new(id));
+    }
+    // Documented as an object; older answers held a list of one.
+    let reason = entry.get("drop_reason").unwrap_or(&Value::Null);
+    let reason = reason.get(0).unwrap_or(reason);
+    Delivery::Dropped {
+        code: Text::name(json::text(reason, &["code"]).unwrap_or_default()),
+        reason: Text::new(json::text(reason, &["message"]).unwrap_or_default()),
     }
 }
 
@@ -226,7 +167,7 @@ mod tests {
         assert_eq!(account().ban(&UserId::new(""), None, ""), Err(Refusal::NoId));
         assert_eq!(unsubscribe(""), Err(Refusal::NoId));
         let request = account().delete(&MessageId::new("abc")).unwrap();
-        assert_eq!((request.method, request.path), (Method::Delete, "/helix/moderation/chat"));
+        assert_eq!((request.method, &*request.path), (Method::Delete, "/helix/moderation/chat"));
         let query: Vec<_> = request.query.iter().map(|(k, v)| (*k, v.as_str())).collect();
         assert_eq!(
             query,
