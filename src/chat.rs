@@ -1,7 +1,15 @@
 //! Live chat without I/O: what a message is, how each platform writes one, and what is done with messages once they
 //! are read (merge, hold, rules, claims, polls). Time is an argument; nothing here opens a socket or builds a sentence.
 
+pub mod base64;
+pub mod emotes;
+pub mod irc;
+pub mod json;
 pub mod message;
+pub mod request;
+pub mod seen;
+pub mod twitch;
+pub mod youtube;
 
 pub use message::{
     Amount, Author, Badge, Emote, Kind, Message, MessageId, Origin, Platform, Removal, Reply, Text,

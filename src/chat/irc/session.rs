@@ -1,0 +1,542 @@
+//! An IRC client session without I/O: it takes lines and the time, and hands out lines to send, updates and its stage.
+//! One session lives through all connections of a source, so that a message is reported once although two connections
+//! deliver it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use super::{
+    line::{Command, Line, Malformed},
+    output::{Ended, Output, Refusal, Stage},
+    registration::{Registration, Step},
+    roster::Roster,
+    settings::Settings,
+    spoken::spoken,
+};
+use crate::{
+    base::{Moment, Now, Secret},
+    chat::{
+        Author, Badge, Kind, Message, MessageId, Platform, Removal, Reply, Text, Update, UserId,
+        seen::{Derive, Seen},
+    },
+};
+
+/// From the connection to the welcome. Servers wait for an ident answer and a host name for up to 30 s.
+const REGISTRATION: Duration = Duration::from_secs(45);
+/// From the welcome to the first channel joined.
+const JOINING: Duration = Duration::from_secs(30);
+/// Silence after which we send a PING of our own.
+const QUIET: Duration = Duration::from_mins(1);
+/// Silence after that PING which means that the link is dead.
+const ANSWER: Duration = Duration::from_secs(20);
+/// Wait before a channel is joined again after a kick; doubled with every kick.
+const REJOIN: Duration = Duration::from_secs(10);
+/// Kicks of one connection after which the channel is left alone.
+const KICKS: u32 = 3;
+/// Open batches that are remembered.
+const BATCHES: usize = 64;
+/// Own lines that wait for their echo.
+const PENDING: usize = 64;
+/// Messages of history asked for after a reconnect.
+const HISTORY: &str = "100";
+/// A message this much older than the join is taken for a replay although no batch says so (bouncers).
+const REPLAY: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+/// Bytes that the server's prefix takes at most in a line passed on: colon, "!~", "@", blank, user name and host
+/// (RFC 2812, section 2.3.1: 63 of host; 10 of user name in use). The nickname comes on top.
+const PREFIX: usize = 5 + 10 + 63;
+
+#[derive(Debug, Clone)]
+struct Own {
+    label: u64,
+    channel: String,
+    text: String,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Channel {
+    joined: bool,
+    refused: Option<u16>,
+    kicks: u32,
+    rejoin: Option<Moment>,
+    /// The server's time of our join, where it says so.
+    since: Option<Timestamp>,
+}
+
+/// The state of one source of IRC.
+#[derive(Debug, Clone)]
+pub struct Session {
+    settings: Settings,
+    stage: Stage,
+    registration: Option<Registration>,
+    caps: BTreeSet<String>,
+    nick: String,
+    channels: BTreeMap<String, Channel>,
+    roster: Roster,
+    /// Open batches, and whether they hold history.
+    batches: Vec<(String, bool)>,
+    begun: Moment,
+    heard: Moment,
+    asked: Option<Moment>,
+    labels: u64,
+    pending: VecDeque<Own>,
+    live: Derive,
+    replay: Derive,
+    seen: Seen<MessageId>,
+    /// The platform's time of the newest message, from which history is asked for.
+    newest: Option<Timestamp>,
+    out: VecDeque<Output>,
+}
+
+/// Compares nicknames and channels as most networks do (`CASEMAPPING=ascii`).
+pub(super) fn folded(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
+impl Session {
+    /// A session that is not connected.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            nick: settings.nick.clone(),
+            settings,
+            stage: Stage::Idle,
+            registration: None,
+            caps: BTreeSet::new(),
+            channels: BTreeMap::new(),
+            roster: Roster::default(),
+            batches: Vec::new(),
+            begun: Moment::default(),
+            heard: Moment::default(),
+            asked: None,
+            labels: 0,
+            pending: VecDeque::new(),
+            live: Derive::default(),
+            replay: Derive::default(),
+            seen: Seen::default(),
+            newest: None,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// The stage.
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// When the last line came.
+    pub fn heard(&self) -> Moment {
+        self.heard
+    }
+
+    /// The next thing to do; `None` when nothing is left.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// A connection stands. `tls` says whether it is encrypted; the secret is not kept beyond the login.
+    pub fn connected(&mut self, now: Now, secret: Option<&Secret>, tls: bool) {
+        self.disconnected();
+        (self.begun, self.heard, self.asked) = (now.mono, now.mono, None);
+        let account = self.settings.account.as_deref();
+        match Registration::begin(&self.settings.nick, "hawker", account, secret, tls) {
+            Ok(mut begun) => {
+                self.out.extend(begun.drain().map(Output::Send));
+                self.registration = Some(begun);
+                self.enter(Stage::Registering);
+            }
+            Err(why) => self.close(Ended::Rejected(why)),
+        }
+    }
+
+    /// The connection is gone. What was not sent is forgotten; own lines without an echo stay unconfirmed.
+    pub fn disconnected(&mut self) {
+        self.registration = None;
+        self.caps.clear();
+        self.channels.clear();
+        self.roster.clear();
+        self.batches.clear();
+        self.pending.clear();
+        self.live.restart();
+        self.out.retain(|output| !matches!(output, Output::Send(_)));
+        self.enter(Stage::Idle);
+    }
+
+    /// Takes one line without its end.
+    pub fn line(&mut self, now: Now, bytes: &[u8]) -> Result<(), Malformed> {
+        (self.heard, self.asked) = (now.mono, None);
+        let line = Line::parse(bytes)?;
+        if let Some(registration) = &mut self.registration {
+            let step = registration.line(&line);
+            self.out.extend(registration.drain().map(Output::Send));
+            self.caps.clone_from(registration.caps());
+            match step {
+                Step::Nothing => {}
+                Step::Welcome(nick) => self.welcome(now, nick),
+                Step::Rejected(why) => self.close(Ended::Rejected(why)),
+            }
+        }
+        match line.command.as_str() {
+            "PING" => {
+                let text = Some(line.last().unwrap_or_default());
+                self.send(Command { name: "PONG", text, ..Command::default() });
+            }
+            "ERROR" => self.close(Ended::Server(Text::new(line.last().unwrap_or_default()))),
+            "BATCH" => self.batch(&line),
+            "CAP" if self.registration.is_none() => self.caps_changed(&line),
+            _ if self.stage == Stage::Idle || self.registration.is_some() => {}
+            "PRIVMSG" | "NOTICE" => self.said(now, &line),
+            "REDACT" => {
+                if let Some(id) = line.param(1) {
+                    self.update(Update::Deleted(MessageId::new(id)));
+                }
+            }
+            "JOIN" => self.joined(now, &line),
+            "KICK" => self.kicked(now, &line),
+            "PART" if self.is_me(line.nick()) => self.left(line.param(0)),
+            "NICK" => self.renamed(&line),
+            "MODE" => self.mode(&line),
+            "353" => self.roster.names(&line),
+            "PART" => self.roster.parted(line.param(0), line.nick()),
+            // A netsplit is a burst of these. It removes nobody's lines.
+            "QUIT" => self.roster.quit(line.nick()),
+            numeric => self.numeric(numeric, &line),
+        }
+        Ok(())
+    }
+
+    /// Time has passed. Call it at least every few seconds.
+    pub fn tick(&mut self, now: Now) {
+        let age = now.mono.since(self.begun);
+        match self.stage {
+            Stage::Idle => return,
+            Stage::Registering if age >= REGISTRATION => return self.close(Ended::NotWelcomed),
+            Stage::Joining if age >= JOINING => return self.close(Ended::NotJoined),
+            _ => {}
+        }
+        match self.asked {
+            Some(asked) if now.mono.since(asked) >= ANSWER => return self.close(Ended::Silent),
+            None if now.mono.since(self.heard) >= QUIET && self.registration.is_none() => {
+                self.asked = Some(now.mono);
+                self.send(Command { name: "PING", text: Some("hawker"), ..Command::default() });
+            }
+            _ => {}
+        }
+        let due: Vec<String> = self
+            .channels
+            .iter_mut()
+            .filter(|(_, channel)| channel.rejoin.is_some_and(|at| at <= now.mono))
+            .map(|(name, channel)| {
+                channel.rejoin = None;
+                name.clone()
+            })
+            .collect();
+        for name in due {
+            self.send(Command { name: "JOIN", params: &[&name], ..Command::default() });
+        }
+    }
+
+    /// Says something in a channel. The text is made one line and cut to what fits a line; returns the label under which
+    /// it is confirmed or refused, and how many bytes of the text are sent.
+    pub fn say(&mut self, now: Now, channel: &str, text: &str) -> Result<(u64, usize), Refusal> {
+        let key = folded(channel);
+        if !self.channels.get(&key).is_some_and(|channel| channel.joined) {
+            return Err(Refusal::NotJoined);
+        }
+        if Text::new(text).is_empty() {
+            return Err(Refusal::Empty);
+        }
+        if self.pending.len() >= PENDING {
+            return Err(Refusal::Busy);
+        }
+        let label = self.labels + 1;
+        let (wire, kept) = Command {
+            name: "PRIVMSG",
+            params: &[channel],
+            text: Some(text),
+            label: self.caps.contains("labeled-response").then_some(label),
+            reserve: PREFIX + self.nick.len(),
+            ..Command::default()
+        }
+        .write()
+        .map_err(|_| Refusal::Empty)?;
+        self.labels = label;
+        self.out.push_back(Output::Send(wire));
+        let text = text.get(..kept).unwrap_or_default();
+        if self.caps.contains("echo-message") {
+            // As it will come back: one line.
+            let text = text.replace(['\r', '\n', '\0'], " ");
+            self.pending.push_back(Own { label, channel: key, text });
+        } else {
+            let nick = self.nick.clone();
+            let id = self.derived(now.wall, &nick, text, false);
+            if self.seen.insert(id.clone()) {
+                let mut message = self.message(id, channel, now.wall, &nick, text);
+                message.own = true;
+                self.update(Update::Message(Box::new(message)));
+            }
+            self.out.push_back(Output::Sent { label, id: None });
+        }
+        Ok((label, kept))
+    }
+
+    fn enter(&mut self, stage: Stage) {
+        if std::mem::replace(&mut self.stage, stage) != stage {
+            self.out.push_back(Output::Stage(stage));
+        }
+    }
+
+    fn close(&mut self, why: Ended) {
+        self.disconnected();
+        self.out.push_back(Output::Close(why));
+    }
+
+    fn send(&mut self, command: Command<'_>) {
+        if let Ok((wire, _)) = command.write() {
+            self.out.push_back(Output::Send(wire));
+        }
+    }
+
+    fn update(&mut self, update: Update) {
+        self.out.push_back(Output::Update(update));
+    }
+
+    fn is_me(&self, nick: Option<&str>) -> bool {
+        nick.is_some_and(|nick| nick.eq_ignore_ascii_case(&self.nick))
+    }
+
+    fn welcome(&mut self, now: Now, nick: String) {
+        self.registration = None;
+        self.nick = nick;
+        self.begun = now.mono;
+        for name in self.settings.channels.clone() {
+            self.send(Command { name: "JOIN", params: &[&name], ..Command::default() });
+            self.channels.insert(folded(&name), Channel::default());
+        }
+        self.enter(Stage::Joining);
+    }
+
+    fn caps_changed(&mut self, line: &Line) {
+        if line.param(1).is_some_and(|verb| verb.eq_ignore_ascii_case("DEL")) {
+            for cap in line.last().unwrap_or_default().split_whitespace() {
+                self.caps.remove(cap);
+            }
+        }
+    }
+
+    fn batch(&mut self, line: &Line) {
+        let Some(reference) = line.param(0) else { return };
+        if let Some(opened) = reference.strip_prefix('+') {
+            let kind = line.param(1).unwrap_or_default();
+            let history =
+                kind.ends_with("chathistory") || kind.contains("playback") || self.in_history(line);
+            if self.batches.len() == BATCHES {
+                self.batches.remove(0);
+            }
+            self.batches.push((opened.to_owned(), history));
+            if history {
+                self.replay.restart();
+            }
+        } else if let Some(closed) = reference.strip_prefix('-') {
+            self.batches.retain(|(known, _)| known != closed);
+        }
+    }
+
+    fn in_history(&self, line: &Line) -> bool {
+        line.tag("batch")
+            .is_some_and(|tag| self.batches.iter().any(|(known, history)| known == tag && *history))
+    }
+
+    fn derived(&mut self, at: Timestamp, nick: &str, text: &str, replay: bool) -> MessageId {
+        let second = at.as_second().to_be_bytes();
+        let nick = folded(nick);
+        let parts = [&second, nick.as_bytes(), text.as_bytes()];
+        if replay { self.replay.id(&parts) } else { self.live.id(&parts) }
+    }
+
+    fn message(
+        &self,
+        id: MessageId,
+        channel: &str,
+        at: Timestamp,
+        nick: &str,
+        text: &str,
+    ) -> Message {
+        let badges = if self.roster.is_operator(channel, nick) {
+            vec![Badge::Moderator]
+        } else {
+            Vec::new()
+        };
+        Message {
+            id,
+            source: self.settings.source.clone(),
+            platform: Platform::IRC,
+            channel: Some(Text::name(channel)),
+            at,
+            author: Author { id: None, name: Text::name(nick), login: None, badges },
+            text: Text::new(text),
+            emotes: Vec::new(),
+            kind: Kind::Text,
+            reply: None,
+            origin: None,
+            lang: None,
+            backlog: false,
+            own: false,
+            late: false,
+        }
+    }
+
+    fn said(&mut self, now: Now, line: &Line) {
+        let (Some(channel), Some(raw), Some(nick)) = (line.param(0), line.param(1), line.nick())
+        else {
+            return;
+        };
+        let Some(joined) = self.channels.get(&folded(channel)) else { return };
+        let Some((kind, text)) = spoken(&line.command, raw) else { return };
+        let time = line.tag("time").and_then(|time| time.parse::<Timestamp>().ok());
+        let at = time.unwrap_or(now.wall);
+        let replayed =
+            time.zip(joined.since).is_some_and(|(time, since)| since.duration_since(time) > REPLAY);
+        let backlog = self.in_history(line) || replayed;
+        let own = self.is_me(Some(nick));
+        let id = match line.tag("msgid") {
+            Some(id) => MessageId::new(id),
+            None => self.derived(at, nick, raw, backlog),
+        };
+        if own && !backlog {
+            self.confirm(line, channel, raw, &id);
+        }
+        if !self.seen.insert(id.clone()) {
+            return;
+        }
+        self.newest = self.newest.max(time);
+        let mut message = self.message(id, channel, at, nick, &text);
+        (message.kind, message.backlog, message.own) = (kind, backlog, own);
+        message.author.id = line.tag("account").filter(|name| *name != "*").map(UserId::new);
+        if line.has_tag("bot") || line.has_tag("draft/bot") {
+            message.author.badges.push(Badge::Bot);
+        }
+        message.reply = line
+            .tag("+reply")
+            .or_else(|| line.tag("+draft/reply"))
+            .map(|to| Reply { to: MessageId::new(to), text: None });
+        self.update(Update::Message(Box::new(message)));
+    }
+
+    fn confirm(&mut self, line: &Line, channel: &str, text: &str, id: &MessageId) {
+        let label = line.tag("label").and_then(|label| label.parse::<u64>().ok());
+        let key = folded(channel);
+        let at = self.pending.iter().position(|own| match label {
+            Some(label) => own.label == label,
+            None => own.channel == key && own.text == text,
+        });
+        if let Some(own) = at.and_then(|at| self.pending.remove(at)) {
+            self.out.push_back(Output::Sent { label: own.label, id: Some(id.clone()) });
+        }
+    }
+
+    fn joined(&mut self, now: Now, line: &Line) {
+        if !self.is_me(line.nick()) {
+            return;
+        }
+        let Some(name) = line.param(0) else { return };
+        let Some(channel) = self.channels.get_mut(&folded(name)) else { return };
+        channel.joined = true;
+        channel.refused = None;
+        channel.since = line.tag("time").and_then(|time| time.parse().ok());
+        self.enter(Stage::Live);
+        let (Some(newest), true) = (self.newest, self.caps.contains("draft/chathistory")) else {
+            return;
+        };
+        // Twice the same is dropped by its identifier, so the second itself is asked for again.
+        let from = newest.checked_sub(jiff::SignedDuration::from_secs(1)).unwrap_or(now.wall);
+        let from = format!("timestamp={from:.3}");
+        let params = &["AFTER", name, &from, HISTORY];
+        self.send(Command { name: "CHATHISTORY", params, ..Command::default() });
+    }
+
+    fn left(&mut self, name: Option<&str>) {
+        if let Some(channel) = name.and_then(|name| self.channels.get_mut(&folded(name))) {
+            channel.joined = false;
+        }
+        if self.stage == Stage::Live && !self.channels.values().any(|channel| channel.joined) {
+            self.enter(Stage::Joining);
+        }
+    }
+
+    fn kicked(&mut self, now: Now, line: &Line) {
+        let (Some(name), Some(nick)) = (line.param(0), line.param(1)) else { return };
+        if !self.is_me(Some(nick)) {
+            self.roster.parted(Some(name), Some(nick));
+            let name = Some(Text::name(nick));
+            return self.update(Update::UserCleared { id: None, name, removal: Removal::Cleared });
+        }
+        let reason = Text::new(line.param(2).unwrap_or_default());
+        let Some(channel) = self.channels.get_mut(&folded(name)) else { return };
+        channel.kicks += 1;
+        let often = channel.kicks > KICKS;
+        if !often {
+            channel.rejoin = Some(now.mono + REJOIN * (1 << (channel.kicks - 1)));
+        }
+        self.begun = now.mono + REJOIN * (1 << KICKS);
+        self.left(Some(name));
+        self.out.push_back(Output::Kicked { channel: Text::name(name), reason: reason.clone() });
+        if often
+            && !self.channels.values().any(|channel| channel.joined || channel.rejoin.is_some())
+        {
+            self.close(Ended::Kicked(reason));
+        }
+    }
+
+    fn renamed(&mut self, line: &Line) {
+        let (Some(old), Some(new)) = (line.nick(), line.param(0)) else { return };
+        self.roster.renamed(old, new);
+        if self.is_me(Some(old)) {
+            new.clone_into(&mut self.nick);
+        }
+    }
+
+    fn mode(&mut self, line: &Line) {
+        let Some(name) = line.param(0).filter(|name| self.channels.contains_key(&folded(name)))
+        else {
+            return;
+        };
+        for banned in self.roster.mode(name, line) {
+            let name = Some(Text::name(&banned));
+            self.update(Update::UserCleared { id: None, name, removal: Removal::Banned });
+        }
+    }
+
+    fn numeric(&mut self, numeric: &str, line: &Line) {
+        let Ok(code) = numeric.parse::<u16>() else { return };
+        if !(400..600).contains(&code) {
+            return;
+        }
+        // Labels are given back with errors too (labeled-response); without one the oldest of that channel was meant.
+        let label = line.tag("label").and_then(|label| label.parse::<u64>().ok());
+        let named = line.param(1).map(folded).unwrap_or_default();
+        if let Some(at) = self.pending.iter().position(|own| match label {
+            Some(label) => own.label == label,
+            None => code == 404 && own.channel == named,
+        }) && let Some(own) = self.pending.remove(at)
+        {
+            return self.out.push_back(Output::Refused { label: own.label, numeric: code });
+        }
+        // 403 no such channel, 405 too many, 437 unavailable, 471 full, 473 invite only, 474 banned, 475 key, 476 bad
+        // mask, 477 needs a login, 489 needs TLS, 520 operators only.
+        if !matches!(code, 403 | 405 | 437 | 471 | 473..=477 | 489 | 520) {
+            return;
+        }
+        if let Some(channel) = self.channels.get_mut(&named).filter(|channel| !channel.joined) {
+            channel.refused = Some(code);
+            if self.channels.values().all(|channel| channel.refused.is_some()) {
+                self.close(Ended::NoChannel(code));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
