@@ -1,9 +1,16 @@
 //! Live chat without I/O: what a message is, how each platform writes one, and what is done with messages once they
 //! are read (merge, hold, rules, claims, polls). Time is an argument; nothing here opens a socket or builds a sentence.
 
+mod later;
 pub mod message;
+pub mod person;
+pub mod room;
+#[cfg(test)]
+mod sample;
 
 pub use message::{
     Amount, Author, Badge, Emote, Kind, Message, MessageId, Origin, Platform, Removal, Reply, Text,
     Update, UserId,
 };
+pub use person::Person;
+pub use room::{Entry, EntryId, Room, State};
