@@ -7,6 +7,7 @@ mod later;
 pub mod message;
 pub mod person;
 pub mod room;
+pub mod rules;
 #[cfg(test)]
 mod sample;
 

@@ -194,11 +194,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{base::SourceId, chat::sample::source};
+    use crate::chat::sample::line;
 
     fn person(name: &str) -> Option<Person> {
-        let source: SourceId = source("a");
-        Some(Person::Named { source, name: name.into() })
+        Person::of(&line("a", "1", 0, name, "x"))
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub enum Outgoing {
 /// Holds lines back.
 #[derive(Debug)]
 pub struct Hold {
-    hold: Duration,
+    delay: Duration,
     seen: u64,
     /// By the moment at which they may be shown.
     waiting: BTreeSet<(Moment, Place)>,
@@ -44,7 +44,7 @@ impl Hold {
     /// Shows lines `hold` after they came. Backlog is not shown to viewers: it is old news to them.
     pub fn new(hold: Duration) -> Self {
         Self {
-            hold,
+            delay: hold,
             seen: 0,
             waiting: BTreeSet::new(),
             due: BTreeMap::new(),
@@ -63,7 +63,7 @@ impl Hold {
             let old = self.skip_backlog && entry.message().is_some_and(|m| m.backlog);
             if entry.is_public() && !old {
                 if !self.shown.contains(&place) && !self.due.contains_key(&place) {
-                    let due = entry.arrived + self.hold;
+                    let due = entry.arrived + self.delay;
                     self.due.insert(place, due);
                     self.waiting.insert((due, place));
                 }
@@ -134,7 +134,7 @@ impl Hold {
 
     /// Changes the hold for lines that come from now on.
     pub fn set(&mut self, hold: Duration) {
-        self.hold = hold;
+        self.delay = hold;
     }
 }
 

@@ -20,11 +20,6 @@ pub(super) fn earlier(at: Timestamp, by: Duration) -> Timestamp {
         .unwrap_or(Timestamp::MIN)
 }
 
-/// Time from `earlier` to `at`; zero where `at` is earlier.
-pub(super) fn between(earlier: Timestamp, at: Timestamp) -> Duration {
-    Duration::try_from(at.duration_since(earlier)).unwrap_or(Duration::ZERO)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +29,5 @@ mod tests {
         assert_eq!(later(Timestamp::MAX, Duration::from_secs(1)), Timestamp::MAX);
         assert_eq!(later(Timestamp::UNIX_EPOCH, Duration::MAX), Timestamp::MAX);
         assert_eq!(earlier(Timestamp::MIN, Duration::from_secs(1)), Timestamp::MIN);
-        assert_eq!(between(Timestamp::MAX, Timestamp::MIN), Duration::ZERO);
     }
 }

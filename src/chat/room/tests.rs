@@ -127,7 +127,7 @@ fn a_cleared_users_lines_go_in_that_source_only() {
     let mut double = line("a", "5", 1, "9", "x");
     double.author.name = Text::name("lan");
     put(&mut room, double, 1);
-    let removal = Removal::TimedOut(Duration::from_secs(600));
+    let removal = Removal::TimedOut(Duration::from_mins(10));
     let cleared = Update::UserCleared {
         id: Some(UserId::new("lan")),
         name: Some(Text::name("Lan")),
