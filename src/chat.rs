@@ -7,6 +7,7 @@ pub mod hold;
 mod later;
 pub mod message;
 pub mod person;
+pub mod poll;
 pub mod room;
 pub mod rules;
 #[cfg(test)]
