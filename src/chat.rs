@@ -10,8 +10,20 @@ pub mod request;
 pub mod seen;
 pub mod twitch;
 pub mod youtube;
+pub mod claims;
+pub mod fold;
+pub mod hold;
+mod later;
+pub mod person;
+pub mod poll;
+pub mod room;
+pub mod rules;
+#[cfg(test)]
+mod sample;
 
 pub use message::{
     Amount, Author, Badge, Emote, Kind, Message, MessageId, Origin, Platform, Removal, Reply, Text,
     Update, UserId,
 };
+pub use person::Person;
+pub use room::{Entry, EntryId, Room, State};
