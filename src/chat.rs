@@ -2,6 +2,7 @@
 //! are read (merge, hold, rules, claims, polls). Time is an argument; nothing here opens a socket or builds a sentence.
 
 pub mod message;
+pub mod normalise;
 
 pub use message::{
     Amount, Author, Badge, Emote, Kind, Message, MessageId, Origin, Platform, Removal, Reply, Text,
