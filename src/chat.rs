@@ -2,24 +2,26 @@
 //! are read (merge, hold, rules, claims, polls). Time is an argument; nothing here opens a socket or builds a sentence.
 
 pub mod base64;
-pub mod emotes;
-pub mod irc;
-pub mod json;
-pub mod message;
-pub mod request;
-pub mod seen;
-pub mod twitch;
-pub mod youtube;
 pub mod claims;
+pub mod emotes;
 pub mod fold;
 pub mod hold;
+pub mod irc;
+pub mod json;
+pub mod language;
 mod later;
+pub mod message;
+pub mod normalise;
 pub mod person;
 pub mod poll;
+pub mod request;
 pub mod room;
 pub mod rules;
 #[cfg(test)]
 mod sample;
+pub mod seen;
+pub mod twitch;
+pub mod youtube;
 
 pub use message::{
     Amount, Author, Badge, Emote, Kind, Message, MessageId, Origin, Platform, Removal, Reply, Text,
