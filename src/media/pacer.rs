@@ -135,6 +135,9 @@ fn push(out: &gst::Pad, mut packets: Vec<gst::Buffer>) -> Result<gst::FlowSucces
     }
 }
 
+/// Sending takes well under a millisecond; longer, and the thread was not scheduled.
+const LATE: Duration = Duration::from_millis(2);
+
 /// What a packet takes of the path: SRTP's tag (RFC 3711), UDP and IP are part of it, as they are of the sizes in
 /// transport-wide reports.
 fn bits(buffer: &gst::BufferRef) -> u64 {
@@ -181,6 +184,14 @@ impl Shared {
         leaving
     }
 
+    /// What was given out at `released` has been sent.
+    fn sent(&self, released: Duration) {
+        let left = self.began.elapsed();
+        if left.saturating_sub(released) > LATE {
+            lock(&self.state).pacing.delayed(released, left);
+        }
+    }
+
     /// Whether the path is known to lose packets.
     fn is_lossy(&self) -> bool {
         lock(&self.state).echoes > 0
@@ -209,8 +220,8 @@ impl Shared {
         leaving
     }
 
-    /// What may leave now. Waits while there is nothing; `None` when the pacer ends.
-    fn next(&self) -> Option<Vec<gst::Buffer>> {
+    /// What may leave now, and the time. Waits while there is nothing; `None` when the pacer ends.
+    fn next(&self) -> Option<(Duration, Vec<gst::Buffer>)> {
         let mut state = lock(&self.state);
         state.held = false;
         loop {
@@ -221,10 +232,11 @@ impl Shared {
                 state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            let leaving = state.pacing.next(self.began.elapsed());
+            let now = self.began.elapsed();
+            let leaving = state.pacing.next(now);
             if !leaving.is_empty() {
                 state.held = true;
-                return Some(leaving);
+                return Some((now, leaving));
             }
             state = self.more.wait_timeout(state, PAUSE).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -288,6 +300,7 @@ impl Pacer {
             .flags(gst::PadFlags::PROXY_CAPS)
             .chain_function(move |pad, _, packet| {
                 let out = to.upgrade().ok_or(gst::FlowError::Flushing)?;
+                let released = line.began.elapsed();
                 let kind = line.kind(&packet);
                 let echoes = line.echoes(kind, &packet);
                 let leaving = line.take(kind, packet);
@@ -297,6 +310,7 @@ impl Pacer {
                 for echo in echoes {
                     sent = sent.and_then(|_| out.push(echo));
                 }
+                line.sent(released);
                 if let Some(again) = again {
                     // Nobody there to send it again: the receiver will ask.
                     let _ = pad.push_event(again);
@@ -312,9 +326,10 @@ impl Pacer {
         let thread = std::thread::Builder::new()
             .name("pacer".into())
             .spawn(move || {
-                while let Some(packets) = line.next() {
+                while let Some((released, packets)) = line.next() {
                     // A session that is going down refuses; its owner ends this thread.
                     let _ = push(&out, packets);
+                    line.sent(released);
                 }
             })
             .map_err(|e| MediaError::lasting(format!("cannot spawn the pacer's thread: {e}")))?;

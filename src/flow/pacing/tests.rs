@@ -137,7 +137,8 @@ fn a_picture_leaves_before_padding() {
 
 #[derive(Debug, Clone, Copy)]
 enum Act {
-    Frame(u64),
+    /// Packets, and how long the thread that sends them is not scheduled before they have left.
+    Frame(u64, u64),
     Again(u64),
     Sound,
     Padding(u64),
@@ -147,7 +148,8 @@ enum Act {
 
 fn acts() -> impl Strategy<Value = Vec<(u64, Act)>> {
     let act = prop_oneof![
-        (1_u64..120).prop_map(Act::Frame),
+        (1_u64..120, prop_oneof![3 => Just(0), 1 => 1_u64..150])
+            .prop_map(|(packets, stall)| Act::Frame(packets, stall)),
         (1_u64..300).prop_map(Act::Again),
         Just(Act::Sound),
         (1_u64..100).prop_map(Act::Padding),
@@ -175,10 +177,16 @@ proptest! {
             }
             let at = ms(now);
             match act {
-                Act::Frame(packets) => for n in 1..=packets {
-                    let kind = Kind::Picture { last: n == packets };
-                    left.extend(pacing.put(at, kind, 9600, 9600, false).iter().map(|bits| (now, *bits)));
-                },
+                Act::Frame(packets, stall) => {
+                    let from = now;
+                    for n in 1..=packets {
+                        let kind = Kind::Picture { last: n == packets };
+                        let out = pacing.put(at, kind, 9600, 9600, false);
+                        left.extend(out.iter().map(|bits| (from + stall, *bits)));
+                    }
+                    now += stall;
+                    pacing.delayed(at, ms(now));
+                }
                 Act::Again(packets) => for _ in 0..packets {
                     left.extend(pacing.put(at, Kind::Again, 9600, 9600, false).iter().map(|b| (now, *b)));
                 },
