@@ -5,6 +5,7 @@ pub mod base64;
 pub mod emotes;
 pub mod irc;
 pub mod json;
+pub mod lines;
 pub mod message;
 pub mod request;
 pub mod seen;
