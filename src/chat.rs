@@ -2,6 +2,7 @@
 //! are read (merge, hold, rules, claims, polls). Time is an argument; nothing here opens a socket or builds a sentence.
 
 pub mod base64;
+pub mod bridge;
 pub mod emotes;
 pub mod irc;
 pub mod json;
