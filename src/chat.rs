@@ -6,10 +6,12 @@ pub mod bridge;
 pub mod emotes;
 pub mod irc;
 pub mod json;
+pub mod kick;
 pub mod lines;
 pub mod message;
 pub mod request;
 pub mod seen;
+pub mod sse;
 pub mod twitch;
 pub mod youtube;
 
