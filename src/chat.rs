@@ -3,6 +3,7 @@
 
 pub mod base64;
 pub mod claims;
+pub mod bridge;
 pub mod emotes;
 pub mod fold;
 pub mod hold;
@@ -10,6 +11,8 @@ pub mod irc;
 pub mod json;
 pub mod language;
 mod later;
+pub mod kick;
+pub mod lines;
 pub mod message;
 pub mod normalise;
 pub mod person;
@@ -20,6 +23,7 @@ pub mod rules;
 #[cfg(test)]
 mod sample;
 pub mod seen;
+pub mod sse;
 pub mod twitch;
 pub mod youtube;
 
