@@ -10,6 +10,7 @@ pub mod person;
 pub mod poll;
 pub mod room;
 pub mod rules;
+pub mod send;
 #[cfg(test)]
 mod sample;
 
