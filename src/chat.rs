@@ -6,13 +6,15 @@ pub mod fold;
 pub mod hold;
 mod later;
 pub mod message;
+pub mod people;
 pub mod person;
 pub mod poll;
 pub mod room;
 pub mod rules;
-pub mod send;
 #[cfg(test)]
 mod sample;
+pub mod send;
+pub mod view;
 
 pub use message::{
     Amount, Author, Badge, Emote, Kind, Message, MessageId, Origin, Platform, Removal, Reply, Text,
