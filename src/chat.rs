@@ -15,6 +15,7 @@ pub mod kick;
 pub mod lines;
 pub mod message;
 pub mod normalise;
+pub mod people;
 pub mod person;
 pub mod poll;
 pub mod request;
@@ -26,6 +27,8 @@ pub mod seen;
 pub mod sse;
 pub mod twitch;
 pub mod youtube;
+pub mod send;
+pub mod view;
 
 pub use message::{
     Amount, Author, Badge, Emote, Kind, Message, MessageId, Origin, Platform, Removal, Reply, Text,
