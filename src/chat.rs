@@ -9,6 +9,7 @@ pub mod fold;
 pub mod hold;
 pub mod irc;
 pub mod json;
+pub mod finders;
 pub mod language;
 mod later;
 pub mod kick;

@@ -1,0 +1,308 @@
+//! Orders: a code or a claim with a quantity, in the shapes in which viewers type them.
+
+use super::{
+    Order, Question,
+    words::{
+        ADDRESS, ALONE, ANY_CLAIM, BLOCK, COLOUR, COMMON, COUNTER, FILLER, FIRM, ITEM, MARKER,
+        MOST, POLITE, Part, Read, is_latin,
+    },
+};
+
+/// The greatest number after a code that is a quantity without one: beyond it are sizes of shoes and prices.
+const MOST_BARE: u32 = 20;
+/// Words of no list that may stand beside a claim without a quantity, and in a line that is only a code.
+const UNKNOWN_BESIDE_CLAIM: usize = 2;
+
+impl Read {
+    /// The orders of the line, and the items that it only names.
+    pub(super) fn orders(
+        &self,
+        questions: &[Question],
+        complaint: bool,
+    ) -> (Vec<Order>, Vec<String>) {
+        let named = self.codes();
+        let has = |bit: u16| {
+            self.parts.iter().any(|part| matches!(part, Part::Word(bits, _) if bits & bit != 0))
+        };
+        let plus = self.parts.iter().any(|part| matches!(part, Part::Quantity(_, true)));
+        if has(BLOCK) && !(plus && !has(ANY_CLAIM) && !self.is_cancelled()) || (complaint && !plus)
+        {
+            return (Vec::new(), named);
+        }
+        let orders = if named.is_empty() {
+            self.without_code(questions)
+        } else {
+            self.with_codes(questions)
+        };
+        let named =
+            named.into_iter().filter(|code| orders.iter().all(|o| o.code.as_ref() != Some(code)));
+        let named = named.collect();
+        (orders, named)
+    }
+
+    /// Whether it claims in the form of a question.
+    pub(super) fn is_polite(&self) -> bool {
+        self.claim() & POLITE != 0
+    }
+
+    fn is_cancelled(&self) -> bool {
+        // A "+1" beside a request to show something is an order; beside any other of these words it is not.
+        self.parts.iter().any(|part| {
+            matches!(part, Part::Word(bits, word) if bits & BLOCK != 0
+                && !matches!(word.as_str(), "show" | "pakita" | "patingin" | "try" | "xem" | "coi" | "lihat" | "liat"))
+        })
+    }
+
+    fn codes(&self) -> Vec<String> {
+        let mut codes: Vec<String> = Vec::new();
+        for part in &self.parts {
+            if let Part::Code(code) = part
+                && !codes.contains(code)
+            {
+                codes.push(code.clone());
+            }
+        }
+        codes
+    }
+
+    /// Words that no list explains.
+    fn unknown(&self) -> usize {
+        let unknown = |part: &&Part| match part {
+            Part::Word(bits, _) => {
+                bits & (FILLER | ADDRESS | ANY_CLAIM | ALONE | COUNTER | MARKER) == 0
+            }
+            Part::Junk => true,
+            _ => false,
+        };
+        self.parts.iter().filter(unknown).count()
+    }
+
+    fn claim(&self) -> u16 {
+        self.parts.iter().fold(0, |all, part| match part {
+            Part::Word(bits, _) => all | (bits & (ANY_CLAIM | ALONE | POLITE)),
+            _ => all,
+        })
+    }
+
+    fn with_codes(&self, questions: &[Question]) -> Vec<Order> {
+        let polite = self.claim() & POLITE != 0 && questions == [Question::Other];
+        let questions = if polite { &[] } else { questions };
+        let asks = |kinds: &[Question]| questions.iter().any(|question| kinds.contains(question));
+        let claim = self.claim();
+        let firm = claim & (ITEM | FIRM) != 0;
+        let asks_of_item = asks(&[Question::Price, Question::Stock, Question::Size]);
+        // "order A7 how?", "can I get A7?": polite orders are questions too, but of no kind.
+        let how = asks(&[Question::Order]);
+        let may_count = !asks_of_item && !how;
+        let claimed = claim & ANY_CLAIM != 0
+            && self.unknown() <= UNKNOWN_BESIDE_CLAIM
+            && if firm {
+                !how && !asks(&[Question::Stock, Question::Price])
+            } else {
+                questions.is_empty()
+            };
+        let bare = questions.is_empty() && self.unknown() == 0;
+        let mut orders = Vec::new();
+        let mut taken = vec![false; self.parts.len()];
+        for (n, part) in self.parts.iter().enumerate() {
+            let Part::Code(code) = part else { continue };
+            let found = self.quantity_of(n, &mut taken);
+            let quantity = match found {
+                Some((quantity, Stated::Plus)) => Some(quantity),
+                Some((quantity, Stated::Sign)) if may_count => Some(quantity),
+                Some((quantity, Stated::Number))
+                    if may_count
+                        && (questions.is_empty() || claimed)
+                        && (claimed || self.unknown() <= 1) =>
+                {
+                    Some(quantity)
+                }
+                None if claimed || bare => Some(1),
+                _ => None,
+            };
+            let known = |order: &Order| order.code.as_ref() == Some(code);
+            if let Some(quantity) = quantity
+                && !orders.iter().any(known)
+            {
+                orders.push(Order { code: Some(code.clone()), quantity });
+            }
+        }
+        orders
+    }
+
+    /// The quantity that belongs to the code at `n`: after it, or before it.
+    fn quantity_of(&self, n: usize, taken: &mut [bool]) -> Option<(u32, Stated)> {
+        let mut beyond = 0;
+        let mut number = None;
+        for (at, part) in self.parts.iter().enumerate().skip(n + 1) {
+            match part {
+                Part::Quantity(quantity, plus) if !taken.get(at).copied().unwrap_or(true) => {
+                    if let Some(taken) = taken.get_mut(at) {
+                        *taken = true;
+                    }
+                    return Some((*quantity, if *plus { Stated::Plus } else { Stated::Sign }));
+                }
+                Part::Number(found) | Part::Spelt(found) if number.is_none() => {
+                    if (1..=MOST_BARE).contains(found) {
+                        number = Some((at, *found));
+                    }
+                }
+                Part::Code(_) => break,
+                Part::Break => beyond += 2,
+                Part::Word(bits, _) if bits & (FILLER | ANY_CLAIM) != 0 => {}
+                Part::Word(..) | Part::Junk => beyond += 1,
+                _ => {}
+            }
+            if beyond > 3 {
+                break;
+            }
+        }
+        if let Some((at, found)) = number {
+            if let Some(taken) = taken.get_mut(at) {
+                *taken = true;
+            }
+            return Some((found, Stated::Number));
+        }
+        // Before it: "2x A5", "+1 A12", "2 A5", "2 pcs of A5".
+        for (at, part) in self.parts.iter().enumerate().take(n).rev() {
+            if taken.get(at).copied().unwrap_or(true) {
+                break;
+            }
+            let stated = match part {
+                Part::Quantity(quantity, plus) => {
+                    (*quantity, if *plus { Stated::Plus } else { Stated::Sign })
+                }
+                Part::Number(found) | Part::Spelt(found) if (1..=MOST_BARE).contains(found) => {
+                    (*found, Stated::Number)
+                }
+                Part::Word(bits, _) if bits & FILLER != 0 => continue,
+                _ => break,
+            };
+            if let Some(taken) = taken.get_mut(at) {
+                *taken = true;
+            }
+            return Some(stated);
+        }
+        None
+    }
+
+    fn without_code(&self, questions: &[Question]) -> Vec<Order> {
+        let claim = self.claim();
+        let firm = claim & (ITEM | FIRM) != 0;
+        let mut numbers = Vec::new();
+        let mut quantity = None;
+        let mut plus_at = None;
+        for (n, part) in self.parts.iter().enumerate() {
+            match part {
+                Part::Number(number) => numbers.push((n, *number, false)),
+                Part::Spelt(number) => numbers.push((n, *number, true)),
+                Part::Quantity(number, plus) if quantity.is_none() => {
+                    quantity = Some(*number);
+                    plus_at = plus.then_some(n);
+                }
+                _ => {}
+            }
+        }
+        let order = |code: Option<String>, quantity: u32| vec![Order { code, quantity }];
+        let typed: Vec<_> = numbers.iter().filter(|number| !number.2).collect();
+        if let Some(at) = plus_at {
+            // "12 +1", "lipstick +1", "+1".
+            let quantity = quantity.unwrap_or(1);
+            if let Some((n, number, _)) = typed.first()
+                && *n < at
+                && *number < 10_000
+            {
+                return order(Some(number.to_string()), quantity);
+            }
+            if let Some(keyword) = self.keyword(at) {
+                return order(Some(keyword), quantity);
+            }
+            let others = self.unknown();
+            return if others <= 1 || claim & ANY_CLAIM != 0 {
+                order(None, quantity)
+            } else {
+                Vec::new()
+            };
+        }
+        let other_question = questions
+            .iter()
+            .any(|question| !matches!(question, Question::Shipping | Question::Payment));
+        if other_question || (!questions.is_empty() && !firm) {
+            return Vec::new();
+        }
+        let unknown = self.unknown();
+        if let Some(quantity) = quantity {
+            let item =
+                typed.first().filter(|_| claim & ITEM != 0).map(|number| number.1.to_string());
+            let stands_alone = unknown == 0;
+            return if (claim & ANY_CLAIM != 0 && unknown <= UNKNOWN_BESIDE_CLAIM) || stands_alone {
+                order(item, quantity)
+            } else {
+                Vec::new()
+            };
+        }
+        if claim & ANY_CLAIM != 0 && unknown <= UNKNOWN_BESIDE_CLAIM {
+            match (typed.as_slice(), claim & ITEM != 0) {
+                // "mine 12", "mine 12 2", "chot 12 2".
+                ([(_, item, _)], true) if *item < 10_000 => {
+                    return order(Some(item.to_string()), 1);
+                }
+                ([(at, item, _), (after, number, _)], _)
+                    if (1..=MOST).contains(number) && *item < 10_000 && *after == at + 1 =>
+                {
+                    return order(Some(item.to_string()), *number);
+                }
+                ([(_, number, _)], false) if (1..=MOST).contains(number) => {
+                    return order(None, *number);
+                }
+                ([], _) => {
+                    if let Some((_, number, _)) = numbers.first()
+                        && unknown <= 1
+                    {
+                        return order(None, *number);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if claim & ALONE != 0 && unknown == 0 && typed.is_empty() {
+            return order(None, 1);
+        }
+        Vec::new()
+    }
+
+    /// The word before "+1", where it is not a word of everyday speech.
+    fn keyword(&self, plus: usize) -> Option<String> {
+        let before = self.parts.get(..plus)?;
+        let start =
+            before.iter().rposition(|part| !matches!(part, Part::Word(..))).map_or(0, |at| at + 1);
+        let words: Vec<(u16, &str)> = before
+            .get(start..)?
+            .iter()
+            .filter_map(|part| match part {
+                Part::Word(bits, word) => Some((*bits, word.as_str())),
+                _ => None,
+            })
+            .collect();
+        let dropped = |bits: u16| {
+            bits & (ANY_CLAIM | ALONE | ADDRESS | COUNTER) != 0
+                || bits & COMMON != 0
+                || (bits & (FILLER | COLOUR) == FILLER)
+        };
+        let kept: Vec<&str> =
+            words.iter().filter(|(bits, _)| !dropped(*bits)).map(|(_, word)| *word).collect();
+        let common = words.iter().any(|(bits, _)| bits & COMMON != 0);
+        if kept.is_empty() || kept.len() > 3 || common {
+            return None;
+        }
+        let latin = kept.iter().all(|word| is_latin(word));
+        Some(kept.join(if latin { " " } else { "" }))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stated {
+    Plus,
+    Sign,
+    Number,
+}
