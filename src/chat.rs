@@ -2,17 +2,17 @@
 //! are read (merge, hold, rules, claims, polls). Time is an argument; nothing here opens a socket or builds a sentence.
 
 pub mod base64;
-pub mod claims;
 pub mod bridge;
+pub mod claims;
 pub mod emotes;
+pub mod finders;
 pub mod fold;
 pub mod hold;
 pub mod irc;
 pub mod json;
-pub mod finders;
+pub mod kick;
 pub mod language;
 mod later;
-pub mod kick;
 pub mod lines;
 pub mod message;
 pub mod normalise;
@@ -25,11 +25,13 @@ pub mod rules;
 #[cfg(test)]
 mod sample;
 pub mod seen;
-pub mod sse;
-pub mod twitch;
-pub mod youtube;
 pub mod send;
+pub mod spec;
+pub mod sse;
+pub mod told;
+pub mod twitch;
 pub mod view;
+pub mod youtube;
 
 pub use message::{
     Amount, Author, Badge, Emote, Kind, Message, MessageId, Origin, Platform, Removal, Reply, Text,

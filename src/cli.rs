@@ -4,6 +4,7 @@
 //! 130 interrupted.
 
 mod attach;
+mod chat;
 mod check;
 mod detach;
 mod devices;
@@ -97,6 +98,8 @@ enum What {
     Probe(probe::Probe),
     /// Tell what became of a show: against its targets, by output and market, with its incidents
     Report(report::Report),
+    /// Read the live chat of all platforms in one stream
+    Chat(chat::Chat),
     /// Say what a viewer of a WHEP stream gets: latency, stalls, frames, by the second
     Watch(watch::Watch),
     /// Say what this machine lacks for a show, and which package brings it
@@ -139,6 +142,7 @@ pub fn main() -> ExitCode {
         Some(What::Devices(args)) => devices::devices(&args),
         Some(What::Probe(args)) => probe::probe(&args),
         Some(What::Report(args)) => report::report(&args),
+        Some(What::Chat(args)) => chat::chat(&args),
         Some(What::Watch(args)) => watch::watch(&args),
         Some(What::Plan(args)) => plan::plan(&args),
         Some(What::Doctor(args)) => doctor::doctor(&args),

@@ -29,8 +29,8 @@ pub use presets::{
 };
 pub use redact::shown_url;
 pub use schema::{
-    forecast_schema, history_schema, made_plan_schema, plan::plan_schema, probe_schema,
-    repair_schema, report_schema, show_schema,
+    chat_schema, forecast_schema, history_schema, made_plan_schema, plan::plan_schema,
+    probe_schema, repair_schema, report_schema, show_schema,
 };
 pub use secrets::{read_secret, secret_warning};
 pub use settings::{STAGE_PORT, Settings, Theme, print_config};

@@ -1,6 +1,7 @@
 //! Floor 5: the engine. It joins the pure core and the adapters, keeps the journal, and outlives every face.
 
 pub mod adapters;
+pub mod chat;
 pub mod clock;
 pub mod destination;
 pub mod faces;

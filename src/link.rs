@@ -1,6 +1,7 @@
 //! Floor 4: the network beyond this machine: HTTP towards ingests. It decides nothing: the state machines of
 //! floor 2 say what is sent, and what the reply means.
 
+pub mod chat;
 mod http;
 pub mod metrics;
 mod names;

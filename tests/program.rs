@@ -78,6 +78,7 @@ fn spec() -> ShowSpec {
         monitors: Vec::new(),
         alarms: Vec::new(),
         segments: Vec::new(),
+        chats: Vec::new(),
     }
 }
 

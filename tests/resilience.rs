@@ -85,6 +85,7 @@ fn show(inputs: &[(&str, InputKind)]) -> ShowSpec {
         monitors: Vec::new(),
         alarms: Vec::new(),
         segments: Vec::new(),
+        chats: Vec::new(),
     }
 }
 

@@ -233,7 +233,7 @@ fn caps(text: &str, letters: u32) -> Option<u8> {
         upper += u64::from(c.is_uppercase());
         all += u64::from(c.is_uppercase() || c.is_lowercase());
     }
-    (all > 0 && all >= letters.into()).then(|| (upper * 100 / all) as u8)
+    (all > 0 && all >= u64::from(letters)).then(|| (upper * 100 / all) as u8)
 }
 
 /// What the rules would have done to past messages, in their order: only messages with hits. Nothing is carried out.

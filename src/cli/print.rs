@@ -37,6 +37,8 @@ enum Thing {
     HistorySchema,
     /// The JSON Schema of what `hawker probe --json` prints
     ProbeSchema,
+    /// The JSON Schema of what `hawker chat --json` prints
+    ChatSchema,
     /// The configuration in effect
     Config,
     /// The keys of the console
@@ -64,6 +66,7 @@ pub(crate) fn print(args: &Print) -> Result<u8, Failure> {
         Thing::ReportSchema => format!("{:#}", config::report_schema()),
         Thing::HistorySchema => format!("{:#}", config::history_schema()),
         Thing::ProbeSchema => format!("{:#}", config::probe_schema()),
+        Thing::ChatSchema => format!("{:#}", config::chat_schema()),
         Thing::Config => config::print_config(&load::settings()?),
         Thing::Keys => keys(),
         Thing::Ingests => ingests(&load::ingests()?),

@@ -7,6 +7,7 @@ use schemars::{JsonSchema, schema_for};
 use serde::Deserialize;
 
 use crate::{
+    chat::told::Row,
     planner::{Foretold, export::Accepted, schedule::Repair},
     show::{Container, Pick, VideoCodec, spec::TestPattern},
     stats::{Report, history::Told},
@@ -48,6 +49,11 @@ pub fn probe_schema() -> serde_json::Value {
     schema_for!(ProbeReport).to_value()
 }
 
+/// The JSON Schema of a line of the chat.
+pub fn chat_schema() -> serde_json::Value {
+    schema_for!(Row).to_value()
+}
+
 /// A hawker show.
 #[derive(Debug, JsonSchema, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -74,6 +80,55 @@ pub struct ShowForm {
     /// Who watches from outside, beside what `watch` at an output names.
     #[schemars(length(max = 16))]
     pub monitor: Option<Vec<MonitorForm>>,
+    /// Where the audience writes.
+    #[schemars(length(max = 32))]
+    pub chat: Option<Vec<ChatForm>>,
+}
+
+/// A chat source.
+#[derive(Debug, JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ChatForm {
+    /// What it is called.
+    #[schemars(regex(pattern = r"^[a-z0-9_-]{1,32}$"))]
+    pub id: String,
+    /// What is read.
+    #[schemars(regex(pattern = r"^(twitch|youtube|irc|lines)$"))]
+    pub kind: String,
+    /// The market whose people write there, for the language of a line.
+    pub market: Option<String>,
+    /// Names of programs that write there: shown, but never taken for a customer.
+    pub bots: Option<Vec<String>>,
+    /// How long a line is held before it is shown to viewers, in seconds.
+    #[schemars(range(min = 0.0, max = 60.0))]
+    pub hold_s: Option<f32>,
+    /// `twitch`, `irc`: channels.
+    pub channels: Option<Vec<String>>,
+    /// `irc`: HOST or HOST:PORT. `twitch`: a stand-in for Twitch itself.
+    pub server: Option<String>,
+    /// `irc`: encrypted, which is the default.
+    pub tls: Option<bool>,
+    /// `irc`: the name to go by; `hawker` by default.
+    pub nick: Option<String>,
+    /// `irc`: the account of SASL.
+    pub account: Option<String>,
+    /// `irc`: its password, `env:NAME` or `file:PATH`.
+    pub password: Option<String>,
+    /// `irc`: a file of authorities to trust besides the machine's own, PEM.
+    pub ca: Option<String>,
+    /// `youtube`: what follows `watch?v=` in the video's address.
+    pub video: Option<String>,
+    /// `youtube`: the API key, `env:NAME` or `file:PATH`.
+    pub key: Option<String>,
+    /// `youtube`: another address than the API's own.
+    pub api: Option<String>,
+    /// `youtube`: units of quota a day; 10000 by default.
+    #[schemars(range(min = 100, max = 100_000_000))]
+    pub quota: Option<u32>,
+    /// `lines`: a file of JSON lines that is followed as it grows, or `-` for standard input.
+    pub path: Option<String>,
+    /// `lines`: the platform of lines that name none.
+    pub platform: Option<String>,
 }
 
 /// A part of the show that stands alone.

@@ -1,6 +1,7 @@
 //! A show file becomes a `ShowSpec`. All its problems are found in one pass; a show with one problem does
 //! not start.
 
+mod chat;
 mod input;
 mod monitor;
 mod output;
@@ -38,8 +39,8 @@ pub const EXAMPLES: [(&str, &str); 5] = [
 ];
 
 /// The keys of each table of a show file, beside those of an input's kind.
-pub(super) const SHOW_KEYS: [&str; 8] =
-    ["title", "profile", "program", "input", "scene", "segment", "output", "monitor"];
+pub(super) const SHOW_KEYS: [&str; 9] =
+    ["title", "profile", "program", "input", "scene", "segment", "output", "monitor", "chat"];
 pub(super) const PROGRAM_KEYS: [&str; 2] = ["canvas", "codec"];
 
 /// Reads a show file. Relative paths in it start at its folder.
@@ -136,6 +137,7 @@ fn read_show(
     let place = output::Place { base_dir, dirs };
     let outputs = output::read_all(fields, profile.as_ref(), &place, findings);
     let monitors = monitor::read_all(fields, &outputs, &place, findings);
+    let chats = chat::read_all(fields, &place, findings);
     let alarms = pointed(findings, &(0..0), presets::load_alarms(dirs)).unwrap_or_default();
     Some(ShowSpec {
         title: title?,
@@ -146,6 +148,7 @@ fn read_show(
         monitors,
         alarms,
         segments,
+        chats,
     })
 }
 

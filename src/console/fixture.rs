@@ -92,6 +92,7 @@ pub(super) fn spec(title: &str) -> ShowSpec {
         monitors: Vec::new(),
         alarms: Vec::new(),
         segments: Vec::new(),
+        chats: Vec::new(),
     }
 }
 

@@ -16,8 +16,6 @@ use crate::{
     chat::Update,
 };
 
-pub use stream::{Server, Transport};
-
 /// How often a session is given the time.
 const TICK: Duration = Duration::from_secs(1);
 /// Longest time for name, TCP and TLS together.

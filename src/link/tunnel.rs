@@ -75,7 +75,7 @@ impl Tunnel {
     }
 }
 
-fn connector(ca: Option<&Authorities>) -> Result<TlsConnector, LinkError> {
+pub(super) fn connector(ca: Option<&Authorities>) -> Result<TlsConnector, LinkError> {
     let tls = |e: native_tls::Error| LinkError::Tls(e.to_string());
     let mut builder = native_tls::TlsConnector::builder();
     builder.min_protocol_version(Some(native_tls::Protocol::Tlsv12));

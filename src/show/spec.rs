@@ -13,6 +13,7 @@ use url::Url;
 
 use crate::{
     base::{Canvas, Db, InputId, Kbps, SceneId},
+    chat::spec::ChatSpec,
     scene::{Composition, Layer, Layout},
     stats::history::Targets,
 };
@@ -48,6 +49,9 @@ pub struct ShowSpec {
     /// The rundown. Journals of earlier shows have none.
     #[serde(default)]
     pub segments: Vec<SegmentSpec>,
+    /// Where the audience writes. Journals of earlier shows have none.
+    #[serde(default)]
+    pub chats: Vec<ChatSpec>,
 }
 
 impl ShowSpec {

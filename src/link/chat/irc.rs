@@ -6,10 +6,13 @@ use tokio::{
     time::interval,
 };
 
-use super::{Clock, Ended, Report, Reports, Server, TICK, Transport, stream};
+use super::{Clock, Ended, Report, Reports, TICK, stream};
 use crate::{
     base::Secret,
-    chat::irc::{Ended as Left, LineBuffer, Output, Session, Stage},
+    chat::{
+        irc::{Ended as Left, LineBuffer, Output, Session, Stage},
+        spec::{Server, Transport},
+    },
     link::Authorities,
 };
 
@@ -115,7 +118,9 @@ fn left(server: &Server, why: &Left) -> Ended {
         Left::Rejected(why) => format!("{server} does not let us in: {why:?}"),
         Left::NotWelcomed => format!("{server} did not welcome us in time"),
         Left::NotJoined => format!("{server}: no channel could be joined in time"),
-        Left::NoChannel(numeric) => format!("{server} keeps us out of every channel (numeric {numeric})"),
+        Left::NoChannel(numeric) => {
+            format!("{server} keeps us out of every channel (numeric {numeric})")
+        }
         Left::Kicked(reason) => format!("{server}: kicked too often ({reason})"),
         Left::Server(text) => format!("{server} closed the connection: {text}"),
         Left::Silent => format!("{server} does not answer any more"),

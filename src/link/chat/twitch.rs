@@ -10,12 +10,13 @@ use tokio::{
 };
 
 use super::{
-    Clock, Ended, Report, Reports, Server, TICK, Transport,
+    Clock, Ended, Report, Reports, TICK,
     stream::{self, Stream},
 };
 use crate::{
     chat::{
         irc::LineBuffer,
+        spec::{Server, Transport},
         twitch::{
             LinkId,
             irc::{Lost, Output, Session},

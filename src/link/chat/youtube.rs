@@ -11,15 +11,10 @@ use crate::{
     base::Secret,
     chat::{
         request::{Method, Request},
-        youtube::{
-            Mode, Output, Quota, Session, api,
-            session::Due,
-        },
+        youtube::{Mode, Output, Quota, Session, api, session::Due},
     },
 };
 
-/// Where the API is.
-pub const API: &str = "https://www.googleapis.com";
 /// Longest answer that is read whole, in bytes: 2,000 messages of 2 kB.
 const MOST_ANSWER: usize = 4 * 1024 * 1024;
 /// Longest time for an answer that is read whole.
@@ -36,7 +31,7 @@ pub struct Api {
 }
 
 impl Api {
-    /// `base` is [`API`], or a stand-in of it. The key goes in a header, so that no address holds it.
+    /// `base` is [`spec::YOUTUBE`](crate::chat::spec::YOUTUBE), or a stand-in of it. The key goes in a header, so that no address holds it.
     pub fn new(base: Url, key: Secret) -> Result<Self, Ended> {
         let client = Client::builder()
             .connect_timeout(CONNECT)

@@ -1,0 +1,192 @@
+//! What a show says of its chat sources (`[[chat]]`), checked: a [`ChatSpec`] in hand is a source that can be opened.
+
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::Platform;
+use crate::{
+    base::{SecretRef, SourceId},
+    market::MarketId,
+};
+
+/// One source of chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatSpec {
+    /// Its name.
+    pub id: SourceId,
+    /// What is read, and how.
+    #[serde(flatten)]
+    pub service: Service,
+    /// The market whose people write there, for the language of a line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub market: Option<MarketId>,
+    /// The languages of that market (BCP 47), the most common first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub languages: Vec<String>,
+    /// Names of programs that write there: shown, but never taken for a customer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bots: Vec<String>,
+    /// How long a line is held before it is shown to viewers.
+    #[serde(default, skip_serializing_if = "Duration::is_zero")]
+    pub hold: Duration,
+}
+
+/// What is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Service {
+    /// Twitch by anonymous IRC.
+    Twitch {
+        /// Channels, without `#`.
+        channels: Vec<String>,
+        /// Where; Twitch itself by default.
+        server: Server,
+        /// In clear only towards a stand-in.
+        transport: Transport,
+    },
+    /// YouTube Live by its API.
+    Youtube {
+        /// The video whose chat is read.
+        video: String,
+        /// The API key.
+        key: SecretRef,
+        /// Where; YouTube itself by default.
+        api: Url,
+        /// Units of quota a day.
+        quota: u64,
+    },
+    /// A network of IRC.
+    Irc {
+        /// Where.
+        server: Server,
+        /// In clear or encrypted.
+        transport: Transport,
+        /// The name to go by.
+        nick: String,
+        /// The account of SASL.
+        account: Option<String>,
+        /// Its password.
+        password: Option<SecretRef>,
+        /// Channels.
+        channels: Vec<String>,
+        /// Authorities to trust besides the machine's own.
+        ca: Option<PathBuf>,
+    },
+    /// hawker's own JSON lines.
+    Lines {
+        /// The file; `-` is standard input.
+        path: PathBuf,
+        /// The platform of lines that name none.
+        platform: Platform,
+    },
+}
+
+impl Service {
+    /// The word of `kind`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Twitch { .. } => "twitch",
+            Self::Youtube { .. } => "youtube",
+            Self::Irc { .. } => "irc",
+            Self::Lines { .. } => "lines",
+        }
+    }
+}
+
+impl Service {
+    /// Whether the platform hands out after a reconnect what was written meanwhile. Networks of IRC differ.
+    pub const fn resumes(&self) -> bool {
+        matches!(self, Self::Youtube { .. } | Self::Lines { .. })
+    }
+}
+
+/// Where Twitch's IRC is.
+pub const TWITCH: (&str, u16) = ("irc.chat.twitch.tv", 6697);
+/// Where YouTube's API is.
+pub const YOUTUBE: &str = "https://www.googleapis.com";
+/// The quota of a project that asked for no more, in units a day.
+pub const YOUTUBE_QUOTA: u64 = 10_000;
+
+/// How the bytes travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Transport {
+    /// In clear.
+    Tcp,
+    /// Encrypted, the server's certificate checked.
+    Tls,
+}
+
+/// A host name or address with a port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Server {
+    /// A name, or an address (IPv6 without brackets).
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// The text names no server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("write the server as HOST:PORT, an IPv6 address in brackets")]
+pub struct NoServer;
+
+impl FromStr for Server {
+    type Err = NoServer;
+
+    fn from_str(text: &str) -> Result<Self, NoServer> {
+        let (host, port) = text.rsplit_once(':').ok_or(NoServer)?;
+        let host = match host.strip_prefix('[') {
+            Some(rest) => rest.strip_suffix(']').ok_or(NoServer)?,
+            None if host.contains(':') => return Err(NoServer),
+            None => host,
+        };
+        let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+        let port = port.parse().ok().filter(|port| *port != 0).ok_or(NoServer)?;
+        if host.is_empty() || host.len() > 253 || !host.chars().all(sound) {
+            return Err(NoServer);
+        }
+        Ok(Self { host: host.to_owned(), port })
+    }
+}
+
+impl TryFrom<String> for Server {
+    type Error = NoServer;
+
+    fn try_from(text: String) -> Result<Self, NoServer> {
+        text.parse()
+    }
+}
+
+impl From<Server> for String {
+    fn from(server: Server) -> Self {
+        server.to_string()
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_read_as_host_and_port() {
+        let read = |text: &str| text.parse::<Server>().map(|server| server.to_string());
+        assert_eq!(read("irc.example:6697"), Ok("irc.example:6697".into()));
+        assert_eq!(read("[::1]:6667"), Ok("[::1]:6667".into()));
+        for wrong in ["", "irc.example", ":6667", "::1:6667", "a:0", "a:b", "a b:1", "[::1:1"] {
+            assert_eq!(read(wrong), Err(NoServer), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The chat of a show, or chat alone: one supervised task per source, the merged room, and what the faces are told.
+//! It runs beside the engine's loop and never waits for it; what a face does not take in time is counted by the number
+//! of each step.
+
+mod source;
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    sync::{broadcast, mpsc, watch},
+    task::JoinSet,
+};
+
+use super::files::Files;
+use crate::{
+    base::SourceId,
+    chat::{
+        Update,
+        finders::{Finder, Finds, Items},
+        language::{Detector, Expected},
+        room::{Applied, Room, RoomConfig},
+        spec::ChatSpec,
+        told::{SourceState, Status, Told},
+    },
+    link::chat::{Clock, Report},
+};
+use source::FromSource;
+
+/// Reports of all sources that wait to be merged. A source that is faster is slowed down by its own connection.
+const REPORTS: usize = 1_024;
+/// Steps that a face may be behind before it misses some.
+const STEPS: usize = 4_096;
+/// Steps that a face is given when it comes.
+const PAST: usize = 500;
+/// How often the sources' states are told at most.
+const STATES: Duration = Duration::from_millis(100);
+
+/// What a face holds of a chat.
+#[derive(Debug)]
+pub struct Chat {
+    /// The newest steps before it came, the oldest first.
+    pub past: Vec<Arc<Told>>,
+    /// Every step from now on.
+    pub steps: broadcast::Receiver<Arc<Told>>,
+    /// The sources, newest state only; closed when the chat is over.
+    pub sources: watch::Receiver<Arc<Vec<SourceState>>>,
+}
+
+/// A running chat. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Hub {
+    steps: broadcast::Sender<Arc<Told>>,
+    past: Arc<std::sync::Mutex<VecDeque<Arc<Told>>>>,
+    sources: watch::Receiver<Arc<Vec<SourceState>>>,
+    /// Dropped with it, and with them all tasks.
+    _tasks: JoinSet<()>,
+}
+
+impl Hub {
+    /// Opens the sources. Needs a tokio runtime. Whoever has the other end of `all` gets every step, and is waited for.
+    pub fn start(specs: Vec<ChatSpec>, files: Files, all: Option<mpsc::Sender<Arc<Told>>>) -> Self {
+        let (give, reports) = mpsc::channel(REPORTS);
+        let (steps, _) = broadcast::channel(STEPS);
+        let past = Arc::<std::sync::Mutex<VecDeque<Arc<Told>>>>::default();
+        let states: Vec<SourceState> = specs
+            .iter()
+            .map(|spec| SourceState {
+                id: spec.id.clone(),
+                kind: spec.service.kind().to_owned(),
+                status: Status::Connecting,
+                heard: None,
+                messages: 0,
+                unreadable: 0,
+            })
+            .collect();
+        let (tell, sources) = watch::channel(Arc::new(states.clone()));
+        let mut tasks = JoinSet::new();
+        let expected = specs.iter().map(|spec| (spec.id.clone(), languages(spec))).collect();
+        let bots = specs.iter().map(|spec| spec.bots.clone()).collect();
+        for (at, spec) in specs.into_iter().enumerate() {
+            tasks.spawn(source::supervise(at, spec, files.clone(), give.clone()));
+        }
+        let merge = Merge {
+            room: Room::new(RoomConfig::default()),
+            clock: Clock::default(),
+            detector: Detector::new(),
+            finder: Finder::new(),
+            items: Items::default(),
+            expected,
+            bots,
+            states,
+            number: 0,
+            steps: steps.clone(),
+            all,
+            past: Arc::clone(&past),
+            tell,
+        };
+        tasks.spawn(merge.run(reports));
+        Self { steps, past, sources, _tasks: tasks }
+    }
+
+    /// A hold on it.
+    pub fn look(&self) -> Chat {
+        let past = self.past.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // Under the lock: no step is missing between the two, and none is in both.
+        let steps = self.steps.subscribe();
+        let past = past.iter().cloned().collect();
+        Chat { past, steps, sources: self.sources.clone() }
+    }
+}
+
+/// The languages of the source's market.
+fn languages(spec: &ChatSpec) -> Expected {
+    Expected::tags(&spec.languages)
+}
+
+struct Merge {
+    room: Room,
+    clock: Clock,
+    detector: Detector,
+    finder: Finder,
+    items: Items,
+    expected: Vec<(SourceId, Expected)>,
+    bots: Vec<Vec<String>>,
+    states: Vec<SourceState>,
+    number: u64,
+    steps: broadcast::Sender<Arc<Told>>,
+    all: Option<mpsc::Sender<Arc<Told>>>,
+    past: Arc<std::sync::Mutex<VecDeque<Arc<Told>>>>,
+    tell: watch::Sender<Arc<Vec<SourceState>>>,
+}
+
+impl Merge {
+    /// Until all sources have ended.
+    async fn run(mut self, mut reports: mpsc::Receiver<(usize, FromSource)>) {
+        let (mut told_at, mut changed) = (Instant::now(), false);
+        loop {
+            let next = tokio::time::timeout(STATES, reports.recv()).await;
+            match next {
+                Ok(Some((at, report))) => {
+                    let (is_changed, told) = self.take(at, report);
+                    changed |= is_changed;
+                    if let (Some(told), Some(all)) = (told, &self.all) {
+                        // Who does not want more has closed it.
+                        let _ = all.send(told).await;
+                    }
+                }
+                Ok(None) => break,
+                Err(_) => {}
+            }
+            if changed && told_at.elapsed() >= STATES {
+                (told_at, changed) = (Instant::now(), false);
+                self.tell.send_replace(Arc::new(self.states.clone()));
+            }
+        }
+        self.tell.send_replace(Arc::new(self.states.clone()));
+    }
+
+    /// Whether the state of a source has changed, and the step that was made.
+    fn take(&mut self, at: usize, report: FromSource) -> (bool, Option<Arc<Told>>) {
+        let now = self.clock.now();
+        let Some(state) = self.states.get_mut(at) else { return (false, None) };
+        match report {
+            FromSource::Status(status) => {
+                state.status = status;
+                // Told at once: somebody may wait for it.
+                self.tell.send_replace(Arc::new(self.states.clone()));
+                return (false, None);
+            }
+            FromSource::Report(Report::Live) => {
+                state.status = Status::Live;
+                state.heard = Some(now.wall);
+                self.tell.send_replace(Arc::new(self.states.clone()));
+                return (false, None);
+            }
+            FromSource::Report(Report::Heard) => state.heard = Some(now.wall),
+            FromSource::Report(Report::Unreadable) => state.unreadable += 1,
+            FromSource::Report(Report::Update(update)) => {
+                state.heard = Some(now.wall);
+                state.messages += u64::from(matches!(update, Update::Message(_)));
+                return (true, self.update(at, update, now));
+            }
+        }
+        (true, None)
+    }
+
+    fn update(
+        &mut self,
+        at: usize,
+        mut update: Update,
+        now: crate::base::Now,
+    ) -> Option<Arc<Told>> {
+        let (source, expected) = self.expected.get(at).cloned()?;
+        let (mut language, mut finds) = (None, Finds::default());
+        if let Update::Message(message) = &mut update {
+            let name = message.author.name.as_str();
+            if self.bots.get(at).is_some_and(|bots| bots.iter().any(|bot| bot == name)) {
+                let badges = &mut message.author.badges;
+                badges.push(crate::chat::Badge::Bot);
+                badges.sort_unstable();
+                badges.dedup();
+            }
+            let text = message.text.as_str();
+            language = self.detector.detect(text, expected).map(|guess| guess.language);
+            finds = self.finder.find(text, &self.items, language);
+        }
+        let applied = self.room.apply(&source, update.clone(), now);
+        if matches!(applied, Applied::Duplicate(_) | Applied::TooOld) {
+            return None;
+        }
+        self.number += 1;
+        let told = Arc::new(Told { number: self.number, source, update, language, finds });
+        let mut past = self.past.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if past.len() == PAST {
+            past.pop_front();
+        }
+        past.push_back(Arc::clone(&told));
+        // Nobody may be looking.
+        let _ = self.steps.send(Arc::clone(&told));
+        Some(told)
+    }
+}
