@@ -4,6 +4,7 @@
 pub mod base64;
 pub mod bridge;
 pub mod emotes;
+pub mod facebook;
 pub mod irc;
 pub mod json;
 pub mod kick;
@@ -11,6 +12,7 @@ pub mod lines;
 pub mod message;
 pub mod request;
 pub mod seen;
+pub mod shopee;
 pub mod sse;
 pub mod twitch;
 pub mod youtube;
