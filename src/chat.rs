@@ -3,6 +3,7 @@
 
 pub mod base64;
 pub mod bridge;
+pub mod capability;
 pub mod emotes;
 pub mod facebook;
 pub mod irc;
@@ -10,6 +11,7 @@ pub mod json;
 pub mod kick;
 pub mod lines;
 pub mod message;
+pub mod recovery;
 pub mod request;
 pub mod seen;
 pub mod shopee;

@@ -322,6 +322,21 @@ fn what_operators_do_to_others_is_reported() {
 }
 
 #[test]
+fn a_ban_names_one_nickname_only() {
+    let mut play = Play::new(None);
+    play.hear(INSPIRCD);
+    play.session.ban("#shop", "spam", "no\r\nQUIT").unwrap();
+    play.session.unban("#shop", "spam").unwrap();
+    let lines = ["MODE #shop +b spam!*@*", "KICK #shop spam :no  QUIT", "MODE #shop -b spam!*@*"];
+    assert_eq!(sent(&play.all()), lines);
+    for bad in ["", "*", "a*", "a b", "a\nb", "~a:x", "x,y"] {
+        assert_eq!(play.session.ban("#shop", bad, ""), Err(Refusal::BadNick), "{bad:?}");
+    }
+    assert_eq!(play.session.ban("#other", "spam", ""), Err(Refusal::NotJoined));
+    assert!(play.all().is_empty());
+}
+
+#[test]
 fn actions_and_notices_are_told_from_text() {
     let mut play = Play::new(None);
     play.hear(INSPIRCD);
