@@ -198,6 +198,7 @@ impl Session {
             "PART" if self.is_me(line.nick()) => self.left(line.param(0)),
             "NICK" => self.renamed(&line),
             "MODE" => self.mode(&line),
+            "005" => self.roster.support(&line),
             "353" => self.roster.names(&line),
             "PART" => self.roster.parted(line.param(0), line.nick()),
             // A netsplit is a burst of these. It removes nobody's lines.
