@@ -44,7 +44,7 @@ impl Roster {
             Some(found).filter(|value| value.len() <= 128)
         };
         if let Some(modes) = value("PREFIX=(").and_then(|prefix| prefix.split(')').next()) {
-            self.ranks = modes.split('v').next().unwrap_or_default().to_owned();
+            modes.split('v').next().unwrap_or_default().clone_into(&mut self.ranks);
             self.always.push_str(modes);
         }
         if let Some(modes) = value("CHANMODES=") {
