@@ -21,6 +21,7 @@ pub struct Reported {
 pub fn placed(raw: &str, text: &Text, mut reported: Vec<Reported>) -> Vec<Emote> {
     reported.retain(|emote| emote.first <= emote.last);
     reported.sort_by_key(|emote| emote.first);
+    reported.truncate(MOST * 4);
     let mut out: Vec<Emote> = Vec::new();
     // Borders of the characters of `raw`, in bytes.
     let mut borders: Vec<usize> = raw.char_indices().map(|(at, _)| at).collect();

@@ -123,7 +123,7 @@ impl Reader {
             }
             "event" => self.name = value.chars().take(256).collect(),
             "id" if !value.contains('\0') && value.len() <= 1_024 => {
-                value.clone_into(&mut self.last_id)
+                value.clone_into(&mut self.last_id);
             }
             "retry" if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) => {
                 self.retry = value.parse().ok().map(Duration::from_millis);

@@ -86,6 +86,9 @@ pub enum Refusal {
     /// The text is empty once it is made one line.
     #[error("the text is empty")]
     Empty,
+    /// This can be no nickname.
+    #[error("this can be no nickname")]
+    BadNick,
     /// Too many own lines wait for their echo.
     #[error("too many lines wait to be confirmed")]
     Busy,

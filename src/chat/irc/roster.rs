@@ -6,22 +6,55 @@ use super::{line::Line, session::folded};
 
 /// Operators that are remembered over all channels.
 const MOST: usize = 4_096;
-/// Modes with a parameter that make an operator: founder, protected, operator, half-operator.
-const OPERATOR: &str = "qaoh";
-/// Modes that take a parameter when set and when unset, in use on most networks: those above, voice, ban, exceptions
-/// and invitations (RFC 2811, section 4; `PREFIX` and `CHANMODES` of 005 list them per server).
-const WITH_PARAM: &str = "qaohvbeIkgwXY";
 
-/// The operators of the joined channels.
-#[derive(Debug, Clone, Default)]
+/// The operators of the joined channels, and which modes make one.
+#[derive(Debug, Clone)]
 pub struct Roster {
     operators: BTreeSet<(String, String)>,
+    /// Modes above voice (`PREFIX` of 005).
+    ranks: String,
+    /// Modes with a parameter whether set or unset.
+    always: String,
+    /// Modes with a parameter only when they are set.
+    when_set: String,
+}
+
+impl Default for Roster {
+    /// What most networks have, for those that do not say (RFC 2811, section 4, and founder, protected, half-operator).
+    fn default() -> Self {
+        Self {
+            operators: BTreeSet::new(),
+            ranks: "qaoh".to_owned(),
+            always: "qaohvbeIk".to_owned(),
+            when_set: "l".to_owned(),
+        }
+    }
 }
 
 impl Roster {
     /// Forgets all.
     pub fn clear(&mut self) {
-        self.operators.clear();
+        *self = Self::default();
+    }
+
+    /// Takes what the server supports (005): `PREFIX=(ov)@+`, `CHANMODES=b,k,Hl,imnpst`.
+    pub fn support(&mut self, line: &Line) {
+        let value = |key: &str| {
+            let found = line.params.iter().find_map(|param| param.strip_prefix(key))?;
+            Some(found).filter(|value| value.len() <= 128)
+        };
+        if let Some(modes) = value("PREFIX=(").and_then(|prefix| prefix.split(')').next()) {
+            modes.split('v').next().unwrap_or_default().clone_into(&mut self.ranks);
+            self.always.push_str(modes);
+        }
+        if let Some(modes) = value("CHANMODES=") {
+            // Lists, always with a parameter, with one when set, without one.
+            let mut kinds = modes.split(',');
+            let (lists, always) = (kinds.next(), kinds.next());
+            let with = [lists, always].map(Option::unwrap_or_default).concat();
+            self.always = format!("{with}{}v", self.ranks);
+            kinds.next().unwrap_or_default().clone_into(&mut self.when_set);
+        }
     }
 
     /// Whether the nickname is an operator of the channel.
@@ -50,7 +83,7 @@ impl Roster {
             match mode {
                 '+' => set = true,
                 '-' => set = false,
-                _ if OPERATOR.contains(mode) => match params.next() {
+                _ if self.ranks.contains(mode) => match params.next() {
                     Some(nick) if set => self.add(channel, nick),
                     Some(nick) => {
                         self.operators.remove(&(folded(channel), folded(nick)));
@@ -64,10 +97,8 @@ impl Roster {
                         .filter(|nick| !nick.is_empty() && !nick.contains(['*', '?', ':', '$']));
                     banned.extend(named.filter(|_| set).map(str::to_owned));
                 }
-                // The limit has a parameter only when it is set.
-                'l' if !set => {}
-                'l' => _ = params.next(),
-                _ if WITH_PARAM.contains(mode) => _ = params.next(),
+                _ if self.always.contains(mode) => _ = params.next(),
+                _ if set && self.when_set.contains(mode) => _ = params.next(),
                 _ => {}
             }
         }

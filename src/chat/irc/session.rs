@@ -198,6 +198,7 @@ impl Session {
             "PART" if self.is_me(line.nick()) => self.left(line.param(0)),
             "NICK" => self.renamed(&line),
             "MODE" => self.mode(&line),
+            "005" => self.roster.support(&line),
             "353" => self.roster.names(&line),
             "PART" => self.roster.parted(line.param(0), line.nick()),
             // A netsplit is a burst of these. It removes nobody's lines.
@@ -280,6 +281,35 @@ impl Session {
             self.out.push_back(Output::Sent { label, id: None });
         }
         Ok((label, kept))
+    }
+
+    /// Bans a nickname from a channel and removes it. The server refuses where we are no operator.
+    pub fn ban(&mut self, channel: &str, nick: &str, reason: &str) -> Result<(), Refusal> {
+        self.mask(channel, nick, "+b")?;
+        let params = &[channel, nick];
+        self.send(Command { name: "KICK", params, text: Some(reason), ..Command::default() });
+        Ok(())
+    }
+
+    /// Ends a ban of a nickname.
+    pub fn unban(&mut self, channel: &str, nick: &str) -> Result<(), Refusal> {
+        self.mask(channel, nick, "-b")
+    }
+
+    fn mask(&mut self, channel: &str, nick: &str, mode: &str) -> Result<(), Refusal> {
+        if !self.channels.get(&folded(channel)).is_some_and(|channel| channel.joined) {
+            return Err(Refusal::NotJoined);
+        }
+        // A wildcard would ban everybody.
+        let wild =
+            |c: char| c.is_control() || matches!(c, '*' | '?' | '!' | '@' | ',' | ' ' | ':' | '$');
+        if nick.is_empty() || nick.len() > 64 || nick.contains(wild) {
+            return Err(Refusal::BadNick);
+        }
+        let mask = format!("{nick}!*@*");
+        let params = &[channel, mode, &mask];
+        self.send(Command { name: "MODE", params, ..Command::default() });
+        Ok(())
     }
 
     fn enter(&mut self, stage: Stage) {

@@ -24,6 +24,8 @@ const QUIET: Duration = Duration::from_mins(1);
 const ANSWER: Duration = Duration::from_secs(15);
 /// Twitch takes 20 joins in 10 s from one address.
 const MOST_CHANNELS: usize = 20;
+/// Channels of one JOIN.
+const JOINED_AT_ONCE: usize = 10;
 /// Room identifiers that are remembered.
 const MOST_ROOMS: usize = 64;
 
@@ -168,10 +170,14 @@ impl Session {
             }
             "001" if !state.welcomed => {
                 state.welcomed = true;
-                let all: Vec<String> =
-                    self.channels.iter().map(|name| format!("#{name}")).collect();
-                let all = all.join(",");
-                self.send(link, Command { name: "JOIN", params: &[&all], ..Command::default() });
+                // Ten names of at most 26 bytes fit a line.
+                for names in self.channels.clone().chunks(JOINED_AT_ONCE) {
+                    let all = format!("#{}", names.join(",#"));
+                    self.send(
+                        link,
+                        Command { name: "JOIN", params: &[&all], ..Command::default() },
+                    );
+                }
             }
             "ROOMSTATE" => {
                 if let Some(room) = line.tag("room-id")

@@ -322,6 +322,36 @@ fn what_operators_do_to_others_is_reported() {
 }
 
 #[test]
+fn modes_are_read_as_the_server_says_they_have_parameters() {
+    let mut play = Play::new(None);
+    play.hear(INSPIRCD);
+    // As InspIRCd 3 says it: `H` has a parameter when it is set, `q` and `a` do not exist.
+    play.hear(
+        ":irc.test 005 hawker CHANMODES=b,k,Hl,imnpst PREFIX=(ov)@+ :are supported by this server",
+    );
+    play.hear(":lan!l@h MODE #shop +Hto-l+k 10:1h bo key");
+    let said = messages(&play.hear(":bo!b@h PRIVMSG #shop :x\n:key!b@h PRIVMSG #shop :y"));
+    assert!(said[0].author.has(Badge::Moderator) && !said[1].author.has(Badge::Moderator));
+    play.hear(":lan!l@h MODE #shop -Ho bo");
+    assert!(!messages(&play.hear(":bo!b@h PRIVMSG #shop :z"))[0].author.has(Badge::Moderator));
+}
+
+#[test]
+fn a_ban_names_one_nickname_only() {
+    let mut play = Play::new(None);
+    play.hear(INSPIRCD);
+    play.session.ban("#shop", "spam", "no\r\nQUIT").unwrap();
+    play.session.unban("#shop", "spam").unwrap();
+    let lines = ["MODE #shop +b spam!*@*", "KICK #shop spam :no  QUIT", "MODE #shop -b spam!*@*"];
+    assert_eq!(sent(&play.all()), lines);
+    for bad in ["", "*", "a*", "a b", "a\nb", "~a:x", "x,y"] {
+        assert_eq!(play.session.ban("#shop", bad, ""), Err(Refusal::BadNick), "{bad:?}");
+    }
+    assert_eq!(play.session.ban("#other", "spam", ""), Err(Refusal::NotJoined));
+    assert!(play.all().is_empty());
+}
+
+#[test]
 fn actions_and_notices_are_told_from_text() {
     let mut play = Play::new(None);
     play.hear(INSPIRCD);

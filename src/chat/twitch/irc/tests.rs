@@ -69,6 +69,12 @@ fn reading_needs_no_account() {
         .line(Now::test(0), LinkId(0), b":tmi.twitch.tv 001 justinfan4711 :Welcome, GLHF!")
         .unwrap();
     assert_eq!(sent(&all(&mut session)), ["JOIN #shop,#other"]);
+    let names: Vec<String> = (0..20).map(|n| format!("{n:025}")).collect();
+    let mut many = self::session(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    many.start(Now::test(0));
+    many.line(Now::test(0), LinkId(0), b":tmi.twitch.tv 001 me :hi").unwrap();
+    let joins = sent(&all(&mut many)).join(" ");
+    assert!(names.iter().all(|name| joins.contains(name)), "{joins}");
     for bad in ["", "a b", "x\r\nQUIT", "a,b", &"x".repeat(26)] {
         assert!(Session::new("tw".parse().unwrap(), &[bad], 1, None).is_err(), "{bad:?}");
     }
