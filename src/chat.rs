@@ -5,6 +5,7 @@ pub mod finders;
 pub mod language;
 pub mod message;
 pub mod normalise;
+pub mod phrases;
 
 pub use message::{
     Amount, Author, Badge, Emote, Kind, Message, MessageId, Origin, Platform, Removal, Reply, Text,

@@ -142,10 +142,10 @@ impl Read {
                     }
                     return Some((*quantity, if *plus { Stated::Plus } else { Stated::Sign }));
                 }
-                Part::Number(found) | Part::Spelt(found) if number.is_none() => {
-                    if (1..=MOST_BARE).contains(found) {
-                        number = Some((at, *found));
-                    }
+                Part::Number(found) | Part::Spelt(found)
+                    if number.is_none() && (1..=MOST_BARE).contains(found) =>
+                {
+                    number = Some((at, *found));
                 }
                 Part::Code(_) => break,
                 Part::Break => beyond += 2,
