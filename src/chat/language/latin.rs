@@ -242,6 +242,7 @@ impl Words {
         }
         let short = squeezed(word);
         if short != word
+            && short.chars().count() >= 2
             && let Some(weights) = self.lists.get(short.as_str())
         {
             return Some(*weights);

