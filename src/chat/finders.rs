@@ -221,7 +221,7 @@ impl Finder {
         };
         let haystack = phrases::Haystack::new(&text, &self.words);
         let mut questions = self.questions.find(&haystack, language);
-        if questions.is_empty() && asks(&text) {
+        if questions.is_empty() && (asks(&text) || asks_either(&text)) {
             questions.push(Question::Other);
         }
         if questions.len() > 1 {
@@ -286,6 +286,15 @@ pub(super) fn contacts_in(text: &str) -> ContactsIn {
 fn asks(text: &str) -> bool {
     text.contains(['?', '؟', '⁇', '⸮', '⁈', '⁉', '❓', '❔'])
         && text.chars().any(char::is_alphanumeric)
+}
+
+/// Chinese asks by a word and its denial: "厚不厚".
+fn asks_either(text: &str) -> bool {
+    let chars: Vec<char> = text.chars().collect();
+    let is_han = |c: char| matches!(c, '\u{4e00}'..='\u{9fff}');
+    chars
+        .windows(3)
+        .any(|three| matches!(three, [a, '不' | '没' | '沒' | '唔', b] if a == b && is_han(*a)))
 }
 
 #[cfg(test)]
