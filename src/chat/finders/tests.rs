@@ -77,6 +77,21 @@ fn finding_is_quick() {
     let each = start.elapsed() / lines.len() as u32;
     eprintln!("{each:?} a line");
     assert!(found > 100);
+    // A hostile line costs some lines, not thousands of them.
+    for hostile in [
+        "没 ".repeat(300),
+        "ko ? ".repeat(120),
+        "一".repeat(600),
+        "how much ".repeat(60),
+        "A1+1".repeat(150),
+        "0 ".repeat(300),
+    ] {
+        let start = std::time::Instant::now();
+        FINDER.with(|finder| finder.find(&hostile, &items, None));
+        let took = start.elapsed();
+        eprintln!("{took:?} for {:.12}", hostile);
+        assert!(took.as_millis() < 500, "{took:?} for {hostile}");
+    }
     // An optimised build takes some tenth of what a build for tests on a busy machine does.
     assert!(each.as_millis() < 5, "{each:?} a line");
 }

@@ -125,7 +125,8 @@ impl Words {
         if let Some(bits) = self.lists.get(phrase) {
             return *bits;
         }
-        if phrase.is_ascii() {
+        // Only Latin letters have accents to lose.
+        if !phrase.chars().any(|c| matches!(c, '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}')) {
             return 0;
         }
         let plain = Normal::new(phrase, Folding::PLAIN);

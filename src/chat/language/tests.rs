@@ -66,6 +66,37 @@ fn the_development_set_is_recognised_with_its_market() {
     hold(&tallies, &faults);
 }
 
+#[test]
+fn a_market_does_not_hide_the_other_languages_of_its_viewers() {
+    let detector = Detector::new();
+    for (market, labels) in [
+        ("fil,en", ["tl", "en"]),
+        ("ms,en,zh,ta", ["ms", "en"]),
+        ("id", ["id", "en"]),
+        ("vi", ["vi-plain", "en"]),
+        ("th", ["th", "en"]),
+        ("pt-BR", ["pt", "en"]),
+        ("es-MX", ["es", "en"]),
+        ("en,es", ["es", "en"]),
+        ("en,zh", ["zh", "en"]),
+        ("ja", ["ja", "en"]),
+        ("ar,en", ["ar", "en"]),
+    ] {
+        let expected = Expected::tags(market.split(','));
+        for label in labels {
+            let language = Language::from_tag(label);
+            let guesses: Vec<(&str, Option<Language>)> = rows(DEVELOPMENT)
+                .filter(|row| row.0 == label)
+                .map(|(_, _, line)| {
+                    (line, detector.detect(line, expected).map(|guess| guess.language))
+                })
+                .collect();
+            let wrong: Vec<_> = guesses.iter().filter(|(_, guess)| *guess != language).collect();
+            assert!(wrong.len() * 100 <= guesses.len() * 12, "{label} in {market}: {wrong:?}");
+        }
+    }
+}
+
 fn hold(tallies: &BTreeMap<String, Tally>, faults: &[String]) {
     let mut report = String::new();
     for (label, Tally { all, right, wrong }) in tallies {
