@@ -255,7 +255,9 @@ impl Read {
                 {
                     return order(Some(item.to_string()), *number);
                 }
-                ([(_, number, _)], false) if (1..=MOST).contains(number) => {
+                ([(_, number, _)], false)
+                    if (1..=if firm { MOST } else { MOST_BARE }).contains(number) =>
+                {
                     return order(None, *number);
                 }
                 ([], _) => {

@@ -89,7 +89,7 @@ fn finding_is_quick() {
         let start = std::time::Instant::now();
         FINDER.with(|finder| finder.find(&hostile, &items, None));
         let took = start.elapsed();
-        eprintln!("{took:?} for {:.12}", hostile);
+        eprintln!("{took:?} for {hostile:.12}");
         assert!(took.as_millis() < 500, "{took:?} for {hostile}");
     }
     // An optimised build takes some tenth of what a build for tests on a busy machine does.
