@@ -36,6 +36,7 @@ pub mod told;
 pub mod twitch;
 pub mod view;
 pub mod youtube;
+pub mod phrases;
 
 pub use message::{
     Amount, Author, Badge, Emote, Kind, Message, MessageId, Origin, Platform, Removal, Reply, Text,

@@ -226,7 +226,7 @@ impl Finder {
         };
         let haystack = phrases::Haystack::new(&text, &self.words);
         let mut questions = self.questions.find(&haystack, language);
-        if questions.is_empty() && asks(&text) {
+        if questions.is_empty() && (asks(&text) || asks_either(&text)) {
             questions.push(Question::Other);
         }
         if questions.len() > 1 {
@@ -261,10 +261,45 @@ impl Default for Finder {
     }
 }
 
+/// What can be followed, called or addressed in a text, as written but normalised.
+pub(super) struct ContactsIn {
+    pub(super) links: Vec<String>,
+    pub(super) phones: Vec<String>,
+    pub(super) mentions: Vec<String>,
+}
+
+/// Links, phone numbers (digits only) and mentions of a text.
+pub(super) fn contacts_in(text: &str) -> ContactsIn {
+    let normal = Normal::new(text, Folding { stretch: false, ..Folding::WORDS });
+    let found = contacts::Contacts::new(normal.as_str());
+    let texts = |ranges: &[Range<usize>]| -> Vec<String> {
+        ranges
+            .iter()
+            .filter_map(|range| normal.as_str().get(range.clone()))
+            .map(str::to_owned)
+            .collect()
+    };
+    let digits = |phone: String| phone.chars().filter(char::is_ascii_digit).collect();
+    ContactsIn {
+        links: texts(&found.links),
+        phones: texts(&found.phones).into_iter().map(digits).collect(),
+        mentions: texts(&found.mentions),
+    }
+}
+
 /// A question mark after something that can be asked; "???" alone asks nothing.
 fn asks(text: &str) -> bool {
     text.contains(['?', '؟', '⁇', '⸮', '⁈', '⁉', '❓', '❔'])
         && text.chars().any(char::is_alphanumeric)
+}
+
+/// Chinese asks by a word and its denial: "厚不厚".
+fn asks_either(text: &str) -> bool {
+    let chars: Vec<char> = text.chars().collect();
+    let is_han = |c: char| matches!(c, '\u{4e00}'..='\u{9fff}');
+    chars
+        .windows(3)
+        .any(|three| matches!(three, [a, '不' | '没' | '沒' | '唔', b] if a == b && is_han(*a)))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::{
     Order, Question,
     words::{
         ADDRESS, ALONE, ANY_CLAIM, BLOCK, COLOUR, COMMON, COUNTER, FILLER, FIRM, ITEM, MARKER,
-        MOST, POLITE, Part, Read, is_latin,
+        MOST, PLEASE, POLITE, Part, Read, is_latin,
     },
 };
 
@@ -12,6 +12,8 @@ use super::{
 const MOST_BARE: u32 = 20;
 /// Words of no list that may stand beside a claim without a quantity, and in a line that is only a code.
 const UNKNOWN_BESIDE_CLAIM: usize = 2;
+/// The same beside "mine" and its like, which hardly mean anything else: a name may follow.
+const UNKNOWN_BESIDE_ITEM: usize = 3;
 
 impl Read {
     /// The orders of the line, and the items that it only names.
@@ -69,7 +71,7 @@ impl Read {
     fn unknown(&self) -> usize {
         let unknown = |part: &&Part| match part {
             Part::Word(bits, _) => {
-                bits & (FILLER | ADDRESS | ANY_CLAIM | ALONE | COUNTER | MARKER) == 0
+                bits & (FILLER | PLEASE | ADDRESS | ANY_CLAIM | ALONE | COUNTER | MARKER) == 0
             }
             Part::Junk => true,
             _ => false,
@@ -95,7 +97,8 @@ impl Read {
         let how = asks(&[Question::Order]);
         let may_count = !asks_of_item && !how;
         let claimed = claim & ANY_CLAIM != 0
-            && self.unknown() <= UNKNOWN_BESIDE_CLAIM
+            && self.unknown()
+                <= if claim & ITEM != 0 { UNKNOWN_BESIDE_ITEM } else { UNKNOWN_BESIDE_CLAIM }
             && if firm {
                 !how && !asks(&[Question::Stock, Question::Price])
             } else {
@@ -142,14 +145,14 @@ impl Read {
                     }
                     return Some((*quantity, if *plus { Stated::Plus } else { Stated::Sign }));
                 }
-                Part::Number(found) | Part::Spelt(found) if number.is_none() => {
-                    if (1..=MOST_BARE).contains(found) {
-                        number = Some((at, *found));
-                    }
+                Part::Number(found) | Part::Spelt(found)
+                    if number.is_none() && (1..=MOST_BARE).contains(found) =>
+                {
+                    number = Some((at, *found));
                 }
                 Part::Code(_) => break,
                 Part::Break => beyond += 2,
-                Part::Word(bits, _) if bits & (FILLER | ANY_CLAIM) != 0 => {}
+                Part::Word(bits, _) if bits & (FILLER | PLEASE | ANY_CLAIM) != 0 => {}
                 Part::Word(..) | Part::Junk => beyond += 1,
                 _ => {}
             }
@@ -252,7 +255,9 @@ impl Read {
                 {
                     return order(Some(item.to_string()), *number);
                 }
-                ([(_, number, _)], false) if (1..=MOST).contains(number) => {
+                ([(_, number, _)], false)
+                    if (1..=if firm { MOST } else { MOST_BARE }).contains(number) =>
+                {
                     return order(None, *number);
                 }
                 ([], _) => {
@@ -264,6 +269,20 @@ impl Read {
                 }
                 _ => {}
             }
+        }
+        // "2 please"
+        if let [(_, number, _)] = typed.as_slice()
+            && unknown == 0
+            && (1..=MOST_BARE).contains(number)
+            && self
+                .parts
+                .iter()
+                .any(|part| matches!(part, Part::Word(bits, _) if bits & PLEASE != 0))
+            && questions.is_empty()
+            && self.parts.len() <= 4
+            && !self.parts.contains(&Part::Variant)
+        {
+            return order(None, *number);
         }
         if claim & ALONE != 0 && unknown == 0 && typed.is_empty() {
             return order(None, 1);

@@ -10,6 +10,8 @@ use crate::chat::{
     normalise::{Folding, Normal},
 };
 
+/// Matches of one line that are compared with each other; more come only of hostile lines.
+const MOST_MATCHES: usize = 200;
 const START: &str = "\u{2}";
 const END: &str = "\u{3}";
 
@@ -128,6 +130,7 @@ impl<T: Copy + PartialEq> Phrases<Option<T>> {
         let Some(automaton) = &self.automaton else { return Vec::new() };
         let matches: Vec<(Range<usize>, Option<T>)> = automaton
             .find_overlapping_iter(&haystack.0)
+            .take(MOST_MATCHES)
             .filter_map(|found| {
                 let (kind, of) = self.kinds.get(found.pattern().as_usize())?;
                 // Without the marks of start and end, so that "^harga" is a part of "harga bagus".

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -48,9 +50,11 @@ fn the_development_set_is_found() {
         let asks_right =
             if question == "-" { asked.is_empty() } else { asked.iter().any(|a| a == question) };
         if found != order || !asks_right || complained != complaint {
-            faults += &format!(
-                "{line:?}: {found} {asked:?} {complained}, not {order} {question} {complaint}\n"
-            );
+            writeln!(
+                faults,
+                "{line:?}: {found} {asked:?} {complained}, not {order} {question} {complaint}"
+            )
+            .unwrap();
         }
     }
     let report = format!("{rows} rows; orders {orders:?}, questions {questions:?}\n{faults}");
@@ -59,6 +63,37 @@ fn the_development_set_is_found() {
         assert!(right * 100 >= found * 97 && right * 100 >= there * 97, "{report}");
     }
     assert!(faults.lines().count() * 100 <= rows * 4, "{report}");
+}
+
+#[test]
+fn finding_is_quick() {
+    let lines: Vec<&str> = DEVELOPMENT.lines().filter_map(|row| row.rsplit('\t').next()).collect();
+    let items = Items::default();
+    FINDER.with(|finder| finder.find("A1", &items, None));
+    let start = std::time::Instant::now();
+    let found = FINDER.with(|finder| {
+        lines.iter().filter(|line| !finder.find(line, &items, None).is_empty()).count()
+    });
+    let each = start.elapsed() / lines.len() as u32;
+    eprintln!("{each:?} a line");
+    assert!(found > 100);
+    // A hostile line costs some lines, not thousands of them.
+    for hostile in [
+        "没 ".repeat(300),
+        "ko ? ".repeat(120),
+        "一".repeat(600),
+        "how much ".repeat(60),
+        "A1+1".repeat(150),
+        "0 ".repeat(300),
+    ] {
+        let start = std::time::Instant::now();
+        FINDER.with(|finder| finder.find(&hostile, &items, None));
+        let took = start.elapsed();
+        eprintln!("{took:?} for {hostile:.12}");
+        assert!(took.as_millis() < 500, "{took:?} for {hostile}");
+    }
+    // An optimised build takes some tenth of what a build for tests on a busy machine does.
+    assert!(each.as_millis() < 5, "{each:?} a line");
 }
 
 #[test]

@@ -16,6 +16,8 @@ use crate::chat::{
 const LISTS: &str = include_str!("orders.txt");
 /// The greatest quantity that is stated with a sign or a counter.
 pub(super) const MOST: u32 = 99;
+/// The greatest number before a counter of one letter.
+const MOST_SHORT: u32 = 10;
 /// Words of a phrase, at most.
 const LONGEST: usize = 4;
 
@@ -30,6 +32,7 @@ const JUNK: u16 = 1 << 7;
 const UNIT: u16 = 1 << 8;
 pub(super) const FILLER: u16 = 1 << 9;
 pub(super) const ADDRESS: u16 = 1 << 10;
+pub(super) const PLEASE: u16 = 1 << 15;
 /// A claim in the form of a question.
 pub(super) const POLITE: u16 = 1 << 11;
 pub(super) const COLOUR: u16 = 1 << 12;
@@ -91,6 +94,7 @@ impl Words {
                 "junk" => JUNK,
                 "unit" => UNIT,
                 "filler" => FILLER,
+                "please" => PLEASE,
                 "colour" => COLOUR,
                 "common" => COMMON,
                 "not-code" => NOT_CODE,
@@ -121,7 +125,8 @@ impl Words {
         if let Some(bits) = self.lists.get(phrase) {
             return *bits;
         }
-        if phrase.is_ascii() {
+        // Only Latin letters have accents to lose.
+        if !phrase.chars().any(|c| matches!(c, '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}')) {
             return 0;
         }
         let plain = Normal::new(phrase, Folding::PLAIN);
@@ -227,7 +232,11 @@ impl Words {
                 let code = format!("{number}{letters}").to_uppercase();
                 if let Some(code) = items.code(&code) {
                     parts.push(Part::Code(code.to_owned()));
-                } else if matches!(letters.as_str(), "xl" | "xs" | "xxl" | "s") {
+                } else if *number <= MOST_SHORT && matches!(letters.as_str(), "c" | "b" | "ch") {
+                    // Vietnamese for "cái", "bộ", "chiếc".
+                    parts.push(quantity(*number, false));
+                } else if matches!(letters.as_str(), "xl" | "xs" | "xxl" | "s" | "kg" | "cm" | "m")
+                {
                     parts.push(Part::Variant);
                 } else if self.bits(letters) & COUNTER != 0
                     && !matches!(letters.as_str(), "un" | "lo" | "an")

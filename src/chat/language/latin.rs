@@ -1,6 +1,6 @@
 //! Lines in Latin letters: word lists, and for words outside them the letters (trigrams learnt from the same lists).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Expected, Guess, LEAST, Language};
 use crate::chat::normalise::{squeezed, without_marks};
@@ -140,8 +140,8 @@ type Scores = [f32; CLASSES];
 #[derive(Debug)]
 pub struct Words {
     lists: HashMap<Box<str>, Weights>,
-    loans: HashMap<Box<str>, ()>,
-    neutral: HashMap<Box<str>, ()>,
+    loans: HashSet<Box<str>>,
+    neutral: HashSet<Box<str>>,
     /// Natural logarithm of each trigram's frequency in each class.
     trigrams: HashMap<[char; 3], Scores>,
     unseen: Scores,
@@ -174,7 +174,7 @@ impl Words {
         }
         let set = |words: &'static str| {
             let lines = words.lines().filter(|line| !line.starts_with('#'));
-            lines.flat_map(str::split_whitespace).map(|word| (word.into(), ())).collect()
+            lines.flat_map(str::split_whitespace).map(Into::into).collect()
         };
         let (trigrams, unseen) = learn(&lists);
         Self { lists, loans: set(LOANS), neutral: set(NEUTRAL), trigrams, unseen }
@@ -192,12 +192,12 @@ impl Words {
         let mut unlisted = 0;
         for word in text.split(|c: char| !is_of_word(c)).take(MOST_WORDS) {
             let word = word.trim_matches('\'');
-            if word.is_empty() || self.neutral.contains_key(word) {
+            if word.is_empty() || self.neutral.contains(word) {
                 continue;
             }
             let (word, doubled) = doubled(word);
             if let Some(weights) = self.look_up(word) {
-                let loan = self.loans.contains_key(word);
+                let loan = self.loans.contains(word);
                 let part = if word.chars().count() == 1 { 0.6 } else { 1.0 };
                 for class in 0..CLASSES {
                     let weight = OF_WEIGHT[usize::from(weights[class]).min(4)];
@@ -242,6 +242,7 @@ impl Words {
         }
         let short = squeezed(word);
         if short != word
+            && short.chars().count() >= 2
             && let Some(weights) = self.lists.get(short.as_str())
         {
             return Some(*weights);

@@ -10,6 +10,9 @@ const HANGUL: f32 = 2.5;
 /// Share of the text that the script must have beside Latin letters: product names and "size" are English everywhere.
 const SHARE: f32 = 0.25;
 
+/// So few characters without kana, of which no list knows one, may be Chinese or Japanese.
+const AMBIGUOUS: usize = 2;
+
 /// Japanese and not Chinese: forms of characters, and words without kana that shoppers write.
 const JAPANESE: &[&str] = &[
     "値",
@@ -24,29 +27,26 @@ const JAPANESE: &[&str] = &[
     "枚",
     "着丈",
     "身長",
+    "返品",
+    "交換",
+    "半額",
+    "高値",
+    "初見",
+    "購入希望",
+    "値引",
     "無料",
     "送料",
     "在庫",
     "購入",
-    "希望",
     "注文",
     "大丈夫",
-    "最高",
-    "可愛",
-    "欲",
-    "残",
     "音声",
     "画面",
     "映像",
     "遅延",
-    "重",
     "質問",
     "初見",
     "今晩",
-    "今日",
-    "明日",
-    "教",
-    "何",
     "円",
     "税込",
     "税抜",
@@ -68,14 +68,7 @@ const JAPANESE: &[&str] = &[
     "感謝",
     "綺麗",
     "素敵",
-    "最高",
-    "参加",
-    "拍手",
     "乾杯",
-    "暗",
-    "点",
-    "様",
-    "匹",
     "駅",
     "働",
     "込み",
@@ -103,8 +96,13 @@ const CHINESE: &[&str] = &[
     "声音", "聲音", "给", "給", "还", "還", "要", "想", "好看", "漂亮", "可以", "请", "請", "谢",
     "謝", "主播", "老板", "姐", "哥", "亲", "包邮", "下单", "上车", "便宜", "太", "很", "真", "都",
     "也", "在", "有", "不", "吃", "穿", "来", "來", "吗", "说", "說", "讲", "講", "收到", "问",
-    "問", "点", "點", "颜", "顏", "号", "嘅", "唔", "係", "冇", "啲", "咩", "幾多", "嚟", "佢",
-    "喺",
+    "問", "點", "颜", "顏", "号", "嘅", "好", "美", "貴", "贵", "赞", "讚", "爱", "棒", "帅", "帥",
+    "早", "晚安", "加油", "厉害", "厲害", "支持", "关注", "關注", "红包", "紅包", "福利", "优惠",
+    "優惠", "已", "付款", "退", "换", "快递", "物流", "质", "面料", "黑", "红", "紅", "蓝", "藍",
+    "绿", "綠", "黃", "件", "条", "双", "雙", "现", "現貨", "正品", "能", "会", "就", "或", "再",
+    "让", "讓", "从", "從", "对", "頭", "头", "老闆", "讓", "體", "码", "碼", "尺", "衣", "裤",
+    "褲", "鞋", "裙", "免運", "免运", "包", "掉色", "貨", "收", "唔", "係", "冇", "啲", "咩",
+    "幾多", "嚟", "佢", "喺",
 ];
 /// Letters of Persian and Urdu that Arabic has not.
 const NOT_ARABIC: &[char] =
@@ -195,21 +193,27 @@ impl Counted {
             Script::Hangul => Language::Ko,
             Script::Arabic if text.contains(NOT_ARABIC) => return None,
             Script::Arabic => Language::Ar,
-            Script::East => self.chinese_or_japanese(text, expected),
+            Script::East => self.chinese_or_japanese(text, expected)?,
         };
         Some(Guess { language, confidence: share.min(0.99) })
     }
 
-    fn chinese_or_japanese(&self, text: &str, expected: Expected) -> Language {
+    fn chinese_or_japanese(&self, text: &str, expected: Expected) -> Option<Language> {
         if self.kana_own >= 1 {
-            return Language::Ja;
+            return Some(Language::Ja);
         }
         let count = |words: &[&str]| words.iter().filter(|word| text.contains(**word)).count();
-        let (japanese, chinese) = (count(JAPANESE), count(CHINESE));
+        // A Japanese word often holds a character that counts for Chinese.
+        let (japanese, chinese) = (2 * count(JAPANESE), count(CHINESE));
         let japan = expected.has(Language::Ja) && !expected.has(Language::Zh);
-        let is_japanese =
-            if japan { japanese >= chinese } else { japanese > chinese && japanese > 0 };
-        if is_japanese { Language::Ja } else { Language::Zh }
+        let china = expected.has(Language::Zh) && !expected.has(Language::Ja);
+        if japanese > chinese || (japan && japanese == chinese) {
+            Some(Language::Ja)
+        } else if chinese > 0 || china || self.han > AMBIGUOUS {
+            Some(Language::Zh)
+        } else {
+            None
+        }
     }
 }
 

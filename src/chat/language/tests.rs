@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, fmt::Write as _, time::Instant};
 
 use proptest::prelude::*;
 
@@ -66,15 +66,46 @@ fn the_development_set_is_recognised_with_its_market() {
     hold(&tallies, &faults);
 }
 
+#[test]
+fn a_market_does_not_hide_the_other_languages_of_its_viewers() {
+    let detector = Detector::new();
+    for (market, labels) in [
+        ("fil,en", ["tl", "en"]),
+        ("ms,en,zh,ta", ["ms", "en"]),
+        ("id", ["id", "en"]),
+        ("vi", ["vi-plain", "en"]),
+        ("th", ["th", "en"]),
+        ("pt-BR", ["pt", "en"]),
+        ("es-MX", ["es", "en"]),
+        ("en,es", ["es", "en"]),
+        ("en,zh", ["zh", "en"]),
+        ("ja", ["ja", "en"]),
+        ("ar,en", ["ar", "en"]),
+    ] {
+        let expected = Expected::tags(market.split(','));
+        for label in labels {
+            let language = Language::from_tag(label);
+            let guesses: Vec<(&str, Option<Language>)> = rows(DEVELOPMENT)
+                .filter(|row| row.0 == label)
+                .map(|(_, _, line)| {
+                    (line, detector.detect(line, expected).map(|guess| guess.language))
+                })
+                .collect();
+            let wrong: Vec<_> = guesses.iter().filter(|(_, guess)| *guess != language).collect();
+            assert!(wrong.len() * 100 <= guesses.len() * 12, "{label} in {market}: {wrong:?}");
+        }
+    }
+}
+
 fn hold(tallies: &BTreeMap<String, Tally>, faults: &[String]) {
     let mut report = String::new();
     for (label, Tally { all, right, wrong }) in tallies {
-        report += &format!("{label}: {right} of {all} right, {wrong} wrong\n");
+        writeln!(report, "{label}: {right} of {all} right, {wrong} wrong").unwrap();
     }
     let report = format!("{report}{}", faults.join("\n"));
     for (label, Tally { all, right, .. }) in tallies {
-        // The bar on lines that were not tuned by is 85 (80); this set must do better.
-        let least = if label == "vi-plain" { 90 } else { 93 };
+        // The bar on lines that were not tuned by is 85 (80 without accents); this set must do better.
+        let least = 90;
         assert!(*right * 100 >= *all * least, "{label}\n{report}");
     }
     let all: usize = tallies.values().map(|tally| tally.all).sum();
