@@ -37,6 +37,8 @@ use super::{
 };
 use crate::base::SourceId;
 
+/// Claims of one show.
+const MOST_CLAIMS: usize = 50_000;
 /// Items of one show.
 const MOST_ITEMS: usize = 2_000;
 /// Claims and cancellations of one person on one item: who writes more is not heard, so that nobody fills the list.
@@ -212,7 +214,7 @@ impl Claims {
         if item.closed.is_some_and(|closed| claim.at >= closed) {
             return Err(Refusal::NotOpen);
         }
-        if item.log.len() >= self.config.most_steps {
+        if item.log.len() >= self.config.most_steps || self.all.len() >= MOST_CLAIMS {
             return Err(Refusal::Full);
         }
         if let Some(message) = &claim.message

@@ -11,7 +11,7 @@ use super::{Message, MessageId, Person, Text};
 use crate::base::SourceId;
 
 /// Most people whose votes are kept; further ones are counted as refused.
-const MOST_VOTERS: usize = 200_000;
+const MOST_VOTERS: usize = 100_000;
 /// Choices of one poll.
 const MOST_CHOICES: usize = 20;
 
