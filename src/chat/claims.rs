@@ -28,7 +28,7 @@ pub use model::{
     By, Change, Claim, ClaimId, ClaimsConfig, Duplicates, ItemCode, NoItemCode, Refusal, State,
     Totals, Why,
 };
-use queue::{Act, Key};
+use queue::{Act, Key, Reading};
 pub use rows::{COLUMNS, Phones, Row, masked_phones};
 
 use super::{
@@ -50,7 +50,7 @@ const AHEAD: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 struct Item {
-    opening_stock: Option<u32>,
+    reading: Reading,
     /// The stock after all steps of the log.
     stock: Option<u32>,
     closed: Option<Timestamp>,
@@ -123,7 +123,7 @@ impl Claims {
             return Err(Refusal::Full);
         }
         let item = Item {
-            opening_stock: stock,
+            reading: Reading::new(stock, &self.config),
             stock,
             closed: None,
             log: BTreeMap::new(),
@@ -399,11 +399,10 @@ impl Claims {
         self.advance(now);
         let mut changes = Vec::new();
         for item in self.items.values_mut().filter(|item| item.dirty) {
-            let results =
-                queue::read(&item.log, &self.all, item.opening_stock, &self.config, self.horizon);
-            item.dirty = false;
+            let (results, any_new) = item.reading.read(&item.log, &self.all, self.horizon);
+            // What is new will settle by the passing of time.
+            item.dirty = any_new;
             for (id, state, granted) in results {
-                item.dirty |= state == State::New;
                 let Some(claim) = self.all.get_mut(&id) else { continue };
                 if (claim.state, claim.granted) != (state, granted) {
                     (claim.state, claim.granted) = (state, granted);

@@ -53,8 +53,8 @@ pub struct RoomConfig {
 
 impl Default for RoomConfig {
     fn default() -> Self {
-        // 65,536 messages are a reconnect's backlog of an hour at 18 messages a second.
-        Self { most: 5_000, window: Duration::from_secs(5), memory: 131_072 }
+        // 32,768 messages: the backlog of half an hour at 18 messages a second; 4 MB.
+        Self { most: 5_000, window: Duration::from_secs(5), memory: 65_536 }
     }
 }
 
