@@ -26,7 +26,7 @@ use jiff::Timestamp;
 
 pub use entry::{Body, Deletion, Entry, EntryId, Place, State};
 pub use model::{Applied, Counters, Ours, Refusal, RoomConfig};
-use recent::Recent;
+use recent::{Mixed, Recent};
 
 use super::{Author, Message, MessageId, Removal, Text, Update, UserId, later::later, person};
 use crate::base::{Now, SourceId};
@@ -53,8 +53,9 @@ enum Known {
 pub struct Room {
     config: RoomConfig,
     hasher: RandomState,
-    entries: BTreeMap<Place, Entry>,
-    places: HashMap<EntryId, Place>,
+    /// Boxed, because the nodes of the tree are moved with each insertion.
+    entries: BTreeMap<Place, Box<Entry>>,
+    places: HashMap<EntryId, Place, Mixed>,
     /// Generation at which each entry changed last.
     changed: BTreeMap<u64, EntryId>,
     /// Entries by author: hash of source and identifier, and of source and name.
@@ -74,7 +75,7 @@ impl Room {
         Self {
             hasher: RandomState::new(),
             entries: BTreeMap::new(),
-            places: HashMap::with_capacity(config.most + 1),
+            places: HashMap::with_capacity_and_hasher(config.most + 1, Mixed::default()),
             changed: BTreeMap::new(),
             authors: BTreeSet::new(),
             known: Recent::new(config.memory.max(config.most * 2)),
@@ -229,7 +230,7 @@ impl Room {
             keys,
             joined: Vec::new(),
         };
-        self.entries.insert(place, entry);
+        self.entries.insert(place, Box::new(entry));
         self.places.insert(id, place);
         self.changed.insert(self.generation, id);
         while self.entries.len() > self.config.most {
@@ -397,7 +398,7 @@ impl Room {
 
     /// An entry.
     pub fn get(&self, id: EntryId) -> Option<&Entry> {
-        self.places.get(&id).and_then(|place| self.entries.get(place))
+        self.places.get(&id).and_then(|place| self.entries.get(place)).map(Box::as_ref)
     }
 
     /// The entry of a source's message, while it is held.
@@ -410,17 +411,19 @@ impl Room {
 
     /// All entries in order, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Entry> {
-        self.entries.values()
+        self.entries.values().map(Box::as_ref)
     }
 
     /// Entries up to and including `place`, oldest first.
     pub fn until(&self, place: Place) -> impl DoubleEndedIterator<Item = &Entry> {
-        self.entries.range(..=place).map(|(_, entry)| entry)
+        self.entries.range(..=place).map(|(_, entry)| entry.as_ref())
     }
 
     /// Entries after `place`, oldest first.
     pub fn after(&self, place: Place) -> impl DoubleEndedIterator<Item = &Entry> {
-        self.entries.range((Bound::Excluded(place), Bound::Unbounded)).map(|(_, entry)| entry)
+        self.entries
+            .range((Bound::Excluded(place), Bound::Unbounded))
+            .map(|(_, entry)| entry.as_ref())
     }
 
     /// Grows with every change.
