@@ -28,7 +28,7 @@ pub use model::{
     By, Change, Claim, ClaimId, ClaimsConfig, Duplicates, ItemCode, NoItemCode, Refusal, State,
     Totals, Why,
 };
-use queue::{Act, Key};
+use queue::{Act, Key, Reading};
 pub use rows::{COLUMNS, Phones, Row, masked_phones};
 
 use super::{
@@ -37,6 +37,8 @@ use super::{
 };
 use crate::base::SourceId;
 
+/// Claims of one show.
+const MOST_CLAIMS: usize = 50_000;
 /// Items of one show.
 const MOST_ITEMS: usize = 2_000;
 /// Claims and cancellations of one person on one item: who writes more is not heard, so that nobody fills the list.
@@ -48,7 +50,7 @@ const AHEAD: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 struct Item {
-    opening_stock: Option<u32>,
+    reading: Reading,
     /// The stock after all steps of the log.
     stock: Option<u32>,
     closed: Option<Timestamp>,
@@ -121,7 +123,7 @@ impl Claims {
             return Err(Refusal::Full);
         }
         let item = Item {
-            opening_stock: stock,
+            reading: Reading::new(stock, &self.config),
             stock,
             closed: None,
             log: BTreeMap::new(),
@@ -212,7 +214,7 @@ impl Claims {
         if item.closed.is_some_and(|closed| claim.at >= closed) {
             return Err(Refusal::NotOpen);
         }
-        if item.log.len() >= self.config.most_steps {
+        if item.log.len() >= self.config.most_steps || self.all.len() >= MOST_CLAIMS {
             return Err(Refusal::Full);
         }
         if let Some(message) = &claim.message
@@ -397,11 +399,10 @@ impl Claims {
         self.advance(now);
         let mut changes = Vec::new();
         for item in self.items.values_mut().filter(|item| item.dirty) {
-            let results =
-                queue::read(&item.log, &self.all, item.opening_stock, &self.config, self.horizon);
-            item.dirty = false;
+            let (results, any_new) = item.reading.read(&item.log, &self.all, self.horizon);
+            // What is new will settle by the passing of time.
+            item.dirty = any_new;
             for (id, state, granted) in results {
-                item.dirty |= state == State::New;
                 let Some(claim) = self.all.get_mut(&id) else { continue };
                 if (claim.state, claim.granted) != (state, granted) {
                     (claim.state, claim.granted) = (state, granted);

@@ -18,11 +18,18 @@ pub struct FoldConfig {
     pub most_texts: usize,
     /// Repeats of one text that are kept with their authors; beyond it they are only counted.
     pub most_repeats: usize,
+    /// Lines of all texts that are kept with their authors; beyond it repeats are only counted.
+    pub most_lines: usize,
 }
 
 impl Default for FoldConfig {
     fn default() -> Self {
-        Self { window: Duration::from_secs(30), most_texts: 2_000, most_repeats: 2_000 }
+        Self {
+            window: Duration::from_secs(30),
+            most_texts: 2_000,
+            most_repeats: 2_000,
+            most_lines: 20_000,
+        }
     }
 }
 
@@ -86,6 +93,8 @@ pub struct Fold {
     heads: HashMap<EntryId, Box<str>>,
     version: u64,
     folded: u64,
+    /// Lines in all groups.
+    kept: usize,
 }
 
 impl Fold {
@@ -98,6 +107,7 @@ impl Fold {
             heads: HashMap::new(),
             version: 0,
             folded: 0,
+            kept: 0,
         }
     }
 
@@ -121,13 +131,16 @@ impl Fold {
             let group = Group { lines: vec![line], uncounted: 0, last: now, version };
             self.texts.insert(normalised.into(), group);
             self.heads.insert(entry, normalised.into());
+            self.kept += 1;
             self.shrink();
             return Folded::First;
         };
         group.last = now;
         group.version = version;
-        if group.lines.len() < self.config.most_repeats.max(1) {
+        if group.lines.len() < self.config.most_repeats.max(1) && self.kept < self.config.most_lines
+        {
             group.lines.push(line);
+            self.kept += 1;
         } else {
             group.uncounted += 1;
         }
@@ -182,9 +195,11 @@ impl Fold {
         let Some((text, version)) = self.order.pop_front() else { return };
         if self.texts.get(&text).is_some_and(|group| group.version == version)
             && let Some(group) = self.texts.remove(&text)
-            && let Some(head) = group.lines.first()
         {
-            self.heads.remove(&head.entry);
+            self.kept -= group.lines.len();
+            if let Some(head) = group.lines.first() {
+                self.heads.remove(&head.entry);
+            }
         }
     }
 }
@@ -223,34 +238,41 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn nothing_is_lost_and_memory_is_bounded(
-            lines in prop::collection::vec((0..12_u8, 0..3_000_u64), 1..300)
-        ) {
-            let config =
-                FoldConfig { window: Duration::from_secs(5), most_texts: 4, most_repeats: 3 };
-            let mut fold = Fold::new(config);
-            let (mut now, mut heads, mut folded) = (0, 0_u64, 0_u64);
-            for (n, (text, pause)) in lines.iter().enumerate() {
-                now += pause;
-                let entry = EntryId(n as u64 + 1);
-                match fold.take(entry, None, &text.to_string(), Moment::from_ms(now)) {
-                    Folded::First => {
-                        heads += 1;
-                        prop_assert_eq!(fold.group(entry).unwrap().count(), 1);
-                    }
-                    Folded::Into { entry: head, count } => {
-                        folded += 1;
-                        prop_assert!(head < entry && count >= 2);
-                        prop_assert_eq!(fold.group(head).unwrap().count(), count);
-                        prop_assert!(fold.group(head).unwrap().lines.len() <= 3);
-                    }
-                }
-                prop_assert!(fold.texts.len() <= 4 && fold.order.len() <= 9);
-                prop_assert_eq!(fold.heads.len(), fold.texts.len());
-            }
-            prop_assert_eq!(heads + folded, lines.len() as u64);
-            prop_assert_eq!(fold.folded(), folded);
-        }
-    }
+           #[test]
+           fn nothing_is_lost_and_memory_is_bounded(
+               lines in prop::collection::vec((0..12_u8, 0..3_000_u64), 1..300)
+           ) {
+               let config =
+                   FoldConfig {
+    window: Duration::from_secs(5),
+    most_texts: 4,
+    most_repeats: 3,
+    most_lines: 8,
+    };
+               let mut fold = Fold::new(config);
+               let (mut now, mut heads, mut folded) = (0, 0_u64, 0_u64);
+               for (n, (text, pause)) in lines.iter().enumerate() {
+                   now += pause;
+                   let entry = EntryId(n as u64 + 1);
+                   match fold.take(entry, None, &text.to_string(), Moment::from_ms(now)) {
+                       Folded::First => {
+                           heads += 1;
+                           prop_assert_eq!(fold.group(entry).unwrap().count(), 1);
+                       }
+                       Folded::Into { entry: head, count } => {
+                           folded += 1;
+                           prop_assert!(head < entry && count >= 2);
+                           prop_assert_eq!(fold.group(head).unwrap().count(), count);
+                           prop_assert!(fold.group(head).unwrap().lines.len() <= 3);
+                       }
+                   }
+                   prop_assert!(fold.texts.len() <= 4 && fold.order.len() <= 9);
+                   prop_assert_eq!(fold.heads.len(), fold.texts.len());
+                   let kept: usize = fold.texts.values().map(|group| group.lines.len()).sum();
+                   prop_assert!(kept == fold.kept && kept <= 8 + 4);
+               }
+               prop_assert_eq!(heads + folded, lines.len() as u64);
+               prop_assert_eq!(fold.folded(), folded);
+           }
+       }
 }

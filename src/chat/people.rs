@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{Author, EntryId, Message, Person, Platform, Removal, Text, UserId, person};
-use crate::base::{Ring, SourceId};
+use crate::base::SourceId;
 
 /// Sizes of the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,8 @@ pub struct PeopleConfig {
 
 impl Default for PeopleConfig {
     fn default() -> Self {
-        Self { most_people: 10_000, most_lines: 20, most_removals: 20 }
+        // A message takes about half a kilobyte: 10 MB when all are full.
+        Self { most_people: 2_000, most_lines: 10, most_removals: 10 }
     }
 }
 
@@ -51,9 +52,9 @@ pub struct Card {
     /// Lines heard.
     pub lines: u64,
     /// The last lines, in the order in which they came.
-    pub recent: Ring<(EntryId, Arc<Message>)>,
+    pub recent: VecDeque<(EntryId, Arc<Message>)>,
     /// The last removals, in the order in which they came.
-    pub removals: Ring<Removed>,
+    pub removals: VecDeque<Removed>,
     version: u64,
     name: (SourceId, Box<str>),
 }
@@ -92,8 +93,8 @@ impl People {
             first: message.at,
             last: message.at,
             lines: 0,
-            recent: Ring::new(config.most_lines),
-            removals: Ring::new(config.most_removals),
+            recent: VecDeque::new(),
+            removals: VecDeque::new(),
             version,
             name: name.clone(),
         });
@@ -108,7 +109,10 @@ impl People {
         card.lines += 1;
         card.version = version;
         card.name.clone_from(&name);
-        card.recent.push((entry, message.clone()));
+        card.recent.push_back((entry, message.clone()));
+        if card.recent.len() > config.most_lines {
+            card.recent.pop_front();
+        }
         self.names.insert(name, person.clone());
         self.order.push_back((person, version));
         self.shrink();
@@ -131,7 +135,10 @@ impl People {
         };
         let person = by_id.or_else(by_name)?;
         let card = self.cards.get_mut(&person)?;
-        card.removals.push(Removed { at, source: source.clone(), removal });
+        card.removals.push_back(Removed { at, source: source.clone(), removal });
+        if card.removals.len() > self.config.most_removals {
+            card.removals.pop_front();
+        }
         Some(person)
     }
 

@@ -9,6 +9,7 @@
 //!   is entered as deleted.
 
 mod entry;
+mod model;
 mod recent;
 #[cfg(test)]
 mod tests;
@@ -22,10 +23,10 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 pub use entry::{Body, Deletion, Entry, EntryId, Place, State};
-use recent::Recent;
+pub use model::{Applied, Counters, Ours, Refusal, RoomConfig};
+use recent::{Mixed, Recent};
 
 use super::{Author, Message, MessageId, Removal, Text, Update, UserId, later::later, person};
 use crate::base::{Now, SourceId};
@@ -38,93 +39,6 @@ const MOST_CLEARED: usize = 1_024;
 
 /// Authors' keys that an entry gains by its copies: eight channels, which is more than shared chat joins (Twitch: six).
 const MOST_JOINED: usize = 16;
-
-/// Sizes of the merged chat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RoomConfig {
-    /// Entries held.
-    pub most: usize,
-    /// How far behind the newest entry a message may arrive and still be put in its place.
-    pub window: Duration,
-    /// Identifiers remembered so that nothing is entered twice. Two for each message, so at least twice
-    /// [`Self::most`] are kept.
-    pub memory: usize,
-}
-
-impl Default for RoomConfig {
-    fn default() -> Self {
-        // 65,536 messages are a reconnect's backlog of an hour at 18 messages a second.
-        Self { most: 5_000, window: Duration::from_secs(5), memory: 131_072 }
-    }
-}
-
-/// What was counted since the beginning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Counters {
-    /// Messages entered.
-    pub entered: u64,
-    /// Messages that had been entered before, by identifier.
-    pub duplicates: u64,
-    /// Copies in shared chat that were joined with their original or with another copy.
-    pub copies: u64,
-    /// Entries that fell out because the room was full.
-    pub evicted: u64,
-    /// Backlog older than everything in a full room; not entered.
-    pub too_old: u64,
-    /// Messages put at the end because they came after the window.
-    pub late: u64,
-    /// Messages whose time was ahead of ours by more than 5 s.
-    pub ahead: u64,
-    /// Entries deleted by a platform.
-    pub deleted: u64,
-    /// Deletions of messages that were not here (yet).
-    pub deleted_unknown: u64,
-    /// Holes.
-    pub holes: u64,
-}
-
-/// What an update did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Applied {
-    /// A message or hole was entered.
-    Entered(EntryId),
-    /// The original of a copy that was entered before; it took the copy's place.
-    Original(EntryId),
-    /// Known already; nothing changed.
-    Duplicate(EntryId),
-    /// Backlog older than everything in a full room.
-    TooOld,
-    /// So many entries were deleted.
-    Deleted(usize),
-}
-
-/// What we do to an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ours {
-    /// Show it (also: undo the other three).
-    Show,
-    /// Hide it; the platform keeps it.
-    Hide,
-    /// Keep it for review.
-    Hold,
-    /// We deleted it on the platform.
-    Delete,
-}
-
-/// Why an entry's state was not changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// It fell out of the room.
-    #[error("this line is no longer held")]
-    Gone,
-    /// What a platform deleted stays deleted.
-    #[error("the platform deleted this line")]
-    DeletedByPlatform,
-    /// Holes have no state.
-    #[error("this is not a message but a gap")]
-    Hole,
-}
 
 #[derive(Debug, Clone, Copy)]
 enum Known {
@@ -139,8 +53,9 @@ enum Known {
 pub struct Room {
     config: RoomConfig,
     hasher: RandomState,
-    entries: BTreeMap<Place, Entry>,
-    places: HashMap<EntryId, Place>,
+    /// Boxed, because the nodes of the tree are moved with each insertion.
+    entries: BTreeMap<Place, Box<Entry>>,
+    places: HashMap<EntryId, Place, Mixed>,
     /// Generation at which each entry changed last.
     changed: BTreeMap<u64, EntryId>,
     /// Entries by author: hash of source and identifier, and of source and name.
@@ -160,7 +75,7 @@ impl Room {
         Self {
             hasher: RandomState::new(),
             entries: BTreeMap::new(),
-            places: HashMap::with_capacity(config.most + 1),
+            places: HashMap::with_capacity_and_hasher(config.most + 1, Mixed::default()),
             changed: BTreeMap::new(),
             authors: BTreeSet::new(),
             known: Recent::new(config.memory.max(config.most * 2)),
@@ -315,7 +230,7 @@ impl Room {
             keys,
             joined: Vec::new(),
         };
-        self.entries.insert(place, entry);
+        self.entries.insert(place, Box::new(entry));
         self.places.insert(id, place);
         self.changed.insert(self.generation, id);
         while self.entries.len() > self.config.most {
@@ -483,7 +398,7 @@ impl Room {
 
     /// An entry.
     pub fn get(&self, id: EntryId) -> Option<&Entry> {
-        self.places.get(&id).and_then(|place| self.entries.get(place))
+        self.places.get(&id).and_then(|place| self.entries.get(place)).map(Box::as_ref)
     }
 
     /// The entry of a source's message, while it is held.
@@ -496,17 +411,19 @@ impl Room {
 
     /// All entries in order, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Entry> {
-        self.entries.values()
+        self.entries.values().map(Box::as_ref)
     }
 
     /// Entries up to and including `place`, oldest first.
     pub fn until(&self, place: Place) -> impl DoubleEndedIterator<Item = &Entry> {
-        self.entries.range(..=place).map(|(_, entry)| entry)
+        self.entries.range(..=place).map(|(_, entry)| entry.as_ref())
     }
 
     /// Entries after `place`, oldest first.
     pub fn after(&self, place: Place) -> impl DoubleEndedIterator<Item = &Entry> {
-        self.entries.range((Bound::Excluded(place), Bound::Unbounded)).map(|(_, entry)| entry)
+        self.entries
+            .range((Bound::Excluded(place), Bound::Unbounded))
+            .map(|(_, entry)| entry.as_ref())
     }
 
     /// Grows with every change.

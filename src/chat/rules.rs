@@ -13,6 +13,7 @@ mod tests;
 
 use std::{
     collections::{HashMap, VecDeque},
+    hash::{DefaultHasher, Hash, Hasher},
     time::Duration,
 };
 
@@ -28,7 +29,7 @@ use words::Words;
 use super::{Message, MessageId, Person, later::earlier};
 
 /// Accounts remembered; the one that wrote longest ago is forgotten first.
-const MOST_PEOPLE: usize = 20_000;
+const MOST_PEOPLE: usize = 10_000;
 
 /// What a line broke.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +93,7 @@ struct Account {
     /// Lines seen here.
     lines: u32,
     /// Their newest times and the hash of their texts, at most as many as the rules look at.
-    recent: VecDeque<(Timestamp, Box<str>)>,
+    recent: VecDeque<(Timestamp, u64)>,
     version: u64,
 }
 
@@ -132,7 +133,8 @@ impl Rules {
     /// Judges a line and remembers it. `normalised` is its text as `normalise` makes it. Backlog is at most hidden:
     /// nobody is punished for what was written before we came.
     pub fn judge(&mut self, message: &Message, normalised: &str) -> Vec<Hit> {
-        let nth = self.remember(message, normalised);
+        let hash = hash(normalised);
+        let nth = self.remember(message, hash);
         if message.own || self.config.exempt.iter().any(|badge| message.author.has(*badge)) {
             return Vec::new();
         }
@@ -173,7 +175,7 @@ impl Rules {
             if let Some(rule) = &self.config.repeats
                 && !normalised.is_empty()
             {
-                let times = account.within(message.at, rule.within_s, |text| text == normalised);
+                let times = account.within(message.at, rule.within_s, |text| text == hash);
                 if times >= rule.times {
                     hit(Reason::Repeat { times }, rule.action);
                 }
@@ -190,13 +192,13 @@ impl Rules {
     }
 
     /// Which line of its account this is.
-    fn remember(&mut self, message: &Message, normalised: &str) -> Option<u32> {
+    fn remember(&mut self, message: &Message, hash: u64) -> Option<u32> {
         let person = Person::of(message)?;
         self.version += 1;
         let account = self.accounts.entry(person.clone()).or_default();
         account.lines = account.lines.saturating_add(1);
         account.version = self.version;
-        account.recent.push_back((message.at, normalised.into()));
+        account.recent.push_back((message.at, hash));
         if account.recent.len() > self.keep {
             account.recent.pop_front();
         }
@@ -219,11 +221,18 @@ impl Rules {
 
 impl Account {
     /// Lines within `within_s` before `at`, `at` included.
-    fn within(&self, at: Timestamp, within_s: u32, is: impl Fn(&str) -> bool) -> u32 {
+    fn within(&self, at: Timestamp, within_s: u32, is: impl Fn(u64) -> bool) -> u32 {
         let since = earlier(at, Duration::from_secs(within_s.into()));
-        let lines = self.recent.iter().filter(|(t, text)| *t > since && *t <= at && is(text));
+        let lines = self.recent.iter().filter(|(t, text)| *t > since && *t <= at && is(*text));
         lines.count() as u32
     }
+}
+
+/// Stands for a text in an account's memory. The same in every run, so that a dry run finds the same.
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Share of capitals in percent, where the text has at least `letters` letters that have two cases.

@@ -1,6 +1,9 @@
 //! The log of one item, and what follows from it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Bound,
+};
 
 use jiff::Timestamp;
 
@@ -35,9 +38,9 @@ pub(super) enum Act {
 }
 
 /// A claim while the log is read.
-struct Line<'a> {
+#[derive(Debug, Clone, Copy)]
+struct Line {
     id: ClaimId,
-    person: Option<&'a Person>,
     /// How many are wished for; what a replacement left of it.
     wish: u32,
     granted: u32,
@@ -48,9 +51,19 @@ struct Line<'a> {
     decided: bool,
 }
 
-impl Line<'_> {
+impl Line {
     fn is_open(&self) -> bool {
         self.cancelled.is_none() && !self.done
+    }
+
+    fn state(&self) -> State {
+        match self.cancelled {
+            Some(why) => State::Cancelled(why),
+            None if self.done => State::Done,
+            None if self.granted > 0 && self.decided => State::Confirmed,
+            None if self.granted == 0 && self.settled => State::Waiting,
+            None => State::New,
+        }
     }
 
     fn lacks(&self) -> u32 {
@@ -58,16 +71,38 @@ impl Line<'_> {
     }
 }
 
-struct Reading<'a> {
-    lines: Vec<Line<'a>>,
+/// What follows from the log so far. Settled steps are read once; those that are not settled are read anew in each
+/// turn, because an earlier one may still come between.
+#[derive(Debug)]
+pub(super) struct Reading {
+    lines: Vec<Line>,
     of: HashMap<ClaimId, usize>,
-    people: HashMap<&'a Person, Vec<usize>>,
+    people: HashMap<Person, Vec<usize>>,
     stock: Option<u32>,
     granted: u64,
     partial: bool,
+    duplicates: Duplicates,
+    /// The last settled step that was read.
+    upto: Option<Key>,
+    /// What was last said of the settled claims.
+    told: Vec<(State, u32)>,
 }
 
-impl Reading<'_> {
+impl Reading {
+    pub(super) fn new(stock: Option<u32>, config: &ClaimsConfig) -> Self {
+        Self {
+            lines: Vec::new(),
+            of: HashMap::new(),
+            people: HashMap::new(),
+            stock,
+            granted: 0,
+            partial: config.partial,
+            duplicates: config.duplicates,
+            upto: None,
+            told: Vec::new(),
+        }
+    }
+
     fn left(&self) -> u32 {
         self.stock.map_or(u32::MAX, |stock| {
             u32::try_from(u64::from(stock).saturating_sub(self.granted)).unwrap_or(u32::MAX)
@@ -152,104 +187,86 @@ impl Reading<'_> {
             }
         }
     }
-}
 
-/// Reads a log: the state of each claim and how many it is granted, in order.
-pub(super) fn read(
-    log: &BTreeMap<Key, Act>,
-    claims: &HashMap<ClaimId, Claim>,
-    stock: Option<u32>,
-    config: &ClaimsConfig,
-    horizon: Timestamp,
-) -> Vec<(ClaimId, State, u32)> {
-    let mut reading = Reading {
-        lines: Vec::new(),
-        of: HashMap::new(),
-        people: HashMap::new(),
-        stock,
-        granted: 0,
-        partial: config.partial,
-    };
-    for (key, act) in log {
-        let settled = key.place < horizon;
+    /// Reads a log on: claims whose state or grant may have changed, with both, and whether any is new.
+    pub(super) fn read(
+        &mut self,
+        log: &BTreeMap<Key, Act>,
+        claims: &HashMap<ClaimId, Claim>,
+        horizon: Timestamp,
+    ) -> (Vec<(ClaimId, State, u32)>, bool) {
+        let from = self.upto.clone().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = log.range((from, Bound::Unbounded)).peekable();
+        while let Some((key, act)) = rest.next_if(|(key, _)| key.place < horizon) {
+            self.step(act, claims, true);
+            self.upto = Some(key.clone());
+        }
+        let settled = (self.lines.clone(), self.granted, self.stock);
+        for (_, act) in rest {
+            self.step(act, claims, false);
+        }
+        let (changed, any_new) = self.changed(settled.0.len());
+        // What is not settled is forgotten again.
+        for line in self.lines.iter().skip(settled.0.len()) {
+            self.of.remove(&line.id);
+            let person = claims.get(&line.id).and_then(|claim| claim.person.as_ref());
+            if let Some(theirs) = person.and_then(|person| self.people.get_mut(person)) {
+                theirs.pop();
+            }
+        }
+        (self.lines, self.granted, self.stock) = settled;
+        (changed, any_new)
+    }
+
+    /// What is to be said of the claims: of the settled ones (the first ones), what is new; of the others, all.
+    fn changed(&mut self, settled: usize) -> (Vec<(ClaimId, State, u32)>, bool) {
+        let mut changed = Vec::new();
+        let mut any_new = false;
+        for (n, line) in self.lines.iter().enumerate() {
+            let now = (line.state(), line.granted);
+            any_new |= now.0 == State::New;
+            match self.told.get_mut(n) {
+                Some(told) if *told == now => continue,
+                Some(told) => *told = now,
+                None if n < settled => self.told.push(now),
+                None => {}
+            }
+            changed.push((line.id, now.0, now.1));
+        }
+        (changed, any_new)
+    }
+
+    fn step(&mut self, act: &Act, claims: &HashMap<ClaimId, Claim>, settled: bool) {
         match act {
             Act::Claim(id) => {
-                let Some(claim) = claims.get(id) else { continue };
-                let n = reading.lines.len();
-                let mut line = Line {
-                    id: *id,
-                    person: claim.person.as_ref(),
-                    wish: claim.quantity,
-                    granted: 0,
-                    done: false,
-                    cancelled: None,
-                    settled,
-                    decided: settled,
-                };
-                let theirs: Vec<usize> = line
-                    .person
-                    .and_then(|person| reading.people.get(person))
-                    .into_iter()
-                    .flatten()
-                    .copied()
-                    .filter(|n| reading.lines.get(*n).is_some_and(|l| l.cancelled.is_none()))
-                    .collect();
-                let before: u32 = theirs
-                    .iter()
-                    .filter_map(|n| reading.lines.get(*n))
-                    .fold(0, |sum, line| sum.saturating_add(line.wish));
-                let mut freed = false;
-                if !theirs.is_empty() {
-                    match config.duplicates {
-                        Duplicates::Ignore => line.cancelled = Some(Why::Duplicate),
-                        Duplicates::Add => {}
-                        Duplicates::Replace if claim.quantity > before => {
-                            line.wish = claim.quantity - before;
-                        }
-                        Duplicates::Replace => {
-                            line.cancelled = Some(Why::Amended);
-                            reading.amend(&theirs, before - claim.quantity);
-                            freed = claim.quantity < before;
-                        }
-                    }
-                }
-                if let Some(person) = line.person {
-                    reading.people.entry(person).or_default().push(n);
-                }
-                reading.lines.push(line);
-                reading.of.insert(*id, n);
-                if freed {
-                    reading.promote(settled);
-                } else {
-                    reading.grant(n, settled);
+                if let Some(claim) = claims.get(id) {
+                    self.claim(claim, settled);
                 }
             }
             Act::CancelBy(person) => {
-                let theirs = reading.people.get(person).cloned().unwrap_or_default();
-                for n in theirs {
-                    reading.cancel(n, Why::User);
+                for n in self.people.get(person).cloned().unwrap_or_default() {
+                    self.cancel(n, Why::User);
                 }
-                reading.promote(settled);
+                self.promote(settled);
             }
             Act::Cancel(id) => {
-                if let Some(n) = reading.of.get(id).copied()
-                    && reading.cancel(n, Why::Host)
+                if let Some(n) = self.of.get(id).copied()
+                    && self.cancel(n, Why::Host)
                 {
-                    reading.promote(settled);
+                    self.promote(settled);
                 }
             }
             Act::Restore(id) => {
-                if let Some(n) = reading.of.get(id).copied()
-                    && let Some(line) = reading.lines.get_mut(n)
+                if let Some(n) = self.of.get(id).copied()
+                    && let Some(line) = self.lines.get_mut(n)
                     && line.cancelled == Some(Why::Host)
                 {
                     line.cancelled = None;
-                    reading.grant(n, settled);
+                    self.grant(n, settled);
                 }
             }
             Act::Done(id) | Act::NotDone(id) => {
-                if let Some(n) = reading.of.get(id).copied()
-                    && let Some(line) = reading.lines.get_mut(n)
+                if let Some(line) = self.of.get(id).and_then(|n| self.lines.get_mut(*n))
                     && line.cancelled.is_none()
                     && (line.granted > 0 || line.done)
                 {
@@ -257,18 +274,57 @@ pub(super) fn read(
                 }
             }
             Act::Stock(stock) => {
-                reading.stock = *stock;
-                reading.fit();
-                reading.promote(settled);
+                self.stock = *stock;
+                self.fit();
+                self.promote(settled);
             }
         }
     }
-    let state = |line: &Line<'_>| match line.cancelled {
-        Some(why) => State::Cancelled(why),
-        None if line.done => State::Done,
-        None if line.granted > 0 && line.decided => State::Confirmed,
-        None if line.granted == 0 && line.settled => State::Waiting,
-        None => State::New,
-    };
-    reading.lines.iter().map(|line| (line.id, state(line), line.granted)).collect()
+
+    fn claim(&mut self, claim: &Claim, settled: bool) {
+        let n = self.lines.len();
+        let mut line = Line {
+            id: claim.id,
+            wish: claim.quantity,
+            granted: 0,
+            done: false,
+            cancelled: None,
+            settled,
+            decided: settled,
+        };
+        let is_active = |n: &usize| self.lines.get(*n).is_some_and(|l| l.cancelled.is_none());
+        let theirs: Vec<usize> = claim
+            .person
+            .as_ref()
+            .and_then(|person| self.people.get(person))
+            .map(|theirs| theirs.iter().copied().filter(is_active).collect())
+            .unwrap_or_default();
+        let wishes = theirs.iter().filter_map(|n| self.lines.get(*n)).map(|line| line.wish);
+        let before = wishes.fold(0, u32::saturating_add);
+        let mut freed = false;
+        if !theirs.is_empty() {
+            match self.duplicates {
+                Duplicates::Ignore => line.cancelled = Some(Why::Duplicate),
+                Duplicates::Add => {}
+                Duplicates::Replace if claim.quantity > before => {
+                    line.wish = claim.quantity - before;
+                }
+                Duplicates::Replace => {
+                    line.cancelled = Some(Why::Amended);
+                    self.amend(&theirs, before - claim.quantity);
+                    freed = claim.quantity < before;
+                }
+            }
+        }
+        if let Some(person) = &claim.person {
+            self.people.entry(person.clone()).or_default().push(n);
+        }
+        self.lines.push(line);
+        self.of.insert(claim.id, n);
+        if freed {
+            self.promote(settled);
+        } else {
+            self.grant(n, settled);
+        }
+    }
 }

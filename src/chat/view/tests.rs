@@ -133,9 +133,12 @@ fn scrolling_back_keeps_the_place_and_counts_what_is_new() {
     view.turn(&room, &marked);
     view.turn(&room, &marked);
     assert_eq!((shown(&view, &room, &marked, 3), view.new_below()), (vec![4, 5, 6], Some(2)));
-    room.set(EntryId(13), Ours::Hide).unwrap();
+    for (id, to) in [(13, Ours::Hide), (5, Ours::Hide), (5, Ours::Show), (11, Ours::Hold)] {
+        room.set(EntryId(id), to).unwrap();
+    }
     view.turn(&room, &marked);
     assert_eq!(view.new_below(), Some(2), "a change is not new");
+    room.set(EntryId(11), Ours::Show).unwrap();
     view.scroll(1, 3, &room, &marked);
     assert_eq!(shown(&view, &room, &marked, 1), [7]);
     view.scroll(-99, 3, &room, &marked);
