@@ -3,13 +3,13 @@
 
 pub mod base64;
 pub mod bridge;
+pub mod capability;
 pub mod claims;
 pub mod emotes;
+pub mod facebook;
 pub mod finders;
 pub mod fold;
 pub mod hold;
-pub mod capability;
-pub mod facebook;
 pub mod irc;
 pub mod json;
 pub mod kick;
@@ -20,6 +20,7 @@ pub mod message;
 pub mod normalise;
 pub mod people;
 pub mod person;
+pub mod phrases;
 pub mod poll;
 pub mod recovery;
 pub mod request;
@@ -29,14 +30,13 @@ pub mod rules;
 mod sample;
 pub mod seen;
 pub mod send;
-pub mod spec;
 pub mod shopee;
+pub mod spec;
 pub mod sse;
 pub mod told;
 pub mod twitch;
 pub mod view;
 pub mod youtube;
-pub mod phrases;
 
 pub use message::{
     Amount, Author, Badge, Emote, Kind, Message, MessageId, Origin, Platform, Removal, Reply, Text,
