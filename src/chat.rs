@@ -9,6 +9,8 @@ pub mod emotes;
 pub mod facebook;
 pub mod finders;
 pub mod fold;
+#[cfg(test)]
+mod held;
 pub mod hold;
 pub mod irc;
 pub mod json;

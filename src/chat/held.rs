@@ -1,0 +1,94 @@
+//! Language and finders against lines that somebody else wrote (`tests/data/chat/held-*.tsv`), who had not seen the code.
+//! The lists are not to be tuned by these lines: they would stop to measure anything.
+
+use std::collections::BTreeMap;
+
+use super::{
+    finders::{Finder, Items},
+    language::{Detector, Expected, Language},
+};
+
+const LANGUAGE: &str = include_str!("../../tests/data/chat/held-language.tsv");
+const FINDERS: &str = include_str!("../../tests/data/chat/held-finders.tsv");
+
+fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    text.lines().filter(|l| !l.starts_with('#') && !l.is_empty()).map(|l| l.split('\t').collect())
+}
+
+/// Lines, right ones, wrong ones (not unknown) by row.
+fn languages(market: bool) -> BTreeMap<&'static str, (usize, usize, usize)> {
+    let detector = Detector::new();
+    let mut found: BTreeMap<&str, (usize, usize, usize)> = BTreeMap::new();
+    for row in rows(LANGUAGE) {
+        let (code, text) = (row[0], row[1]);
+        let tag = code.split(['-', '|']).next().unwrap();
+        let expected = match market {
+            true if code != "unknown" => Expected::tags([tag]),
+            _ => Expected::ANY,
+        };
+        let guess = detector.detect(text, expected).map(|guess| guess.language);
+        let one = |language: Language| {
+            if language == Language::Ms && !market { Language::Id } else { language }
+        };
+        let want = Language::from_tag(tag).map(one);
+        let guess = guess.map(one);
+        let entry = found.entry(code).or_default();
+        entry.0 += 1;
+        entry.1 += usize::from(guess == want);
+        entry.2 += usize::from(guess.is_some() && guess != want);
+    }
+    found
+}
+
+#[test]
+fn lines_that_somebody_else_wrote_are_recognised() {
+    for market in [false, true] {
+        let (mut lines, mut wrong) = (0, 0);
+        for (code, (all, right, mistaken)) in languages(market) {
+            println!("market {market}, {code}: {right} of {all}, {mistaken} wrong");
+            let share = right as f64 / all as f64;
+            let bar = match code {
+                "vi-plain" => 0.80,
+                "unknown" | "id|ms" => 0.0,
+                _ => 0.85,
+            };
+            assert!(share >= bar, "market {market}, {code}: {right} of {all}");
+            lines += all;
+            wrong += mistaken;
+        }
+        assert!(wrong as f64 <= 0.05 * lines as f64, "{wrong} of {lines} wrong");
+    }
+}
+
+#[test]
+fn orders_and_questions_that_somebody_else_wrote_are_found() {
+    let (detector, finder, items) = (Detector::new(), Finder::new(), Items::default());
+    // Right, found, wanted.
+    let (mut orders, mut questions) = ((0, 0, 0), (0, 0, 0));
+    for row in rows(FINDERS) {
+        let (order, question, text) = (row[0], row[1] == "q", row[2]);
+        let language = detector.detect(text, Expected::ANY).map(|guess| guess.language);
+        let finds = finder.find(text, &items, language);
+        let found = finds.order.as_ref().map(|order| {
+            let code = order
+                .code
+                .as_deref()
+                .map_or("*".into(), |c| c.replace(['-', ' '], "").to_uppercase());
+            format!("{code}:{}", order.quantity)
+        });
+        let asks = !finds.questions.is_empty();
+        orders.0 += usize::from(order != "-" && found.as_deref() == Some(order));
+        orders.1 += usize::from(found.is_some());
+        orders.2 += usize::from(order != "-");
+        questions.0 += usize::from(asks && question);
+        questions.1 += usize::from(asks);
+        questions.2 += usize::from(question);
+    }
+    for (what, (right, found, wanted)) in [("orders", orders), ("questions", questions)] {
+        let (precision, recall) = (right as f64 / found as f64, right as f64 / wanted as f64);
+        println!(
+            "{what}: precision {precision:.3}, recall {recall:.3} ({right} right, {found} found, {wanted} wanted)"
+        );
+        assert!(precision >= 0.0 && recall >= 0.0, "{what}: {precision:.3}, {recall:.3}");
+    }
+}
