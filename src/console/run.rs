@@ -51,7 +51,7 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
     let mut signals = Signals::new()?;
     let mut screen = Screen::take()?;
     signals.heed(&screen);
-    let Handle { log, asks, mut events, mut show, mut past, mut meters, mut picture } = handle;
+    let Handle { log, asks, mut events, mut show, mut past, mut meters, mut picture, .. } = handle;
     let palette = Palette::of_terminal(options.theme);
     let first = show.borrow_and_update().clone();
     let mut state = State::new(first, &palette, TimeZone::system(), Timestamp::now());

@@ -27,13 +27,14 @@ use crate::{
         told::{SourceState, Status, Told},
     },
     link::chat::{Clock, Report},
+    show::Fact,
 };
 use source::FromSource;
 
 /// Reports of all sources that wait to be merged. A source that is faster is slowed down by its own connection.
 const REPORTS: usize = 1_024;
 /// Steps that a face may be behind before it misses some.
-const STEPS: usize = 4_096;
+pub const STEPS: usize = 4_096;
 /// Steps that a face is given when it comes.
 const PAST: usize = 500;
 /// How often the sources' states are told at most.
@@ -101,6 +102,42 @@ impl Hub {
         };
         tasks.spawn(merge.run(reports));
         Self { steps, past, sources, _tasks: tasks }
+    }
+
+    /// Tells the engine how the sources are doing, as facts.
+    pub fn report(&self, facts: mpsc::Sender<Fact>) {
+        let mut sources = self.sources.clone();
+        tokio::spawn(async move {
+            let mut before: Vec<Status> = Vec::new();
+            loop {
+                let now = sources.borrow_and_update().clone();
+                for (at, state) in now.iter().enumerate() {
+                    if before.get(at) == Some(&state.status) {
+                        continue;
+                    }
+                    let chat = state.id.clone();
+                    let fact = match &state.status {
+                        Status::Connecting | Status::Ended => continue,
+                        Status::Live => Fact::ChatUp { chat },
+                        Status::Waiting { why, retry_in_ms } => Fact::ChatLost {
+                            chat,
+                            reason: why.clone(),
+                            retry_in_ms: Some(*retry_in_ms),
+                        },
+                        Status::Failed { why } => {
+                            Fact::ChatLost { chat, reason: why.clone(), retry_in_ms: None }
+                        }
+                    };
+                    if facts.send(fact).await.is_err() {
+                        return;
+                    }
+                }
+                before = now.iter().map(|state| state.status.clone()).collect();
+                if sources.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
     }
 
     /// A hold on it.

@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{broadcast, mpsc, watch};
 
-use super::handle::{Ask, Handle};
+use super::{
+    chat::Hub,
+    handle::{Ask, Handle},
+};
 use crate::{
     base::Ring,
     show::{Event, Folded, Show, folding::Recent},
@@ -86,6 +89,7 @@ pub struct Faces {
     pub(super) meters: watch::Sender<Arc<Meters>>,
     pub(super) picture: watch::Receiver<Option<Arc<Picture>>>,
     pub(super) past: Past,
+    pub(super) chat: Arc<Hub>,
 }
 
 impl Faces {
@@ -105,6 +109,7 @@ impl Faces {
             show: self.show.subscribe(),
             meters: self.meters.subscribe(),
             picture: self.picture.clone(),
+            chat: self.chat.look(),
         }
     }
 }

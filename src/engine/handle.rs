@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use super::chat::Chat;
 use crate::{
     show::{Command, Event, Folded, Refusal, Risk, Show},
     stats::{Meters, Picture},
@@ -24,6 +25,8 @@ pub enum Ask {
     },
     /// Look at the program, or stop looking (`None`). Costs nothing while nobody looks.
     Look(Option<Look>),
+    /// Read the chat, or stop reading. Of use at the other end of a socket; in the engine's process it is there anyway.
+    Chat(bool),
 }
 
 /// A wish for pictures.
@@ -52,6 +55,8 @@ pub struct Handle {
     pub meters: watch::Receiver<Arc<Meters>>,
     /// The program's picture, newest only, while somebody looks.
     pub picture: watch::Receiver<Option<Arc<Picture>>>,
+    /// The chat, once it is asked for.
+    pub chat: Chat,
 }
 
 impl Handle {
@@ -61,6 +66,12 @@ impl Handle {
         let (answer, answered) = oneshot::channel();
         self.asks.send(Ask::Command { command, confirm, answer }).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
+    }
+
+    /// Reads the chat, or stops reading.
+    pub async fn read_chat(&self, read: bool) {
+        // See `look`.
+        let _ = self.asks.send(Ask::Chat(read)).await;
     }
 
     /// Looks at the program's picture, or stops looking.

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     adapters::{Adapters, Factory, Making, StartError},
+    chat::Hub,
     clock::Clock,
     faces::{ASKS, Faces, Log, Past},
     files::Files,
@@ -143,6 +144,13 @@ impl Engine {
         let alarms = Alarms::new(plan.spec.alarms.iter().map(|a| a.rule.clone()).collect());
         let hooks = Hooks::new(&plan.spec.alarms, facts_in.clone(), plan.files.clone());
         let (asks_in, asks) = mpsc::channel(ASKS);
+        // A rehearsal is without a network: `hawker chat` reads its chat by itself.
+        let sources = match plan.mode {
+            Mode::Live => plan.spec.chats.clone(),
+            Mode::Rehearse => Vec::new(),
+        };
+        let chat = Hub::start(sources, plan.files.clone(), None);
+        chat.report(facts_in.clone());
         let show = Show::new(plan.spec.without_secrets(), plan.mode);
         let faces = Faces {
             asks: asks_in,
@@ -151,6 +159,7 @@ impl Engine {
             meters: watch::Sender::new(Arc::new(Meters::default())),
             picture: adapters.picture(),
             past: Past::default(),
+            chat: Arc::new(chat),
         };
         Ok(Self {
             show,
@@ -275,6 +284,7 @@ impl Engine {
     fn ask(&mut self, ask: Ask) {
         match ask {
             Ask::Look(look) => self.adapters.look(look),
+            Ask::Chat(_) => {}
             Ask::Command { command, confirm, answer } => {
                 let (command, added) = command.parted();
                 let done = confirmed(&command, confirm)

@@ -329,10 +329,13 @@ impl Guest {
         script: bool,
     ) -> io::Result<()> {
         let Self { id, mut handle, notes, mut stopped, .. } = self;
+        let (reading, mut reads) = watch::channel(false);
         let (answers_in, mut answers) = mpsc::channel(64);
         let asks = handle.asks.clone();
-        let mut hearing =
-            std::pin::pin!(hear(lines, Hearing { id, script, asks, notes, answers: answers_in }));
+        let mut hearing = std::pin::pin!(hear(
+            lines,
+            Hearing { id, script, asks, notes, reading, answers: answers_in }
+        ));
         if !script {
             // Before the first show, with which a face begins.
             for logged in std::mem::take(&mut handle.log) {
@@ -364,6 +367,23 @@ impl Guest {
                 Ok(()) = handle.meters.changed(), if !script => {
                     let meters = handle.meters.borrow_and_update().clone();
                     pen.say(&FromEngine::Meters { meters }).await?;
+                }
+                Ok(()) = reads.changed() => {
+                    for chat in std::mem::take(&mut handle.chat.past) {
+                        pen.say(&FromEngine::Chat { chat }).await?;
+                    }
+                    handle.chat.sources.mark_changed();
+                }
+                step = handle.chat.steps.recv(), if *reads.borrow() => match step {
+                    Ok(chat) => pen.say(&FromEngine::Chat { chat }).await?,
+                    // The numbers of the steps show how many are missing.
+                    Err(RecvError::Lagged(_)) => {}
+                    // There is no chat any more.
+                    Err(RecvError::Closed) => drop(reads = watch::channel(false).1),
+                },
+                Ok(()) = handle.chat.sources.changed(), if *reads.borrow() => {
+                    let chat_sources = handle.chat.sources.borrow_and_update().clone();
+                    pen.say(&FromEngine::ChatSources { chat_sources }).await?;
                 }
                 Ok(()) = handle.picture.changed(), if !script => {
                     let picture = handle.picture.borrow_and_update().clone();
@@ -399,6 +419,8 @@ struct Hearing {
     script: bool,
     asks: mpsc::Sender<Ask>,
     notes: mpsc::Sender<Note>,
+    /// Whether it reads the chat.
+    reading: watch::Sender<bool>,
     answers: mpsc::Sender<FromEngine>,
 }
 
@@ -420,6 +442,10 @@ async fn hear(lines: &mut Lines<OwnedReadHalf>, to: Hearing) {
             Err(error) => FromEngine::Error { error },
             Ok(FromFace::Look(_)) if to.script => {
                 FromEngine::Error { error: "a script is shown no pictures".into() }
+            }
+            Ok(FromFace::Chat(read)) => {
+                to.reading.send_replace(read);
+                continue;
             }
             Ok(FromFace::Look(look)) => {
                 if to.notes.send(Note::Looks(to.id, look)).await.is_err() {

@@ -8,6 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
 use super::handle::Look;
 use crate::{
+    chat::told::{SourceState, Told},
     show::{Command, Event, Folded, Mode, Show},
     stats::{Meters, Picture},
 };
@@ -68,6 +69,8 @@ pub enum FromFace {
     Command(CommandLine),
     /// `{"look": {"width": 160, "height": 90}}` or `{"look": null}`
     Look(Option<Look>),
+    /// `{"chat": true}` or `{"chat": false}`
+    Chat(bool),
 }
 
 /// A command on the wire.
@@ -91,6 +94,14 @@ pub struct LookLine {
     pub look: Option<Look>,
 }
 
+/// A wish for the chat on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChatLine {
+    /// Whether it is read.
+    pub chat: bool,
+}
+
 impl FromFace {
     /// Reads a line; the error says what is wrong with it.
     pub fn read(line: &[u8]) -> Result<Self, String> {
@@ -107,7 +118,12 @@ impl FromFace {
                 height: l.height.clamp(16, 640),
             })));
         }
-        Err("this line holds neither \"command\" nor \"look\"".into())
+        if value.get("chat").is_some() {
+            return serde_json::from_value(value)
+                .map(|line: ChatLine| Self::Chat(line.chat))
+                .map_err(wrong);
+        }
+        Err("this line holds neither \"command\" nor \"look\" nor \"chat\"".into())
     }
 }
 
@@ -151,6 +167,16 @@ pub enum FromEngine {
     Picture {
         /// Its measures.
         picture: PictureHead,
+    },
+    /// A step of the chat, for a face that reads it.
+    Chat {
+        /// What.
+        chat: Arc<Told>,
+    },
+    /// The chat's sources, when one of them changed.
+    ChatSources {
+        /// All of them.
+        chat_sources: Arc<Vec<SourceState>>,
     },
     /// The face did something wrong.
     Error {

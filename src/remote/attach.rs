@@ -19,11 +19,13 @@ use tokio::{
 use super::running::is_ours;
 use crate::{
     base::{Ring, text::plain},
+    chat::told::{SourceState, Told},
     engine::{
         Handle,
+        chat::{Chat, STEPS},
         faces::{ASKS, EVENTS, LOG, PAST_S},
         handle::Ask,
-        wire::{self, CommandLine, ENGINE_LINE, FromEngine, Hello, Lines, LookLine},
+        wire::{self, ChatLine, CommandLine, ENGINE_LINE, FromEngine, Hello, Lines, LookLine},
     },
     show::{Command, Event, Refusal, Show},
     stats::{Meters, Picture},
@@ -163,8 +165,13 @@ pub async fn attach(path: &Path) -> Result<Handle, AttachError> {
     let (past_in, past) = mpsc::channel(PAST_S);
     let (meters_in, meters) = watch::channel(Arc::new(Meters::default()));
     let (picture_in, picture) = watch::channel(None);
+    let (steps_in, steps) = broadcast::channel(STEPS);
+    let (sources_in, sources) = watch::channel(Arc::default());
+    let chat = Chat { past: Vec::new(), steps, sources };
     let client = Client {
         line,
+        steps: steps_in,
+        sources: sources_in,
         asked,
         events: events_in,
         show: show_in,
@@ -176,7 +183,7 @@ pub async fn attach(path: &Path) -> Result<Handle, AttachError> {
     };
     tokio::spawn(client.run());
     let log = log.iter().cloned().collect();
-    Ok(Handle { asks, log, events, show, past, meters, picture })
+    Ok(Handle { asks, log, events, show, past, meters, picture, chat })
 }
 
 type Answer = oneshot::Sender<Result<(), Refusal>>;
@@ -191,6 +198,8 @@ struct Client {
     past: Option<mpsc::Sender<Arc<Meters>>>,
     meters: watch::Sender<Arc<Meters>>,
     picture: watch::Sender<Option<Arc<Picture>>>,
+    steps: broadcast::Sender<Arc<Told>>,
+    sources: watch::Sender<Arc<Vec<SourceState>>>,
     waiting: BTreeMap<u64, Answer>,
     last: u64,
 }
@@ -217,6 +226,7 @@ impl Client {
     async fn ask(&mut self, ask: Ask) -> Result<(), AttachError> {
         let bytes = match ask {
             Ask::Look(look) => wire::line(&LookLine { look }),
+            Ask::Chat(chat) => wire::line(&ChatLine { chat }),
             Ask::Command { command, confirm, answer } => {
                 self.last += 1;
                 self.waiting.insert(self.last, answer);
@@ -252,6 +262,10 @@ impl Client {
                 let follow = picture.follow(&mut self.line.lines).await;
                 let picture = follow.map_err(|_| AttachError::Gone)?;
                 self.picture.send_replace(Some(Arc::new(picture)));
+            }
+            FromEngine::Chat { chat } => drop(self.steps.send(chat)),
+            FromEngine::ChatSources { chat_sources } => {
+                drop(self.sources.send_replace(chat_sources))
             }
             FromEngine::Error { error } => tracing::warn!("the engine says: {error}"),
         }

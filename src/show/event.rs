@@ -10,7 +10,7 @@ use super::{
     state::Ending,
 };
 use crate::{
-    base::{AlarmId, Canvas, Db, InputId, Kbps, MonitorId, OutputId, SceneId, Severity},
+    base::{AlarmId, Canvas, Db, InputId, Kbps, MonitorId, OutputId, SceneId, Severity, SourceId},
     scene::{Composition, Transition},
     stats::{Grade, verdict::Subject},
 };
@@ -117,6 +117,10 @@ pub enum Happening {
     MonitorUp { monitor: MonitorId },
     /// A monitor sees nothing, and tries again.
     MonitorLost { monitor: MonitorId, reason: String },
+    /// A chat source is read.
+    ChatUp { chat: SourceId },
+    /// A chat source is not read; it is tried again, or it needs somebody.
+    ChatLost { chat: SourceId, reason: String, retry_in_ms: Option<u64> },
     /// An alarm began.
     AlarmRaised { alarm: AlarmId, about: Subject, severity: Severity, words: String },
     /// An alarm is over.
@@ -182,6 +186,7 @@ impl Happening {
             | Self::HookFailed { .. }
             | Self::Marked { .. }
             | Self::MonitorLost { .. }
+            | Self::ChatLost { .. }
             | Self::OutputWarned { .. }
             | Self::Panicked
             | Self::StoreFailed { .. }
@@ -301,6 +306,13 @@ impl Happening {
             Self::MonitorUp { monitor } => format!("monitor {monitor} sees the show"),
             Self::MonitorLost { monitor, reason } => {
                 format!("monitor {monitor} sees nothing: {reason}; it tries again")
+            }
+            Self::ChatUp { chat } => format!("chat {chat} is read"),
+            Self::ChatLost { chat, reason, retry_in_ms: Some(ms) } => {
+                format!("chat {chat} is not read: {reason}; again in {:.1} s", *ms as f64 / 1000.0)
+            }
+            Self::ChatLost { chat, reason, retry_in_ms: None } => {
+                format!("chat {chat} is not read: {reason}")
             }
             Self::AlarmRaised { alarm, about, severity, words } => {
                 format!("{} '{alarm}': {}: {words}", weight(*severity), about.words())

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    base::{AlarmId, Canvas, InputId, Kbps, MonitorId, OutputId},
+    base::{AlarmId, Canvas, InputId, Kbps, MonitorId, OutputId, SourceId},
     show::EncoderEffort,
     stats::{Grade, alarm::Crossing, verdict::Subject},
 };
@@ -186,6 +186,20 @@ pub enum Fact {
         /// Why, and what to do.
         reason: String,
     },
+    /// A chat source is read.
+    ChatUp {
+        /// Which.
+        chat: SourceId,
+    },
+    /// A chat source is not read any more, or could not begin.
+    ChatLost {
+        /// Which.
+        chat: SourceId,
+        /// Why, and what to do.
+        reason: String,
+        /// After how long it is tried again; `None` is never, by itself.
+        retry_in_ms: Option<u64>,
+    },
     /// A figure crossed a threshold of an alarm's rule.
     AlarmCrossed(Crossing),
     /// A command or a web address that was to be told of an alarm could not be.
@@ -233,6 +247,7 @@ impl Fact {
             | Self::OutputFailed { reason: text, .. }
             | Self::OutputWarned { reason: text, .. }
             | Self::MonitorLost { reason: text, .. }
+            | Self::ChatLost { reason: text, .. }
             | Self::HookFailed { reason: text, .. }
             | Self::StoreFailed { reason: text }
             | Self::StoreBack { missing: Some(text) } => *text = clean(text),
@@ -250,6 +265,7 @@ impl Fact {
             | Self::OutputStopped { .. }
             | Self::Judged { .. }
             | Self::MonitorUp { .. }
+            | Self::ChatUp { .. }
             | Self::AlarmCrossed(_)
             | Self::StoreBack { missing: None }
             | Self::Paused { .. }

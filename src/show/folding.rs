@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Event, Happening};
-use crate::base::{AlarmId, InputId, MonitorId, OutputId, Ring, Severity};
+use crate::base::{AlarmId, InputId, MonitorId, OutputId, Ring, Severity, SourceId};
 
 /// So many different reasons of one trouble are remembered. Two ingests that fail in turn, each with its own reason, are
 /// two lines, not a new line each time.
@@ -115,6 +115,7 @@ enum Subject {
     Input(InputId),
     Output(OutputId),
     Monitor(MonitorId),
+    Chat(SourceId),
     Hook(AlarmId),
 }
 
@@ -163,6 +164,9 @@ impl Part {
             H::MonitorLost { monitor, reason } => {
                 Self::Repeats(Subject::Monitor(monitor.clone()), Key::Failed(reason.clone()))
             }
+            H::ChatLost { chat, reason, .. } => {
+                Self::Repeats(Subject::Chat(chat.clone()), Key::Failed(reason.clone()))
+            }
             H::HookFailed { alarm, reason } => {
                 Self::Repeats(Subject::Hook(alarm.clone()), Key::Failed(reason.clone()))
             }
@@ -184,6 +188,7 @@ impl Part {
             | H::OutputStopped { output: id } => Self::Over(output(id)),
             H::InputUp { input: id, .. } | H::InputEnded { input: id } => Self::Over(input(id)),
             H::MonitorUp { monitor } => Self::Over(Subject::Monitor(monitor.clone())),
+            H::ChatUp { chat } => Self::Over(Subject::Chat(chat.clone())),
             H::Ending { .. } | H::ShowEnded { .. } => Self::End,
             _ => Self::None,
         }

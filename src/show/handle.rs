@@ -591,6 +591,10 @@ impl Turn<'_> {
             Fact::MonitorLost { monitor, reason } => {
                 self.say(Happening::MonitorLost { monitor, reason });
             }
+            Fact::ChatUp { chat } => self.say(Happening::ChatUp { chat }),
+            Fact::ChatLost { chat, reason, retry_in_ms } => {
+                self.say(Happening::ChatLost { chat, reason, retry_in_ms });
+            }
             Fact::AlarmCrossed(crossing) => self.alarm_crossed(crossing),
             Fact::HookFailed { alarm, reason } => {
                 self.say(Happening::HookFailed { alarm, reason });
