@@ -1,5 +1,5 @@
-//! Language and finders against lines that somebody else wrote (`tests/data/chat/held-*.tsv`), who had not seen the code.
-//! The lists are not to be tuned by these lines: they would stop to measure anything.
+//! Language and finders against lines that were written without knowledge of the code (`tests/data/chat/held-*.tsv`).
+//! The lists are not to be tuned by these lines, or these would not measure anything any more.
 
 use std::collections::BTreeMap;
 

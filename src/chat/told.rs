@@ -213,6 +213,7 @@ pub struct FindsRow {
     pub phones: usize,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
 const fn is_zero(n: &usize) -> bool {
     *n == 0
 }

@@ -379,7 +379,7 @@ impl Guest {
                     // The numbers of the steps show how many are missing.
                     Err(RecvError::Lagged(_)) => {}
                     // There is no chat any more.
-                    Err(RecvError::Closed) => drop(reads = watch::channel(false).1),
+                    Err(RecvError::Closed) => reads = watch::channel(false).1,
                 },
                 Ok(()) = handle.chat.sources.changed(), if *reads.borrow() => {
                     let chat_sources = handle.chat.sources.borrow_and_update().clone();

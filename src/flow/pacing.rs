@@ -113,7 +113,11 @@ impl Window {
     /// What is noted since `released` was on its way until `left`: it counts from then on.
     fn delay(&mut self, released: Duration, left: Duration) {
         let mut bits = 0;
-        while let Some((_, more)) = self.left.pop_back_if(|(at, _)| *at >= released && *at < left) {
+        while let Some((at, more)) = self.left.back().copied()
+            && at >= released
+            && at < left
+        {
+            self.left.pop_back();
             bits += more;
         }
         if bits > 0 {

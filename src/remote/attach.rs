@@ -265,7 +265,7 @@ impl Client {
             }
             FromEngine::Chat { chat } => drop(self.steps.send(chat)),
             FromEngine::ChatSources { chat_sources } => {
-                drop(self.sources.send_replace(chat_sources))
+                drop(self.sources.send_replace(chat_sources));
             }
             FromEngine::Error { error } => tracing::warn!("the engine says: {error}"),
         }

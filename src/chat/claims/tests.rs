@@ -363,7 +363,7 @@ proptest! {
                 None => drop(claims.turn(at(now))),
             }
             let totals = claims.totals(&code("A12")).unwrap();
-            prop_assert!(totals.granted <= stock.into());
+            prop_assert!(totals.granted <= u64::from(stock));
             for claim in claims.of(&code("A12")) {
                 if claim.state == State::Confirmed {
                     let before = confirmed.insert(claim.id, claim.granted).unwrap_or(0);
@@ -401,7 +401,7 @@ proptest! {
             }
             claims.turn(at(now));
             let totals = claims.totals(&item).unwrap();
-            prop_assert!(totals.granted <= totals.stock.unwrap().into(), "{:?}", totals);
+            prop_assert!(totals.granted <= u64::from(totals.stock.unwrap()), "{:?}", totals);
             for claim in claims.of(&item) {
                 prop_assert!(claim.granted <= claim.quantity);
                 if matches!(claim.state, State::Waiting | State::Cancelled(_)) {

@@ -163,16 +163,14 @@ async fn follow(
     let mut tick = interval(TICK);
     loop {
         tokio::select! {
-            part = response.chunk() => match part {
-                Ok(Some(part)) => {
-                    session.bytes(clock.now(), quota, &part);
-                    reports.tell(Report::Heard).await?;
-                }
-                _ => {
+            part = response.chunk() => {
+                let Ok(Some(part)) = part else {
                     session.closed();
                     return Ok(());
-                }
-            },
+                };
+                session.bytes(clock.now(), quota, &part);
+                reports.tell(Report::Heard).await?;
+            }
             _ = tick.tick() => session.tick(clock.now()),
         }
         let mut close = false;
