@@ -5,9 +5,9 @@ use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::Platform;
+use super::{Platform, bridge, capability::Route};
 use crate::{
-    base::{SecretRef, SourceId},
+    base::{Secret, SecretRef, SourceId},
     market::MarketId,
 };
 
@@ -74,6 +74,19 @@ pub enum Service {
         /// Authorities to trust besides the machine's own.
         ca: Option<PathBuf>,
     },
+    /// A program of others that reads many sites, by WebSocket.
+    Bridge {
+        /// Which.
+        bridge: Bridge,
+        /// Where.
+        server: Server,
+        /// In clear only on this machine.
+        transport: Transport,
+        /// The path of its address; it holds no secret.
+        path: String,
+        /// The session of Social Stream Ninja, or the token of Restream.
+        secret: Option<SecretRef>,
+    },
     /// hawker's own JSON lines.
     Lines {
         /// The file; `-` is standard input.
@@ -90,15 +103,59 @@ impl Service {
             Self::Twitch { .. } => "twitch",
             Self::Youtube { .. } => "youtube",
             Self::Irc { .. } => "irc",
+            Self::Bridge { .. } => "bridge",
             Self::Lines { .. } => "lines",
+        }
+    }
+
+    /// Whether the platform hands out after a reconnect what was written meanwhile. Networks of IRC differ.
+    pub const fn resumes(&self) -> bool {
+        matches!(self, Self::Youtube { .. } | Self::Lines { .. })
+    }
+
+    /// How it is reached, for what it can do.
+    pub const fn route(&self) -> Route {
+        match self {
+            Self::Twitch { .. } => Route::TwitchAnonymous,
+            Self::Youtube { .. } => Route::YoutubeKey,
+            Self::Irc { .. } => Route::Irc,
+            Self::Bridge { bridge: Bridge::SocialStream, .. } => Route::SocialStream,
+            Self::Bridge { bridge: Bridge::StreamerBot, .. } => Route::StreamerBot,
+            Self::Bridge { bridge: Bridge::Restream, .. } => Route::Restream,
+            Self::Lines { .. } => Route::Lines,
         }
     }
 }
 
-impl Service {
-    /// Whether the platform hands out after a reconnect what was written meanwhile. Networks of IRC differ.
-    pub const fn resumes(&self) -> bool {
-        matches!(self, Self::Youtube { .. } | Self::Lines { .. })
+/// A bridge that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bridge {
+    /// Social Stream Ninja: about 150 sites.
+    SocialStream,
+    /// Streamer.bot.
+    StreamerBot,
+    /// Restream.
+    Restream,
+}
+
+impl Bridge {
+    /// What it is called, for the operator.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SocialStream => "Social Stream Ninja",
+            Self::StreamerBot => "Streamer.bot",
+            Self::Restream => "Restream",
+        }
+    }
+
+    /// What it is told once connected. `secret` is the session of Social Stream Ninja.
+    pub fn hello(self, secret: Option<&Secret>) -> Option<String> {
+        match self {
+            Self::SocialStream => secret.map(|name| bridge::social_stream_join(name.expose())),
+            Self::StreamerBot => Some(bridge::streamer_bot_subscribe()),
+            Self::Restream => None,
+        }
     }
 }
 

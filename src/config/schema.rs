@@ -93,7 +93,7 @@ pub struct ChatForm {
     #[schemars(regex(pattern = r"^[a-z0-9_-]{1,32}$"))]
     pub id: String,
     /// What is read.
-    #[schemars(regex(pattern = r"^(twitch|youtube|irc|lines)$"))]
+    #[schemars(regex(pattern = r"^(twitch|youtube|irc|bridge|lines)$"))]
     pub kind: String,
     /// The market whose people write there, for the language of a line.
     pub market: Option<String>,
@@ -125,6 +125,15 @@ pub struct ChatForm {
     /// `youtube`: units of quota a day; 10000 by default.
     #[schemars(range(min = 100, max = 100_000_000))]
     pub quota: Option<u32>,
+    /// `bridge`: which, `social-stream`, `streamer-bot` or `restream`.
+    #[schemars(regex(pattern = r"^(social-stream|streamer-bot|restream)$"))]
+    pub bridge: Option<String>,
+    /// `bridge`: its WebSocket, `wss://HOST`, or `ws://` on this machine. It holds no secret.
+    pub url: Option<String>,
+    /// `bridge`: the name of Social Stream Ninja's session, `env:NAME` or `file:PATH`.
+    pub session: Option<String>,
+    /// `bridge`: the access token of Restream, `env:NAME` or `file:PATH`.
+    pub token: Option<String>,
     /// `lines`: a file of JSON lines that is followed as it grows, or `-` for standard input.
     pub path: Option<String>,
     /// `lines`: the platform of lines that name none.

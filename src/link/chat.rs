@@ -1,6 +1,7 @@
 //! The network side of live chat: connections of chat sources. Each function serves one source until its connection
 //! ends and says why; the state machines of `chat` decide what is sent and what an answer means. Who calls restarts it.
 
+pub mod bridge;
 pub mod irc;
 pub mod lines;
 mod stream;

@@ -1,5 +1,7 @@
 //! `[[chat]]`: where the audience writes. A secret is never repeated in a message.
 
+mod bridge;
+
 use std::path::PathBuf;
 
 use url::Url;
@@ -26,10 +28,11 @@ use crate::{
 pub(in crate::config) const COMMON: [&str; 5] = ["id", "kind", "market", "bots", "hold-s"];
 
 /// The kinds, and the keys each has beside the common ones.
-pub(in crate::config) const KINDS: [(&str, &[&str]); 4] = [
+pub(in crate::config) const KINDS: [(&str, &[&str]); 5] = [
     ("twitch", &["channels", "server"]),
     ("youtube", &["video", "key", "api", "quota"]),
     ("irc", &["server", "tls", "nick", "account", "password", "channels", "ca"]),
+    ("bridge", &["bridge", "url", "session", "token"]),
     ("lines", &["path", "platform"]),
 ];
 
@@ -156,6 +159,7 @@ fn read_service(
             Some(Service::Youtube { video, key: key?, api, quota })
         }
         "irc" => read_irc(fields, place, findings),
+        "bridge" => bridge::read(fields, place, findings),
         _ => {
             fields.missing(
                 findings,

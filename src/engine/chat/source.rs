@@ -9,7 +9,7 @@ use tokio::{sync::mpsc, time::sleep};
 use crate::{
     base::Secret,
     chat::{
-        Platform, Update, irc, lines,
+        Platform, Update, bridge, irc, lines,
         spec::{ChatSpec, Service},
         told::Status,
         twitch, youtube,
@@ -124,6 +124,7 @@ enum Source<'a> {
     Twitch { spec: &'a ChatSpec, session: Box<twitch::irc::Session>, clock: Clock },
     Irc { spec: &'a ChatSpec, session: Box<irc::Session>, clock: Clock, password: Option<Secret> },
     Youtube { spec: &'a ChatSpec, state: Option<Box<Youtube>>, clock: Clock },
+    Bridge { spec: &'a ChatSpec, reader: Box<bridge::Reader>, clock: Clock },
     Lines { spec: &'a ChatSpec, reader: Box<lines::Reader>, clock: Clock },
 }
 
@@ -157,6 +158,10 @@ impl<'a> Source<'a> {
                 Self::Irc { spec, session, clock, password }
             }
             Service::Youtube { .. } => Self::Youtube { spec, state: None, clock },
+            Service::Bridge { .. } => {
+                let reader = Box::new(bridge::Reader::new(spec.id.clone()));
+                Self::Bridge { spec, reader, clock }
+            }
             Service::Lines { platform, .. } => {
                 let platform: Platform = platform.clone();
                 let reader = Box::new(lines::Reader::new(spec.id.clone(), platform));
@@ -205,6 +210,26 @@ impl<'a> Source<'a> {
                     return Ended::lasting("no source of YouTube");
                 };
                 link::youtube::serve(api, session, quota, None, clock, reports).await
+            }
+            Self::Bridge { spec, reader, clock } => {
+                let Service::Bridge { bridge, server, transport, path, secret } = &spec.service
+                else {
+                    return Ended::lasting("no bridge");
+                };
+                // Read for each connection: a token may have been renewed.
+                let secret = match files.secret_if(secret.as_ref()).await {
+                    Ok(secret) => secret,
+                    Err(e) => return Ended::passing(e.reason),
+                };
+                let endpoint = link::bridge::Endpoint {
+                    bridge: *bridge,
+                    server,
+                    transport: *transport,
+                    path,
+                    secret: secret.as_ref(),
+                    ping: link::bridge::PING,
+                };
+                link::bridge::serve(&endpoint, reader, clock, reports).await
             }
             Self::Lines { spec, reader, clock } => match &spec.service {
                 Service::Lines { path, .. } if path.as_os_str() == "-" => {
