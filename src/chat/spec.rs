@@ -1,6 +1,6 @@
 //! What a show says of its chat sources (`[[chat]]`), checked: a [`ChatSpec`] in hand is a source that can be opened.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -87,6 +87,26 @@ pub enum Service {
         /// The session of Social Stream Ninja, or the token of Restream.
         secret: Option<SecretRef>,
     },
+    /// hawker's own JSON lines by HTTP POST.
+    Webhook {
+        /// Where it is listened.
+        listen: SocketAddr,
+        /// The path of its address.
+        path: String,
+        /// What a sender shows; beyond this machine there is one.
+        token: Option<SecretRef>,
+        /// The platform of lines that name none.
+        platform: Platform,
+    },
+    /// Kick's webhook.
+    Kick {
+        /// Where it is listened.
+        listen: SocketAddr,
+        /// The path of its address.
+        path: String,
+        /// The file of the key with which Kick signs, PEM.
+        public_key: PathBuf,
+    },
     /// hawker's own JSON lines.
     Lines {
         /// The file; `-` is standard input.
@@ -104,6 +124,8 @@ impl Service {
             Self::Youtube { .. } => "youtube",
             Self::Irc { .. } => "irc",
             Self::Bridge { .. } => "bridge",
+            Self::Webhook { .. } => "webhook",
+            Self::Kick { .. } => "kick",
             Self::Lines { .. } => "lines",
         }
     }
@@ -122,6 +144,8 @@ impl Service {
             Self::Bridge { bridge: Bridge::SocialStream, .. } => Route::SocialStream,
             Self::Bridge { bridge: Bridge::StreamerBot, .. } => Route::StreamerBot,
             Self::Bridge { bridge: Bridge::Restream, .. } => Route::Restream,
+            Self::Webhook { .. } => Route::Webhook,
+            Self::Kick { .. } => Route::KickWebhook,
             Self::Lines { .. } => Route::Lines,
         }
     }

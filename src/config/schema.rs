@@ -93,7 +93,7 @@ pub struct ChatForm {
     #[schemars(regex(pattern = r"^[a-z0-9_-]{1,32}$"))]
     pub id: String,
     /// What is read.
-    #[schemars(regex(pattern = r"^(twitch|youtube|irc|bridge|lines)$"))]
+    #[schemars(regex(pattern = r"^(twitch|youtube|irc|bridge|webhook|kick|lines)$"))]
     pub kind: String,
     /// The market whose people write there, for the language of a line.
     pub market: Option<String>,
@@ -132,11 +132,16 @@ pub struct ChatForm {
     pub url: Option<String>,
     /// `bridge`: the name of Social Stream Ninja's session, `env:NAME` or `file:PATH`.
     pub session: Option<String>,
-    /// `bridge`: the access token of Restream, `env:NAME` or `file:PATH`.
+    /// `bridge`: the access token of Restream. `webhook`: what a sender must show. `env:NAME` or `file:PATH`.
     pub token: Option<String>,
-    /// `lines`: a file of JSON lines that is followed as it grows, or `-` for standard input.
+    /// `webhook`, `kick`: the address and port that are listened on.
+    pub listen: Option<String>,
+    /// `kick`: the file of the key with which Kick signs, `file:PATH`.
+    pub public_key: Option<String>,
+    /// `lines`: a file of JSON lines that is followed as it grows, or `-` for standard input. `webhook`, `kick`: the
+    /// path of the address, `/chat` and `/kick` by default.
     pub path: Option<String>,
-    /// `lines`: the platform of lines that name none.
+    /// `lines`, `webhook`: the platform of lines that name none.
     pub platform: Option<String>,
 }
 

@@ -1,6 +1,7 @@
 //! `[[chat]]`: where the audience writes. A secret is never repeated in a message.
 
 mod bridge;
+mod listen;
 
 use std::path::PathBuf;
 
@@ -28,11 +29,13 @@ use crate::{
 pub(in crate::config) const COMMON: [&str; 5] = ["id", "kind", "market", "bots", "hold-s"];
 
 /// The kinds, and the keys each has beside the common ones.
-pub(in crate::config) const KINDS: [(&str, &[&str]); 5] = [
+pub(in crate::config) const KINDS: [(&str, &[&str]); 7] = [
     ("twitch", &["channels", "server"]),
     ("youtube", &["video", "key", "api", "quota"]),
     ("irc", &["server", "tls", "nick", "account", "password", "channels", "ca"]),
     ("bridge", &["bridge", "url", "session", "token"]),
+    ("webhook", &["listen", "path", "token", "platform"]),
+    ("kick", &["listen", "path", "public-key"]),
     ("lines", &["path", "platform"]),
 ];
 
@@ -64,6 +67,7 @@ pub(super) fn read_all(
         let hold = std::time::Duration::from_secs_f32(hold.unwrap_or_default());
         sources.push(ChatSpec { id, service, market, languages, bots, hold });
     }
+    listen::refuse_shared(&sources, findings);
     if sources.len() > MAX_SOURCES {
         let what = format!(
             "a show has at most {MAX_SOURCES} chat sources, and this one has {}",
@@ -160,6 +164,8 @@ fn read_service(
         }
         "irc" => read_irc(fields, place, findings),
         "bridge" => bridge::read(fields, place, findings),
+        "webhook" => listen::read_webhook(fields, place, findings),
+        "kick" => listen::read_kick(fields, place, findings),
         _ => {
             fields.missing(
                 findings,
@@ -168,12 +174,15 @@ fn read_service(
             );
             let (path, _) = fields.text(findings, "path")?;
             let path = if path == "-" { PathBuf::from(path) } else { place.base_dir.join(path) };
-            let platform = fields
-                .text(findings, "platform")
-                .map_or(Platform::UNKNOWN, |(name, _)| Platform::named(name));
+            let platform = read_platform(fields, findings);
             Some(Service::Lines { path, platform })
         }
     }
+}
+
+/// The platform of lines that name none.
+fn read_platform(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Platform {
+    fields.text(findings, "platform").map_or(Platform::UNKNOWN, |(name, _)| Platform::named(name))
 }
 
 fn read_irc(

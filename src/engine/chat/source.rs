@@ -1,7 +1,11 @@
 //! One source of chat: it is connected, and connected again after a wait that grows, until it has ended or somebody must
 //! change something first.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use tokio::{sync::mpsc, time::sleep};
@@ -9,13 +13,16 @@ use tokio::{sync::mpsc, time::sleep};
 use crate::{
     base::Secret,
     chat::{
-        Platform, Update, bridge, irc, lines,
+        Platform, Update, bridge, irc, kick, lines,
         spec::{ChatSpec, Service},
         told::Status,
         twitch, youtube,
     },
     engine::files::Files,
-    link::chat::{self as link, Clock, Ended, Report, Reports},
+    link::chat::{
+        self as link, Clock, Ended, Report, Reports,
+        webhook::{Listener, Receiver},
+    },
 };
 
 /// The first wait, and the longest.
@@ -125,6 +132,7 @@ enum Source<'a> {
     Irc { spec: &'a ChatSpec, session: Box<irc::Session>, clock: Clock, password: Option<Secret> },
     Youtube { spec: &'a ChatSpec, state: Option<Box<Youtube>>, clock: Clock },
     Bridge { spec: &'a ChatSpec, reader: Box<bridge::Reader>, clock: Clock },
+    Posted { listen: &'a SocketAddr, path: &'a str, receiver: Arc<Receiver>, clock: Clock },
     Lines { spec: &'a ChatSpec, reader: Box<lines::Reader>, clock: Clock },
 }
 
@@ -161,6 +169,18 @@ impl<'a> Source<'a> {
             Service::Bridge { .. } => {
                 let reader = Box::new(bridge::Reader::new(spec.id.clone()));
                 Self::Bridge { spec, reader, clock }
+            }
+            Service::Webhook { listen, path, token, platform } => {
+                let token = files.secret_if(token.as_ref()).await.map_err(|e| bad(&e.reason))?;
+                let reader = lines::Reader::new(spec.id.clone(), platform.clone());
+                let receiver = Arc::new(Receiver::lines(reader, token));
+                Self::Posted { listen, path, receiver, clock }
+            }
+            Service::Kick { listen, path, public_key } => {
+                let key = files.public_key(public_key).await.map_err(|e| bad(&e.reason))?;
+                let webhook = kick::Webhook::new(spec.id.clone(), None);
+                let receiver = Arc::new(Receiver::kick(webhook, key));
+                Self::Posted { listen, path, receiver, clock }
             }
             Service::Lines { platform, .. } => {
                 let platform: Platform = platform.clone();
@@ -230,6 +250,14 @@ impl<'a> Source<'a> {
                     ping: link::bridge::PING,
                 };
                 link::bridge::serve(&endpoint, reader, clock, reports).await
+            }
+            Self::Posted { listen, path, receiver, clock } => {
+                match Listener::bind(**listen).await {
+                    Ok(listener) => {
+                        listener.serve(path, Arc::clone(receiver), clock, reports).await
+                    }
+                    Err(ended) => ended,
+                }
             }
             Self::Lines { spec, reader, clock } => match &spec.service {
                 Service::Lines { path, .. } if path.as_os_str() == "-" => {
