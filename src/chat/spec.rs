@@ -107,6 +107,30 @@ pub enum Service {
         /// The file of the key with which Kick signs, PEM.
         public_key: PathBuf,
     },
+    /// Facebook Live.
+    Facebook {
+        /// The live video.
+        video: String,
+        /// The page's token.
+        token: SecretRef,
+        /// A stand-in of Facebook.
+        api: Option<Url>,
+    },
+    /// Shopee Live.
+    Shopee {
+        /// The live session.
+        live: u64,
+        /// The partner.
+        partner: u64,
+        /// The shop.
+        shop: u64,
+        /// The partner's key.
+        key: SecretRef,
+        /// The shop's token.
+        token: SecretRef,
+        /// Where; Shopee itself by default.
+        api: Url,
+    },
     /// hawker's own JSON lines.
     Lines {
         /// The file; `-` is standard input.
@@ -126,13 +150,18 @@ impl Service {
             Self::Bridge { .. } => "bridge",
             Self::Webhook { .. } => "webhook",
             Self::Kick { .. } => "kick",
+            Self::Facebook { .. } => "facebook",
+            Self::Shopee { .. } => "shopee",
             Self::Lines { .. } => "lines",
         }
     }
 
     /// Whether the platform hands out after a reconnect what was written meanwhile. Networks of IRC differ.
     pub const fn resumes(&self) -> bool {
-        matches!(self, Self::Youtube { .. } | Self::Lines { .. })
+        matches!(
+            self,
+            Self::Youtube { .. } | Self::Facebook { .. } | Self::Shopee { .. } | Self::Lines { .. }
+        )
     }
 
     /// How it is reached, for what it can do.
@@ -146,6 +175,8 @@ impl Service {
             Self::Bridge { bridge: Bridge::Restream, .. } => Route::Restream,
             Self::Webhook { .. } => Route::Webhook,
             Self::Kick { .. } => Route::KickWebhook,
+            Self::Facebook { .. } => Route::FacebookPage,
+            Self::Shopee { .. } => Route::ShopeeShop,
             Self::Lines { .. } => Route::Lines,
         }
     }
@@ -187,6 +218,8 @@ impl Bridge {
 pub const TWITCH: (&str, u16) = ("irc.chat.twitch.tv", 6697);
 /// Where YouTube's API is.
 pub const YOUTUBE: &str = "https://www.googleapis.com";
+/// Where Shopee's API is.
+pub const SHOPEE: &str = "https://partner.shopeemobile.com";
 /// The quota of a project that asked for no more, in units a day.
 pub const YOUTUBE_QUOTA: u64 = 10_000;
 

@@ -93,7 +93,7 @@ pub struct ChatForm {
     #[schemars(regex(pattern = r"^[a-z0-9_-]{1,32}$"))]
     pub id: String,
     /// What is read.
-    #[schemars(regex(pattern = r"^(twitch|youtube|irc|bridge|webhook|kick|lines)$"))]
+    #[schemars(regex(pattern = r"^(twitch|youtube|irc|bridge|facebook|shopee|webhook|kick|lines)$"))]
     pub kind: String,
     /// The market whose people write there, for the language of a line.
     pub market: Option<String>,
@@ -116,11 +116,11 @@ pub struct ChatForm {
     pub password: Option<String>,
     /// `irc`: a file of authorities to trust besides the machine's own, PEM.
     pub ca: Option<String>,
-    /// `youtube`: what follows `watch?v=` in the video's address.
+    /// `youtube`: what follows `watch?v=` in the video's address. `facebook`: the number of the live video.
     pub video: Option<String>,
-    /// `youtube`: the API key, `env:NAME` or `file:PATH`.
+    /// `youtube`: the API key. `shopee`: the partner's key. `env:NAME` or `file:PATH`.
     pub key: Option<String>,
-    /// `youtube`: another address than the API's own.
+    /// `youtube`, `facebook`, `shopee`: another address than the API's own.
     pub api: Option<String>,
     /// `youtube`: units of quota a day; 10000 by default.
     #[schemars(range(min = 100, max = 100_000_000))]
@@ -132,8 +132,18 @@ pub struct ChatForm {
     pub url: Option<String>,
     /// `bridge`: the name of Social Stream Ninja's session, `env:NAME` or `file:PATH`.
     pub session: Option<String>,
-    /// `bridge`: the access token of Restream. `webhook`: what a sender must show. `env:NAME` or `file:PATH`.
+    /// `bridge`: the access token of Restream. `webhook`: what a sender must show. `facebook`: the page's token.
+    /// `shopee`: the shop's token. `env:NAME` or `file:PATH`.
     pub token: Option<String>,
+    /// `shopee`: the number of the live session.
+    #[schemars(range(min = 1))]
+    pub live: Option<u64>,
+    /// `shopee`: the number of the partner.
+    #[schemars(range(min = 1))]
+    pub partner: Option<u64>,
+    /// `shopee`: the number of the shop.
+    #[schemars(range(min = 1))]
+    pub shop: Option<u64>,
     /// `webhook`, `kick`: the address and port that are listened on.
     pub listen: Option<String>,
     /// `kick`: the file of the key with which Kick signs, `file:PATH`.

@@ -1,9 +1,12 @@
 //! The network side of live chat: connections of chat sources. Each function serves one source until its connection
 //! ends and says why; the state machines of `chat` decide what is sent and what an answer means. Who calls restarts it.
 
+mod api;
 pub mod bridge;
+pub mod facebook;
 pub mod irc;
 pub mod lines;
+pub mod shopee;
 mod stream;
 pub mod twitch;
 pub mod webhook;

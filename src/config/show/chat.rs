@@ -2,6 +2,7 @@
 
 mod bridge;
 mod listen;
+mod shops;
 
 use std::path::PathBuf;
 
@@ -29,13 +30,15 @@ use crate::{
 pub(in crate::config) const COMMON: [&str; 5] = ["id", "kind", "market", "bots", "hold-s"];
 
 /// The kinds, and the keys each has beside the common ones.
-pub(in crate::config) const KINDS: [(&str, &[&str]); 7] = [
+pub(in crate::config) const KINDS: [(&str, &[&str]); 9] = [
     ("twitch", &["channels", "server"]),
     ("youtube", &["video", "key", "api", "quota"]),
     ("irc", &["server", "tls", "nick", "account", "password", "channels", "ca"]),
     ("bridge", &["bridge", "url", "session", "token"]),
     ("webhook", &["listen", "path", "token", "platform"]),
     ("kick", &["listen", "path", "public-key"]),
+    ("facebook", &["video", "token", "api"]),
+    ("shopee", &["live", "partner", "shop", "key", "token", "api"]),
     ("lines", &["path", "platform"]),
 ];
 
@@ -150,7 +153,7 @@ fn read_service(
             );
             let video = fields.text(findings, "video").map(|(text, span)| (text.to_owned(), span));
             let key = secret_ref(fields, "key", place.base_dir, findings);
-            let api = read_api(fields, findings)?;
+            let api = read_api(fields, YOUTUBE, findings)?;
             let quota = fields.whole(findings, "quota", 100..=100_000_000, " units a day");
             let quota = quota.map_or(YOUTUBE_QUOTA, |(units, _)| u64::from(units));
             let (video, span) = video?;
@@ -164,6 +167,8 @@ fn read_service(
         }
         "irc" => read_irc(fields, place, findings),
         "bridge" => bridge::read(fields, place, findings),
+        "facebook" => shops::read_facebook(fields, place, findings),
+        "shopee" => shops::read_shopee(fields, place, findings),
         "webhook" => listen::read_webhook(fields, place, findings),
         "kick" => listen::read_kick(fields, place, findings),
         _ => {
@@ -251,15 +256,19 @@ fn is_local(server: &Server) -> bool {
 }
 
 /// The API's address, where another one than the platform's is named.
-fn read_api(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Url> {
-    let Some((text, span)) = fields.text(findings, "api") else { return Url::parse(YOUTUBE).ok() };
+fn read_api(fields: &Fields<'_>, usual: &str, findings: &mut Findings<'_>) -> Option<Url> {
+    let Some((text, span)) = fields.text(findings, "api") else { return Url::parse(usual).ok() };
     match Url::parse(text) {
         Ok(url) if url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)) => {
             Some(url)
         }
         _ => {
-            let what = "this is no address the key may be sent to";
-            findings.add(&span, what, "write https://HOST, or leave api out for YouTube itself");
+            let what = "this is no address a secret may be sent to";
+            findings.add(
+                &span,
+                what,
+                "write https://HOST, or leave api out for the platform itself",
+            );
             None
         }
     }

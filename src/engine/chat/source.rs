@@ -13,7 +13,7 @@ use tokio::{sync::mpsc, time::sleep};
 use crate::{
     base::Secret,
     chat::{
-        Platform, Update, bridge, irc, kick, lines,
+        Platform, Update, bridge, facebook, irc, kick, lines, shopee,
         spec::{ChatSpec, Service},
         told::Status,
         twitch, youtube,
@@ -132,6 +132,8 @@ enum Source<'a> {
     Irc { spec: &'a ChatSpec, session: Box<irc::Session>, clock: Clock, password: Option<Secret> },
     Youtube { spec: &'a ChatSpec, state: Option<Box<Youtube>>, clock: Clock },
     Bridge { spec: &'a ChatSpec, reader: Box<bridge::Reader>, clock: Clock },
+    Facebook { spec: &'a ChatSpec, session: Box<facebook::Session>, clock: Clock },
+    Shopee { spec: &'a ChatSpec, session: Box<shopee::Session>, clock: Clock },
     Posted { listen: &'a SocketAddr, path: &'a str, receiver: Arc<Receiver>, clock: Clock },
     Lines { spec: &'a ChatSpec, reader: Box<lines::Reader>, clock: Clock },
 }
@@ -169,6 +171,15 @@ impl<'a> Source<'a> {
             Service::Bridge { .. } => {
                 let reader = Box::new(bridge::Reader::new(spec.id.clone()));
                 Self::Bridge { spec, reader, clock }
+            }
+            Service::Facebook { video, .. } => {
+                let session = facebook::Session::new(spec.id.clone(), video, None);
+                let session = Box::new(session.map_err(|e| bad(&e))?);
+                Self::Facebook { spec, session, clock }
+            }
+            Service::Shopee { live, .. } => {
+                let session = Box::new(shopee::Session::new(spec.id.clone(), *live, None));
+                Self::Shopee { spec, session, clock }
             }
             Service::Webhook { listen, path, token, platform } => {
                 let token = files.secret_if(token.as_ref()).await.map_err(|e| bad(&e.reason))?;
@@ -251,6 +262,14 @@ impl<'a> Source<'a> {
                 };
                 link::bridge::serve(&endpoint, reader, clock, reports).await
             }
+            Self::Facebook { spec, session, clock } => match facebook(spec, files).await {
+                Ok(api) => link::facebook::serve(&api, session, clock, reports).await,
+                Err(ended) => ended,
+            },
+            Self::Shopee { spec, session, clock } => match shopee(spec, files).await {
+                Ok(api) => link::shopee::serve(&api, session, clock, reports).await,
+                Err(ended) => ended,
+            },
             Self::Posted { listen, path, receiver, clock } => {
                 match Listener::bind(**listen).await {
                     Ok(listener) => {
@@ -270,6 +289,26 @@ impl<'a> Source<'a> {
             },
         }
     }
+}
+
+/// Its token is read for each connection: it may have been renewed.
+async fn facebook(spec: &ChatSpec, files: &Files) -> Result<link::facebook::Api, Ended> {
+    let Service::Facebook { token, api, .. } = &spec.service else {
+        return Err(Ended::lasting("no source of Facebook"));
+    };
+    let token = files.secret(token).await.map_err(|e| Ended::passing(e.reason))?;
+    link::facebook::Api::new(api.clone(), token)
+}
+
+/// Its token is read for each connection: it lasts four hours.
+async fn shopee(spec: &ChatSpec, files: &Files) -> Result<link::shopee::Api, Ended> {
+    let Service::Shopee { partner, shop, key, token, api, .. } = &spec.service else {
+        return Err(Ended::lasting("no source of Shopee"));
+    };
+    let access_token = files.secret(token).await.map_err(|e| Ended::passing(e.reason))?;
+    let key = files.secret(key).await.map_err(|e| Ended::passing(e.reason))?;
+    let credentials = shopee::Credentials { partner_id: *partner, shop_id: *shop, access_token };
+    link::shopee::Api::new(api.clone(), credentials, key)
 }
 
 async fn youtube(spec: &ChatSpec, files: &Files) -> Result<Youtube, Ended> {
