@@ -156,14 +156,6 @@ impl Service {
         }
     }
 
-    /// Whether the platform hands out after a reconnect what was written meanwhile. Networks of IRC differ.
-    pub const fn resumes(&self) -> bool {
-        matches!(
-            self,
-            Self::Youtube { .. } | Self::Facebook { .. } | Self::Shopee { .. } | Self::Lines { .. }
-        )
-    }
-
     /// How it is reached, for what it can do.
     pub const fn route(&self) -> Route {
         match self {
