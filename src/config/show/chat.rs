@@ -320,3 +320,6 @@ fn words(
     }
     Some(found)
 }
+
+#[cfg(test)]
+mod tests;
