@@ -93,7 +93,9 @@ pub struct ChatForm {
     #[schemars(regex(pattern = r"^[a-z0-9_-]{1,32}$"))]
     pub id: String,
     /// What is read.
-    #[schemars(regex(pattern = r"^(twitch|youtube|irc|bridge|facebook|shopee|webhook|kick|lines)$"))]
+    #[schemars(regex(
+        pattern = r"^(twitch|youtube|irc|bridge|facebook|shopee|webhook|kick|lines)$"
+    ))]
     pub kind: String,
     /// The market whose people write there, for the language of a line.
     pub market: Option<String>,

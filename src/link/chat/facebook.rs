@@ -162,6 +162,7 @@ async fn run(
             reports.tell(Report::Update(update)).await?;
         }
         if lost {
+            tracing::info!("Facebook's event stream is lost: the GET reads on until it is back");
             session.streaming(false);
             events.end();
             let wait = back_off(failed_streams, 1.0).max(events.retry().unwrap_or_default());
