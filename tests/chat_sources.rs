@@ -310,7 +310,8 @@ async fn an_open_listener_is_for_this_machine_only() {
     let (reports, _taken) = channel();
     let listener = Listener::bind("0.0.0.0:0".parse().unwrap()).await.unwrap();
     let receiver = Receiver::lines(lines::Reader::new(id(), Platform::UNKNOWN), None);
-    let serving = listener.serve("/in", Arc::new(receiver), &Clock::default(), &reports);
+    let clock = Clock::default();
+    let serving = listener.serve("/in", Arc::new(receiver), &clock, &reports);
     let ended = within("the end", serving).await;
     assert!(ended.lasting && ended.why.contains("token"), "{ended}");
 }

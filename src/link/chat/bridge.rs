@@ -36,7 +36,7 @@ pub struct Endpoint<'a> {
     pub path: &'a str,
     /// The session of Social Stream Ninja, or the token of Restream.
     pub secret: Option<&'a Secret>,
-    /// Silence after which a ping is sent ([`PING`]); after twice that the link counts as dead.
+    /// Silence after which a ping is sent ([`PING`]); without an answer for as long, the link counts as dead.
     pub ping: Duration,
 }
 
@@ -49,8 +49,8 @@ impl Endpoint<'_> {
         let port = if *port == usual { String::new() } else { format!(":{port}") };
         let query = match (self.bridge, self.secret) {
             (Bridge::Restream, Some(token)) => {
-                let mut query = url::form_urlencoded::Serializer::new("?".to_owned());
-                query.append_pair("accessToken", token.expose()).finish()
+                let mut query = url::form_urlencoded::Serializer::new(String::new());
+                format!("?{}", query.append_pair("accessToken", token.expose()).finish())
             }
             _ => String::new(),
         };
@@ -97,13 +97,13 @@ async fn run(
         sent.map_err(|_| closed())?.map_err(|_| closed())?;
     }
     reports.tell(Report::Live).await?;
-    let mut tick = interval(TICK.min(endpoint.ping));
-    let (mut heard, mut pinged) = (clock.now().mono, false);
+    let mut tick = interval(TICK.min(endpoint.ping / 4));
+    let (mut heard, mut pinged) = (clock.now().mono, None);
     loop {
         tokio::select! {
             next = socket.next() => {
                 let now = clock.now();
-                (heard, pinged) = (now.mono, false);
+                (heard, pinged) = (now.mono, None);
                 let frame = match next {
                     Some(Ok(Message::Text(text))) => Bytes::from(text),
                     Some(Ok(Message::Binary(bytes))) => bytes,
@@ -127,13 +127,20 @@ async fn run(
                 }
             }
             _ = tick.tick() => {
-                let silent = clock.now().mono.since(heard);
-                if silent >= endpoint.ping * 2 {
-                    return Ok(Ended::passing(format!("{name} at {server} does not answer any more")));
-                }
-                if silent >= endpoint.ping && !std::mem::replace(&mut pinged, true) {
-                    let sent = timeout(endpoint.ping, socket.send(Message::Ping(Bytes::new()))).await;
-                    sent.map_err(|_| closed())?.map_err(|_| closed())?;
+                let now = clock.now().mono;
+                match pinged {
+                    Some(at) if now.since(at) >= endpoint.ping => {
+                        return Ok(Ended::passing(format!(
+                            "{name} at {server} does not answer any more"
+                        )));
+                    }
+                    None if now.since(heard) >= endpoint.ping => {
+                        pinged = Some(now);
+                        let ping = socket.send(Message::Ping(Bytes::new()));
+                        let sent = timeout(endpoint.ping, ping).await;
+                        sent.map_err(|_| closed())?.map_err(|_| closed())?;
+                    }
+                    _ => {}
                 }
             }
         }

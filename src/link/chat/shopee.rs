@@ -47,7 +47,7 @@ impl Api {
 }
 
 /// HMAC-SHA256 under the key.
-fn mac(key: &Secret) -> Option<impl Fn(&[u8]) -> Option<[u8; 32]>> {
+fn mac(key: &Secret) -> Option<impl Fn(&[u8]) -> Option<[u8; 32]> + use<>> {
     let key = PKey::hmac(key.expose().as_bytes()).ok()?;
     Some(move |bytes: &[u8]| {
         let mut signer = Signer::new(MessageDigest::sha256(), &key).ok()?;
