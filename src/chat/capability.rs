@@ -199,9 +199,10 @@ const TABLE: [(Route, SourceKind, Capabilities); 14] = {
         (R::ShopeeShop,      K::Shopee,   can([Yes, Yes, No,  No,  Yes, No],        TEN,               10)),
         // Our PING after 60 s, and 20 s for its answer. History and REDACT where the network has them.
         (R::Irc,             K::Irc,      can([Yes, Yes, No,  No,  Yes, IfOffered], Resume::IfOffered, 80)),
-        (R::SocialStream,    K::Bridge,   can([Yes, Yes, No,  No,  No,  IfOffered], Resume::No,        0)),
-        (R::StreamerBot,     K::Bridge,   can([Yes, No,  No,  No,  No,  IfOffered], Resume::No,        0)),
-        (R::Restream,        K::Bridge,   can([Yes, No,  No,  No,  No,  No],        Resume::No,        0)),
+        // Our ping after 20 s of silence, and 20 s for its answer.
+        (R::SocialStream,    K::Bridge,   can([Yes, Yes, No,  No,  No,  IfOffered], Resume::No,        45)),
+        (R::StreamerBot,     K::Bridge,   can([Yes, No,  No,  No,  No,  IfOffered], Resume::No,        45)),
+        (R::Restream,        K::Bridge,   can([Yes, No,  No,  No,  No,  No],        Resume::No,        45)),
         (R::Lines,           K::Lines,    can([Yes, No,  No,  No,  No,  IfOffered], Resume::IfOffered, 0)),
         (R::Webhook,         K::Webhook,  can([Yes, No,  No,  No,  No,  IfOffered], Resume::No,        0)),
     ]

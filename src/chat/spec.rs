@@ -1,13 +1,13 @@
 //! What a show says of its chat sources (`[[chat]]`), checked: a [`ChatSpec`] in hand is a source that can be opened.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::Platform;
+use super::{Platform, bridge, capability::Route};
 use crate::{
-    base::{SecretRef, SourceId},
+    base::{Secret, SecretRef, SourceId},
     market::MarketId,
 };
 
@@ -74,6 +74,63 @@ pub enum Service {
         /// Authorities to trust besides the machine's own.
         ca: Option<PathBuf>,
     },
+    /// A program of others that reads many sites, by WebSocket.
+    Bridge {
+        /// Which.
+        bridge: Bridge,
+        /// Where.
+        server: Server,
+        /// In clear only on this machine.
+        transport: Transport,
+        /// The path of its address; it holds no secret.
+        path: String,
+        /// The session of Social Stream Ninja, or the token of Restream.
+        secret: Option<SecretRef>,
+    },
+    /// hawker's own JSON lines by HTTP POST.
+    Webhook {
+        /// Where it is listened.
+        listen: SocketAddr,
+        /// The path of its address.
+        path: String,
+        /// What a sender shows; beyond this machine there is one.
+        token: Option<SecretRef>,
+        /// The platform of lines that name none.
+        platform: Platform,
+    },
+    /// Kick's webhook.
+    Kick {
+        /// Where it is listened.
+        listen: SocketAddr,
+        /// The path of its address.
+        path: String,
+        /// The file of the key with which Kick signs, PEM.
+        public_key: PathBuf,
+    },
+    /// Facebook Live.
+    Facebook {
+        /// The live video.
+        video: String,
+        /// The page's token.
+        token: SecretRef,
+        /// A stand-in of Facebook.
+        api: Option<Url>,
+    },
+    /// Shopee Live.
+    Shopee {
+        /// The live session.
+        live: u64,
+        /// The partner.
+        partner: u64,
+        /// The shop.
+        shop: u64,
+        /// The partner's key.
+        key: SecretRef,
+        /// The shop's token.
+        token: SecretRef,
+        /// Where; Shopee itself by default.
+        api: Url,
+    },
     /// hawker's own JSON lines.
     Lines {
         /// The file; `-` is standard input.
@@ -90,15 +147,62 @@ impl Service {
             Self::Twitch { .. } => "twitch",
             Self::Youtube { .. } => "youtube",
             Self::Irc { .. } => "irc",
+            Self::Bridge { .. } => "bridge",
+            Self::Webhook { .. } => "webhook",
+            Self::Kick { .. } => "kick",
+            Self::Facebook { .. } => "facebook",
+            Self::Shopee { .. } => "shopee",
             Self::Lines { .. } => "lines",
+        }
+    }
+
+    /// How it is reached, for what it can do.
+    pub const fn route(&self) -> Route {
+        match self {
+            Self::Twitch { .. } => Route::TwitchAnonymous,
+            Self::Youtube { .. } => Route::YoutubeKey,
+            Self::Irc { .. } => Route::Irc,
+            Self::Bridge { bridge: Bridge::SocialStream, .. } => Route::SocialStream,
+            Self::Bridge { bridge: Bridge::StreamerBot, .. } => Route::StreamerBot,
+            Self::Bridge { bridge: Bridge::Restream, .. } => Route::Restream,
+            Self::Webhook { .. } => Route::Webhook,
+            Self::Kick { .. } => Route::KickWebhook,
+            Self::Facebook { .. } => Route::FacebookPage,
+            Self::Shopee { .. } => Route::ShopeeShop,
+            Self::Lines { .. } => Route::Lines,
         }
     }
 }
 
-impl Service {
-    /// Whether the platform hands out after a reconnect what was written meanwhile. Networks of IRC differ.
-    pub const fn resumes(&self) -> bool {
-        matches!(self, Self::Youtube { .. } | Self::Lines { .. })
+/// A bridge that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bridge {
+    /// Social Stream Ninja: about 150 sites.
+    SocialStream,
+    /// Streamer.bot.
+    StreamerBot,
+    /// Restream.
+    Restream,
+}
+
+impl Bridge {
+    /// What it is called, for the operator.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SocialStream => "Social Stream Ninja",
+            Self::StreamerBot => "Streamer.bot",
+            Self::Restream => "Restream",
+        }
+    }
+
+    /// What it is told once connected. `secret` is the session of Social Stream Ninja.
+    pub fn hello(self, secret: Option<&Secret>) -> Option<String> {
+        match self {
+            Self::SocialStream => secret.map(|name| bridge::social_stream_join(name.expose())),
+            Self::StreamerBot => Some(bridge::streamer_bot_subscribe()),
+            Self::Restream => None,
+        }
     }
 }
 
@@ -106,6 +210,8 @@ impl Service {
 pub const TWITCH: (&str, u16) = ("irc.chat.twitch.tv", 6697);
 /// Where YouTube's API is.
 pub const YOUTUBE: &str = "https://www.googleapis.com";
+/// Where Shopee's API is.
+pub const SHOPEE: &str = "https://partner.shopeemobile.com";
 /// The quota of a project that asked for no more, in units a day.
 pub const YOUTUBE_QUOTA: u64 = 10_000;
 

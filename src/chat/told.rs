@@ -37,6 +37,14 @@ pub enum Status {
     Connecting,
     /// It is read.
     Live,
+    /// It is connected, but nothing was heard for too long.
+    Silent {
+        /// When something was heard last.
+        #[schemars(with = "String")]
+        since: Timestamp,
+        /// A keepalive is overdue, so that the source is likely dead. Else it has none, and nobody may be writing.
+        overdue: bool,
+    },
     /// It is tried again after a wait.
     Waiting {
         /// Why it is not read.

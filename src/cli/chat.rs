@@ -173,6 +173,12 @@ fn say(before: &[SourceState], now: &[SourceState]) {
         match &state.status {
             Status::Connecting => {}
             Status::Live => tell(&format!("{id}: reading")),
+            Status::Silent { since, overdue: true } => {
+                let since = since.to_zoned(TimeZone::system()).strftime("%H:%M:%S");
+                tell(&format!("{id}: silent since {since}: its keepalive is overdue"));
+            }
+            // Nobody may be writing.
+            Status::Silent { .. } => {}
             Status::Waiting { why, retry_in_ms } => {
                 tell(&format!("{id}: {why}; again in {:.1} s", *retry_in_ms as f64 / 1000.0));
             }

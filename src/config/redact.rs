@@ -28,7 +28,8 @@ pub(super) fn is_telling(key: &str) -> bool {
     let plain = key.trim();
     plain != "keyframe-ms"
         && plain != "token-may-go-to"
-        && (TELLING.iter().any(|word| plain.contains(word))
+        && (plain == "session"
+            || TELLING.iter().any(|word| plain.contains(word))
             || (plain.len() <= 8 && strsim::damerau_levenshtein(plain, "token") <= 2))
 }
 

@@ -93,7 +93,9 @@ pub struct ChatForm {
     #[schemars(regex(pattern = r"^[a-z0-9_-]{1,32}$"))]
     pub id: String,
     /// What is read.
-    #[schemars(regex(pattern = r"^(twitch|youtube|irc|lines)$"))]
+    #[schemars(regex(
+        pattern = r"^(twitch|youtube|irc|bridge|facebook|shopee|webhook|kick|lines)$"
+    ))]
     pub kind: String,
     /// The market whose people write there, for the language of a line.
     pub market: Option<String>,
@@ -116,18 +118,42 @@ pub struct ChatForm {
     pub password: Option<String>,
     /// `irc`: a file of authorities to trust besides the machine's own, PEM.
     pub ca: Option<String>,
-    /// `youtube`: what follows `watch?v=` in the video's address.
+    /// `youtube`: what follows `watch?v=` in the video's address. `facebook`: the number of the live video.
     pub video: Option<String>,
-    /// `youtube`: the API key, `env:NAME` or `file:PATH`.
+    /// `youtube`: the API key. `shopee`: the partner's key. `env:NAME` or `file:PATH`.
     pub key: Option<String>,
-    /// `youtube`: another address than the API's own.
+    /// `youtube`, `facebook`, `shopee`: another address than the API's own.
     pub api: Option<String>,
     /// `youtube`: units of quota a day; 10000 by default.
     #[schemars(range(min = 100, max = 100_000_000))]
     pub quota: Option<u32>,
-    /// `lines`: a file of JSON lines that is followed as it grows, or `-` for standard input.
+    /// `bridge`: which, `social-stream`, `streamer-bot` or `restream`.
+    #[schemars(regex(pattern = r"^(social-stream|streamer-bot|restream)$"))]
+    pub bridge: Option<String>,
+    /// `bridge`: its WebSocket, `wss://HOST`, or `ws://` on this machine. It holds no secret.
+    pub url: Option<String>,
+    /// `bridge`: the name of Social Stream Ninja's session, `env:NAME` or `file:PATH`.
+    pub session: Option<String>,
+    /// `bridge`: the access token of Restream. `webhook`: what a sender must show. `facebook`: the page's token.
+    /// `shopee`: the shop's token. `env:NAME` or `file:PATH`.
+    pub token: Option<String>,
+    /// `shopee`: the number of the live session.
+    #[schemars(range(min = 1))]
+    pub live: Option<u64>,
+    /// `shopee`: the number of the partner.
+    #[schemars(range(min = 1))]
+    pub partner: Option<u64>,
+    /// `shopee`: the number of the shop.
+    #[schemars(range(min = 1))]
+    pub shop: Option<u64>,
+    /// `webhook`, `kick`: the address and port that are listened on.
+    pub listen: Option<String>,
+    /// `kick`: the file of the key with which Kick signs, `file:PATH`.
+    pub public_key: Option<String>,
+    /// `lines`: a file of JSON lines that is followed as it grows, or `-` for standard input. `webhook`, `kick`: the
+    /// path of the address, `/chat` and `/kick` by default.
     pub path: Option<String>,
-    /// `lines`: the platform of lines that name none.
+    /// `lines`, `webhook`: the platform of lines that name none.
     pub platform: Option<String>,
 }
 

@@ -15,7 +15,7 @@ use tokio::{sync::watch, time::timeout_at};
 use crate::{
     base::{Secret, SecretRef},
     config::{self, Dirs},
-    link::Authorities,
+    link::{Authorities, chat::webhook::PublicKey},
     show::{FailureKind, IngestSpec},
     whip::Quirks,
 };
@@ -213,6 +213,16 @@ impl Files {
         let what = format!("the certificate file {}", path.display());
         let path = path.to_owned();
         self.get(&what, move || Authorities::read(&path).map_err(|e| e.to_string())).await
+    }
+
+    /// A public key, PEM.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no key of RSA.
+    pub async fn public_key(&self, path: &Path) -> Result<PublicKey, Unread> {
+        let what = format!("the key file {}", path.display());
+        let path = path.to_owned();
+        self.get(&what, move || PublicKey::read(&path).map_err(|e| e.to_string())).await
     }
 
     /// How the server of an ingest differs from what is usual. A profile that cannot be read keeps nobody off the air.

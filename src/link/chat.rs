@@ -1,10 +1,15 @@
 //! The network side of live chat: connections of chat sources. Each function serves one source until its connection
 //! ends and says why; the state machines of `chat` decide what is sent and what an answer means. Who calls restarts it.
 
+mod api;
+pub mod bridge;
+pub mod facebook;
 pub mod irc;
 pub mod lines;
+pub mod shopee;
 mod stream;
 pub mod twitch;
+pub mod webhook;
 pub mod youtube;
 
 use std::{fmt, time::Duration};
@@ -74,22 +79,41 @@ impl Reports {
     async fn tell(&self, report: Report) -> Result<(), Ended> {
         self.0.send(report).await.map_err(|_| Ended::passing("the chat was closed"))
     }
+
+    /// Until nobody takes reports any more.
+    async fn closed(&self) {
+        self.0.closed().await;
+    }
 }
 
 /// Both clocks, as the sessions want them.
 #[derive(Debug, Clone, Copy)]
-pub struct Clock(std::time::Instant);
+pub struct Clock {
+    began: std::time::Instant,
+    /// The wall clock at the beginning, where it is not the machine's.
+    set: Option<jiff::Timestamp>,
+}
 
 impl Default for Clock {
     fn default() -> Self {
-        Self(std::time::Instant::now())
+        Self { began: std::time::Instant::now(), set: None }
     }
 }
 
 impl Clock {
+    /// A clock that shows `wall` now and goes on from there: for what was recorded at that time.
+    pub fn set_to(wall: jiff::Timestamp) -> Self {
+        Self { set: Some(wall), ..Self::default() }
+    }
+
     /// Now.
     pub fn now(&self) -> Now {
-        let mono = Moment(u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX));
-        Now { mono, wall: jiff::Timestamp::now() }
+        let passed = self.began.elapsed();
+        let mono = Moment(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX));
+        let wall = match self.set {
+            Some(set) => set.checked_add(passed).unwrap_or(set),
+            None => jiff::Timestamp::now(),
+        };
+        Now { mono, wall }
     }
 }

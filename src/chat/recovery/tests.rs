@@ -90,7 +90,8 @@ fn silence_is_judged_by_what_the_source_promises() {
         (Route::TwitchToken, 13_000, true),
         (Route::TwitchAnonymous, 75_000, true),
         (Route::ShopeeShop, 10_000, true),
-        (Route::SocialStream, 300_000, false),
+        (Route::SocialStream, 45_000, true),
+        (Route::Webhook, 300_000, false),
     ] {
         let mut recovery = live(route);
         recovery.heard(Now::test(1_000));

@@ -1,5 +1,9 @@
 //! `[[chat]]`: where the audience writes. A secret is never repeated in a message.
 
+mod bridge;
+mod listen;
+mod shops;
+
 use std::path::PathBuf;
 
 use url::Url;
@@ -26,10 +30,15 @@ use crate::{
 pub(in crate::config) const COMMON: [&str; 5] = ["id", "kind", "market", "bots", "hold-s"];
 
 /// The kinds, and the keys each has beside the common ones.
-pub(in crate::config) const KINDS: [(&str, &[&str]); 4] = [
+pub(in crate::config) const KINDS: [(&str, &[&str]); 9] = [
     ("twitch", &["channels", "server"]),
     ("youtube", &["video", "key", "api", "quota"]),
     ("irc", &["server", "tls", "nick", "account", "password", "channels", "ca"]),
+    ("bridge", &["bridge", "url", "session", "token"]),
+    ("webhook", &["listen", "path", "token", "platform"]),
+    ("kick", &["listen", "path", "public-key"]),
+    ("facebook", &["video", "token", "api"]),
+    ("shopee", &["live", "partner", "shop", "key", "token", "api"]),
     ("lines", &["path", "platform"]),
 ];
 
@@ -61,6 +70,7 @@ pub(super) fn read_all(
         let hold = std::time::Duration::from_secs_f32(hold.unwrap_or_default());
         sources.push(ChatSpec { id, service, market, languages, bots, hold });
     }
+    listen::refuse_shared(&sources, findings);
     if sources.len() > MAX_SOURCES {
         let what = format!(
             "a show has at most {MAX_SOURCES} chat sources, and this one has {}",
@@ -143,7 +153,7 @@ fn read_service(
             );
             let video = fields.text(findings, "video").map(|(text, span)| (text.to_owned(), span));
             let key = secret_ref(fields, "key", place.base_dir, findings);
-            let api = read_api(fields, findings)?;
+            let api = read_api(fields, YOUTUBE, findings)?;
             let quota = fields.whole(findings, "quota", 100..=100_000_000, " units a day");
             let quota = quota.map_or(YOUTUBE_QUOTA, |(units, _)| u64::from(units));
             let (video, span) = video?;
@@ -156,6 +166,11 @@ fn read_service(
             Some(Service::Youtube { video, key: key?, api, quota })
         }
         "irc" => read_irc(fields, place, findings),
+        "bridge" => bridge::read(fields, place, findings),
+        "facebook" => shops::read_facebook(fields, place, findings),
+        "shopee" => shops::read_shopee(fields, place, findings),
+        "webhook" => listen::read_webhook(fields, place, findings),
+        "kick" => listen::read_kick(fields, place, findings),
         _ => {
             fields.missing(
                 findings,
@@ -164,12 +179,15 @@ fn read_service(
             );
             let (path, _) = fields.text(findings, "path")?;
             let path = if path == "-" { PathBuf::from(path) } else { place.base_dir.join(path) };
-            let platform = fields
-                .text(findings, "platform")
-                .map_or(Platform::UNKNOWN, |(name, _)| Platform::named(name));
+            let platform = read_platform(fields, findings);
             Some(Service::Lines { path, platform })
         }
     }
+}
+
+/// The platform of lines that name none.
+fn read_platform(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Platform {
+    fields.text(findings, "platform").map_or(Platform::UNKNOWN, |(name, _)| Platform::named(name))
 }
 
 fn read_irc(
@@ -238,15 +256,19 @@ fn is_local(server: &Server) -> bool {
 }
 
 /// The API's address, where another one than the platform's is named.
-fn read_api(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Url> {
-    let Some((text, span)) = fields.text(findings, "api") else { return Url::parse(YOUTUBE).ok() };
+fn read_api(fields: &Fields<'_>, usual: &str, findings: &mut Findings<'_>) -> Option<Url> {
+    let Some((text, span)) = fields.text(findings, "api") else { return Url::parse(usual).ok() };
     match Url::parse(text) {
         Ok(url) if url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)) => {
             Some(url)
         }
         _ => {
-            let what = "this is no address the key may be sent to";
-            findings.add(&span, what, "write https://HOST, or leave api out for YouTube itself");
+            let what = "this is no address a secret may be sent to";
+            findings.add(
+                &span,
+                what,
+                "write https://HOST, or leave api out for the platform itself",
+            );
             None
         }
     }
@@ -298,3 +320,6 @@ fn words(
     }
     Some(found)
 }
+
+#[cfg(test)]
+mod tests;

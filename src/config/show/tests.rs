@@ -150,6 +150,8 @@ fn the_schema_has_the_keys_the_reader_has() {
     assert_eq!(of("LayerTable"), set(&scene::LAYER_KEYS));
     let outputs = output::KINDS.iter().flat_map(|(_, keys)| keys.iter().copied());
     assert_eq!(of("OutputForm"), outputs.chain(output::COMMON).map(str::to_owned).collect());
+    let chats = chat::KINDS.iter().flat_map(|(_, keys)| keys.iter().copied());
+    assert_eq!(of("ChatForm"), chats.chain(chat::COMMON).map(str::to_owned).collect());
     assert_eq!(of("StandbyTable"), set(&output::whip::STANDBY_KEYS));
     assert_eq!(of("IceForm"), set(&output::whip::ICE_KEYS));
     assert_eq!(of("IceServerForm"), set(&output::whip::ICE_SERVER_KEYS));

@@ -1,0 +1,85 @@
+//! Tests of `[[chat]]`: each kind with its keys, and what is wrong said at its key.
+
+use std::path::Path;
+
+use super::*;
+use crate::{
+    chat::spec::Bridge,
+    config::{Dirs, diagnostics::Diagnostics, show::parse_show},
+};
+
+fn read(chat: &str) -> Result<Vec<ChatSpec>, Diagnostics> {
+    let show = "title = \"t\"\n[[input]]\nid = \"a\"\nkind = \"test\"\n[[scene]]\nid = \"s\"\nlayers = [\"a\"]\n";
+    let dirs = Dirs::below(Path::new("/dev/null"));
+    let show = parse_show(&format!("{show}{chat}"), "show.toml", Path::new("/nowhere"), &dirs)?;
+    Ok(show.chats)
+}
+
+fn source(kind: &str, keys: &str) -> String {
+    format!("[[chat]]\nid = \"{kind}\"\nkind = \"{kind}\"\n{keys}\n")
+}
+
+#[test]
+fn each_kind_is_read_with_its_keys() {
+    let text = [
+        source("bridge", "bridge = \"social-stream\"\nsession = \"env:SSN\""),
+        source("webhook", "listen = \"127.0.0.1:8099\"\nplatform = \"Zalo\""),
+        source("kick", "listen = \"[::1]:8100\"\npath = \"/a-b\"\npublic-key = \"file:kick.pem\""),
+        source("facebook", "video = \"123\"\ntoken = \"env:FB\""),
+        source(
+            "shopee",
+            "live = 5\npartner = 7\nshop = 9000000000\nkey = \"env:KEY\"\ntoken = \"file:token\"",
+        ),
+    ];
+    let chats = read(&text.concat()).unwrap();
+    let kinds: Vec<&str> = chats.iter().map(|spec| spec.service.kind()).collect();
+    assert_eq!(kinds, ["bridge", "webhook", "kick", "facebook", "shopee"]);
+    for spec in &chats {
+        assert_eq!(spec.service.route().kind().name(), spec.service.kind());
+        let round = serde_json::from_value(serde_json::to_value(spec).unwrap()).unwrap();
+        assert_eq!(*spec, round);
+    }
+    let Service::Bridge { bridge, server, transport, path, .. } = &chats[0].service else {
+        panic!("{chats:?}")
+    };
+    assert_eq!((*bridge, *transport, path.as_str()), (Bridge::SocialStream, Transport::Tcp, "/"));
+    assert_eq!(server.to_string(), "127.0.0.1:3000");
+    let Service::Kick { public_key, path, .. } = &chats[2].service else { panic!("{chats:?}") };
+    assert_eq!((public_key.as_path(), path.as_str()), (Path::new("/nowhere/kick.pem"), "/a-b"));
+}
+
+#[test]
+fn what_is_wrong_is_said_once_and_shows_no_secret() {
+    for (kind, keys, wanted) in [
+        ("bridge", "", "bridge"),
+        ("bridge", "bridge = \"restream\"", "token"),
+        ("bridge", "bridge = \"social-stream\"\nsession = \"s3cr3t\"", "session"),
+        ("bridge", "bridge = \"streamer-bot\"\ntoken = \"env:A\"", "takes no token"),
+        ("bridge", "bridge = \"streamer-bot\"\nurl = \"ws://10.0.0.1:8080\"", "plain text"),
+        ("bridge", "bridge = \"streamer-bot\"\nurl = \"wss://a.example/?t=s3cr3t\"", "secret"),
+        ("webhook", "", "listen"),
+        ("webhook", "listen = \"0.0.0.0:8099\"", "anybody"),
+        ("webhook", "listen = \"127.0.0.1:0\"", "no address with a port"),
+        ("webhook", "listen = \"127.0.0.1:8099\"\npath = \"/{a}\"", "no path"),
+        ("kick", "listen = \"127.0.0.1:8099\"", "public-key"),
+        ("kick", "listen = \"127.0.0.1:8099\"\npublic-key = \"k.pem\"", "names no file"),
+        ("facebook", "video = \"https://fb.example/1\"\ntoken = \"env:FB\"", "no live video"),
+        ("facebook", "video = \"1\"\ntoken = \"s3cr3t\"", "token"),
+        ("facebook", "video = \"1\"\ntoken = \"env:FB\"\napi = \"http://a.example\"", "secret"),
+        ("shopee", "live = 5\npartner = 7\nshop = 0\nkey = \"env:K\"\ntoken = \"env:T\"", "shop"),
+        ("kick", "listen = \"127.0.0.1:1\"\npublic-key = \"file:k\"\nurl = \"wss://a\"", "bridge"),
+    ] {
+        let wrong = read(&source(kind, keys)).unwrap_err();
+        let text = format!("{wrong:?}");
+        assert!(wrong.len() == 1 && text.contains(wanted), "{kind} {keys}: {text}");
+        assert!(!wrong.to_string().contains("s3cr3t"), "{kind} {keys}: {wrong}");
+    }
+}
+
+#[test]
+fn two_sources_cannot_listen_at_one_place() {
+    let webhook = source("webhook", "listen = \"127.0.0.1:8099\"");
+    let kick = source("kick", "listen = \"127.0.0.1:8099\"\npublic-key = \"file:k.pem\"");
+    let wrong = read(&(webhook + &kick)).unwrap_err();
+    assert!(wrong.to_string().contains("both listen on 127.0.0.1:8099"), "{wrong}");
+}
