@@ -4,7 +4,7 @@ use super::{
     Order, Question,
     words::{
         ADDRESS, ALONE, ANY_CLAIM, BLOCK, COLOUR, COMMON, COUNTER, FILLER, FIRM, ITEM, MARKER,
-        MOST, PLEASE, POLITE, Part, Read, is_latin,
+        MOST, OWN, PLACE, PLEASE, POLITE, Part, Read, is_latin,
     },
 };
 
@@ -14,6 +14,29 @@ const MOST_BARE: u32 = 20;
 const UNKNOWN_BESIDE_CLAIM: usize = 2;
 /// The same beside "mine" and its like, which hardly mean anything else: a name may follow.
 const UNKNOWN_BESIDE_ITEM: usize = 3;
+/// The same after "A12 2": names and places follow.
+const UNKNOWN_AFTER_NUMBER: usize = 3;
+/// Further words of no list beside a question about shipping or payment: they are a part of that question.
+const UNKNOWN_IN_QUESTION: usize = 6;
+/// Words after "to" and its like that are a place.
+const MOST_OF_PLACE: usize = 4;
+/// "Number 1 seller" is praise.
+const PRAISED: &[&str] = &[
+    "seller",
+    "host",
+    "shop",
+    "store",
+    "live",
+    "boss",
+    "fan",
+    "admin",
+    "idol",
+    "tienda",
+    "loja",
+    "vendedora",
+    "toko",
+    "kedai",
+];
 
 impl Read {
     /// The orders of the line, and the items that it only names.
@@ -23,11 +46,13 @@ impl Read {
         complaint: bool,
     ) -> (Vec<Order>, Vec<String>) {
         let named = self.codes();
-        let has = |bit: u16| {
+        let has = |bit: u32| {
             self.parts.iter().any(|part| matches!(part, Part::Word(bits, _) if bits & bit != 0))
         };
         let plus = self.parts.iter().any(|part| matches!(part, Part::Quantity(_, true)));
-        if has(BLOCK) && !(plus && !has(ANY_CLAIM) && !self.is_cancelled()) || (complaint && !plus)
+        if has(BLOCK) && !(plus && !has(ANY_CLAIM) && !self.is_cancelled())
+            || (complaint && !plus)
+            || self.is_denied()
         {
             return (Vec::new(), named);
         }
@@ -69,26 +94,79 @@ impl Read {
 
     /// Words that no list explains.
     fn unknown(&self) -> usize {
-        let unknown = |part: &&Part| match part {
-            Part::Word(bits, _) => {
-                bits & (FILLER | PLEASE | ADDRESS | ANY_CLAIM | ALONE | COUNTER | MARKER) == 0
+        const KNOWN: u32 =
+            FILLER | PLEASE | ADDRESS | ANY_CLAIM | ALONE | COUNTER | MARKER | PLACE | OWN;
+        let mut of_place = 0;
+        let mut unknown = 0;
+        for part in &self.parts {
+            match part {
+                Part::Word(bits, _) if bits & PLACE != 0 => of_place = MOST_OF_PLACE,
+                Part::Word(bits, _) if bits & KNOWN == 0 => {
+                    if of_place == 0 {
+                        unknown += 1;
+                    }
+                    of_place = of_place.saturating_sub(1);
+                }
+                Part::Junk => unknown += 1,
+                _ => {}
             }
-            Part::Junk => true,
-            _ => false,
-        };
-        self.parts.iter().filter(unknown).count()
+        }
+        unknown
     }
 
-    fn claim(&self) -> u16 {
+    /// Whether nothing but politeness and claims stands before `at` and between it and the next number.
+    fn leads(&self, at: usize) -> bool {
+        let light = |part: &Part| match part {
+            Part::Word(bits, _) => bits & (FILLER | PLEASE | ADDRESS | ANY_CLAIM | MARKER) != 0,
+            Part::Variant => true,
+            _ => false,
+        };
+        self.parts.iter().take(at).all(light)
+            && self
+                .parts
+                .iter()
+                .skip(at + 1)
+                .find(|part| !light(part))
+                .is_some_and(|part| matches!(part, Part::Number(_) | Part::Spelt(_)))
+    }
+
+    /// Whether it states that it orders: a claim, or a quantity with a sign or counter.
+    pub(super) fn is_explicit(&self) -> bool {
+        self.claim() & ANY_CLAIM != 0
+            || self.parts.iter().any(|part| matches!(part, Part::Quantity(..)))
+    }
+
+    /// "Number 1 seller".
+    fn praises(&self, at: usize) -> bool {
+        let is_praised = |part: Option<&Part>| matches!(part, Some(Part::Word(_, word)) if PRAISED.contains(&word.as_str()));
+        let before = at.checked_sub(1).and_then(|before| self.parts.get(before));
+        is_praised(self.parts.get(at + 1)) || is_praised(before)
+    }
+
+    fn claim(&self) -> u32 {
         self.parts.iter().fold(0, |all, part| match part {
-            Part::Word(bits, _) => all | (bits & (ANY_CLAIM | ALONE | POLITE)),
+            Part::Word(bits, _) => all | (bits & (ANY_CLAIM | ALONE | POLITE | OWN)),
             _ => all,
         })
     }
 
     fn with_codes(&self, questions: &[Question]) -> Vec<Order> {
         let polite = self.claim() & POLITE != 0 && questions == [Question::Other];
-        let questions = if polite { &[] } else { questions };
+        let shipping_or_payment =
+            questions.iter().any(|q| matches!(q, Question::Shipping | Question::Payment));
+        // They cast no doubt on an order, and "how much" is asked of the shipping then.
+        let doubts: Vec<Question> = if polite {
+            Vec::new()
+        } else {
+            let doubts = |question: &&Question| match question {
+                Question::Shipping | Question::Payment => false,
+                Question::Price => !shipping_or_payment,
+                _ => true,
+            };
+            questions.iter().filter(doubts).copied().collect()
+        };
+        let bare = questions.is_empty() || polite;
+        let questions = doubts.as_slice();
         let asks = |kinds: &[Question]| questions.iter().any(|question| kinds.contains(question));
         let claim = self.claim();
         let firm = claim & (ITEM | FIRM) != 0;
@@ -96,15 +174,18 @@ impl Read {
         // "order A7 how?", "can I get A7?": polite orders are questions too, but of no kind.
         let how = asks(&[Question::Order]);
         let may_count = !asks_of_item && !how;
+        let unknown = self.unknown();
+        let in_question = if shipping_or_payment { UNKNOWN_IN_QUESTION } else { 0 };
         let claimed = claim & ANY_CLAIM != 0
-            && self.unknown()
-                <= if claim & ITEM != 0 { UNKNOWN_BESIDE_ITEM } else { UNKNOWN_BESIDE_CLAIM }
+            && unknown
+                <= in_question
+                    + if claim & ITEM != 0 { UNKNOWN_BESIDE_ITEM } else { UNKNOWN_BESIDE_CLAIM }
             && if firm {
                 !how && !asks(&[Question::Stock, Question::Price])
             } else {
                 questions.is_empty()
             };
-        let bare = questions.is_empty() && self.unknown() == 0;
+        let bare = bare && unknown == 0;
         let mut orders = Vec::new();
         let mut taken = vec![false; self.parts.len()];
         for (n, part) in self.parts.iter().enumerate() {
@@ -116,11 +197,17 @@ impl Read {
                 Some((quantity, Stated::Number))
                     if may_count
                         && (questions.is_empty() || claimed)
-                        && (claimed || self.unknown() <= 1) =>
+                        && (claimed
+                            || unknown
+                                <= if self.leads(n) {
+                                    UNKNOWN_AFTER_NUMBER + in_question
+                                } else {
+                                    1
+                                }) =>
                 {
                     Some(quantity)
                 }
-                None if claimed || bare => Some(1),
+                None if claimed || (bare && !(code == "1" && self.praises(n))) => Some(1),
                 _ => None,
             };
             let known = |order: &Order| order.code.as_ref() == Some(code);
@@ -230,7 +317,7 @@ impl Read {
         let other_question = questions
             .iter()
             .any(|question| !matches!(question, Question::Shipping | Question::Payment));
-        if other_question || (!questions.is_empty() && !firm) {
+        if other_question {
             return Vec::new();
         }
         let unknown = self.unknown();
@@ -245,7 +332,7 @@ impl Read {
             };
         }
         if claim & ANY_CLAIM != 0 && unknown <= UNKNOWN_BESIDE_CLAIM {
-            match (typed.as_slice(), claim & ITEM != 0) {
+            match (typed.as_slice(), claim & (ITEM | OWN) != 0) {
                 // "mine 12", "mine 12 2", "chot 12 2".
                 ([(_, item, _)], true) if *item < 10_000 => {
                     return order(Some(item.to_string()), 1);
@@ -295,7 +382,7 @@ impl Read {
         let before = self.parts.get(..plus)?;
         let start =
             before.iter().rposition(|part| !matches!(part, Part::Word(..))).map_or(0, |at| at + 1);
-        let words: Vec<(u16, &str)> = before
+        let words: Vec<(u32, &str)> = before
             .get(start..)?
             .iter()
             .filter_map(|part| match part {
@@ -303,7 +390,7 @@ impl Read {
                 _ => None,
             })
             .collect();
-        let dropped = |bits: u16| {
+        let dropped = |bits: u32| {
             bits & (ANY_CLAIM | ALONE | ADDRESS | COUNTER) != 0
                 || bits & COMMON != 0
                 || (bits & (FILLER | COLOUR) == FILLER)
