@@ -244,7 +244,8 @@ impl Finder {
             }
             let read = self.words.read(before, items, language);
             let (orders, _) = read.orders(&[], false);
-            return if read.is_explicit() { orders } else { Vec::new() };
+            let may_count = !questions.contains(&Question::Price) && read.has_number();
+            return if read.is_explicit() || may_count { orders } else { Vec::new() };
         }
         Vec::new()
     }

@@ -15,7 +15,7 @@ const UNKNOWN_BESIDE_CLAIM: usize = 2;
 /// The same beside "mine" and its like, which hardly mean anything else: a name may follow.
 const UNKNOWN_BESIDE_ITEM: usize = 3;
 /// The same after "A12 2": names and places follow.
-const UNKNOWN_AFTER_NUMBER: usize = 3;
+const UNKNOWN_AFTER_NUMBER: usize = 5;
 /// Further words of no list beside a question about shipping or payment: they are a part of that question.
 const UNKNOWN_IN_QUESTION: usize = 6;
 /// Words after "to" and its like that are a place.
@@ -51,7 +51,7 @@ impl Read {
         };
         let plus = self.parts.iter().any(|part| matches!(part, Part::Quantity(_, true)));
         if has(BLOCK) && !(plus && !has(ANY_CLAIM) && !self.is_cancelled())
-            || (complaint && !plus)
+            || (complaint && !plus && !(has(ITEM | FIRM) && !named.is_empty()))
             || self.is_denied()
         {
             return (Vec::new(), named);
@@ -92,48 +92,54 @@ impl Read {
         codes
     }
 
-    /// Words that no list explains.
-    fn unknown(&self) -> usize {
+    /// Words that no list explains: others, and such as name a place.
+    fn unknown(&self) -> (usize, usize) {
         const KNOWN: u32 =
             FILLER | PLEASE | ADDRESS | ANY_CLAIM | ALONE | COUNTER | MARKER | PLACE | OWN;
         let mut of_place = 0;
-        let mut unknown = 0;
+        let (mut unknown, mut places) = (0, 0);
         for part in &self.parts {
             match part {
                 Part::Word(bits, _) if bits & PLACE != 0 => of_place = MOST_OF_PLACE,
                 Part::Word(bits, _) if bits & KNOWN == 0 => {
                     if of_place == 0 {
                         unknown += 1;
+                    } else {
+                        of_place -= 1;
+                        places += 1;
                     }
-                    of_place = of_place.saturating_sub(1);
                 }
                 Part::Junk => unknown += 1,
                 _ => {}
             }
         }
-        unknown
+        (unknown, places)
     }
 
-    /// Whether nothing but politeness and claims stands before `at` and between it and the next number.
-    fn leads(&self, at: usize) -> bool {
-        let light = |part: &Part| match part {
+    /// Whether a line opens with the code at `at` and a number beside it: only politeness and claims are before and
+    /// between them.
+    fn opens_with(&self, at: usize) -> bool {
+        let is_number = |part: &Part| matches!(part, Part::Number(_) | Part::Spelt(_));
+        let is_light = |part: &Part| match part {
             Part::Word(bits, _) => bits & (FILLER | PLEASE | ADDRESS | ANY_CLAIM | MARKER) != 0,
             Part::Variant => true,
             _ => false,
         };
-        self.parts.iter().take(at).all(light)
-            && self
-                .parts
-                .iter()
-                .skip(at + 1)
-                .find(|part| !light(part))
-                .is_some_and(|part| matches!(part, Part::Number(_) | Part::Spelt(_)))
+        let mut before = self.parts.iter().take(at);
+        let after = || self.parts.iter().skip(at + 1).find(|part| !is_light(part));
+        before.clone().all(|part| is_light(part) || is_number(part))
+            && (before.any(is_number) || after().is_some_and(is_number))
     }
 
     /// Whether it states that it orders: a claim, or a quantity with a sign or counter.
     pub(super) fn is_explicit(&self) -> bool {
         self.claim() & ANY_CLAIM != 0
             || self.parts.iter().any(|part| matches!(part, Part::Quantity(..)))
+    }
+
+    /// Whether it states a number: weaker than a quantity.
+    pub(super) fn has_number(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Number(_) | Part::Spelt(_)))
     }
 
     /// "Number 1 seller".
@@ -152,19 +158,8 @@ impl Read {
 
     fn with_codes(&self, questions: &[Question]) -> Vec<Order> {
         let polite = self.claim() & POLITE != 0 && questions == [Question::Other];
-        let shipping_or_payment =
-            questions.iter().any(|q| matches!(q, Question::Shipping | Question::Payment));
-        // They cast no doubt on an order, and "how much" is asked of the shipping then.
-        let doubts: Vec<Question> = if polite {
-            Vec::new()
-        } else {
-            let doubts = |question: &&Question| match question {
-                Question::Shipping | Question::Payment => false,
-                Question::Price => !shipping_or_payment,
-                _ => true,
-            };
-            questions.iter().filter(doubts).copied().collect()
-        };
+        let shipping_or_payment = questions.iter().any(is_aside);
+        let doubts = if polite { Vec::new() } else { doubts(questions) };
         let bare = questions.is_empty() || polite;
         let questions = doubts.as_slice();
         let asks = |kinds: &[Question]| questions.iter().any(|question| kinds.contains(question));
@@ -174,7 +169,7 @@ impl Read {
         // "order A7 how?", "can I get A7?": polite orders are questions too, but of no kind.
         let how = asks(&[Question::Order]);
         let may_count = !asks_of_item && !how;
-        let unknown = self.unknown();
+        let (unknown, places) = self.unknown();
         let in_question = if shipping_or_payment { UNKNOWN_IN_QUESTION } else { 0 };
         let claimed = claim & ANY_CLAIM != 0
             && unknown
@@ -185,7 +180,7 @@ impl Read {
             } else {
                 questions.is_empty()
             };
-        let bare = bare && unknown == 0;
+        let bare = bare && unknown + places == 0;
         let mut orders = Vec::new();
         let mut taken = vec![false; self.parts.len()];
         for (n, part) in self.parts.iter().enumerate() {
@@ -199,7 +194,7 @@ impl Read {
                         && (questions.is_empty() || claimed)
                         && (claimed
                             || unknown
-                                <= if self.leads(n) {
+                                <= if self.opens_with(n) {
                                     UNKNOWN_AFTER_NUMBER + in_question
                                 } else {
                                     1
@@ -307,25 +302,29 @@ impl Read {
             if let Some(keyword) = self.keyword(at) {
                 return order(Some(keyword), quantity);
             }
-            let others = self.unknown();
+            let (others, _) = self.unknown();
             return if others <= 1 || claim & ANY_CLAIM != 0 {
                 order(None, quantity)
             } else {
                 Vec::new()
             };
         }
-        let other_question = questions
-            .iter()
-            .any(|question| !matches!(question, Question::Shipping | Question::Payment));
+        let other_question = !doubts(questions).is_empty();
         if other_question {
             return Vec::new();
         }
-        let unknown = self.unknown();
+        let (unknown, places) = self.unknown();
+        let alone = unknown + places == 0;
+        // Words of a question about shipping are no others.
+        let unknown = if questions.is_empty() {
+            unknown
+        } else {
+            unknown.saturating_sub(UNKNOWN_IN_QUESTION)
+        };
         if let Some(quantity) = quantity {
             let item =
                 typed.first().filter(|_| claim & ITEM != 0).map(|number| number.1.to_string());
-            let stands_alone = unknown == 0;
-            return if (claim & ANY_CLAIM != 0 && unknown <= UNKNOWN_BESIDE_CLAIM) || stands_alone {
+            return if (claim & ANY_CLAIM != 0 && unknown <= UNKNOWN_BESIDE_CLAIM) || alone {
                 order(item, quantity)
             } else {
                 Vec::new()
@@ -371,7 +370,7 @@ impl Read {
         {
             return order(None, *number);
         }
-        if claim & ALONE != 0 && unknown == 0 && typed.is_empty() {
+        if claim & ALONE != 0 && alone && typed.is_empty() {
             return order(None, 1);
         }
         Vec::new()
@@ -404,6 +403,18 @@ impl Read {
         let latin = kept.iter().all(|word| is_latin(word));
         Some(kept.join(if latin { " " } else { "" }))
     }
+}
+
+const fn is_aside(question: &Question) -> bool {
+    matches!(question, Question::Shipping | Question::Payment)
+}
+
+/// The questions that cast doubt on an order. Beside one about shipping, "how much" is asked of the shipping.
+fn doubts(questions: &[Question]) -> Vec<Question> {
+    let aside = questions.iter().any(is_aside);
+    let doubts =
+        |question: &&Question| !is_aside(question) && !(aside && **question == Question::Price);
+    questions.iter().filter(doubts).copied().collect()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -147,7 +147,9 @@ impl<T: Copy + PartialEq> Phrases<Option<T>> {
                 of != kind
                     && other.len() > range.len().min(other.len() - 1)
                     && (other.start <= range.start && range.end <= other.end
-                        || other.start < range.start && range.start < other.end - 1)
+                        || other.start < range.start
+                            && range.start < other.end - 1
+                            && other.len() >= range.len())
             });
             if let Some(kind) = kind
                 && !is_part

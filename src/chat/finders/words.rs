@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::{
     Items,
+    denial::{foreign_denial, is_past_tagalog},
     phrases::lists,
     tokens::{self, Kind, Token},
 };
@@ -64,6 +65,9 @@ const DUALS: &[&str] = &["حبتين", "قطعتين", "علبتين"];
 /// After a number, these make it an item: "3号".
 const AFTER_ITEM: &[&str] = &["号", "號", "番", "번", "호", "号链接", "號連結", "번이요"];
 
+/// After "第" and a number, these are no item.
+const RANKS: [char; 10] = ['名', '位', '次', '天', '季', '场', '集', '届', '期', '代'];
+
 /// The word lists.
 #[derive(Debug)]
 pub(super) struct Words {
@@ -101,7 +105,7 @@ impl Words {
                 "item" => ITEM,
                 "firm" => FIRM,
                 "claim" => CLAIM,
-                "alone" => ALONE,
+                "alone" => ALONE | CLAIM,
                 "block" => BLOCK,
                 "marker" => MARKER,
                 "counter" => COUNTER,
@@ -332,6 +336,16 @@ impl Words {
                 _ => None,
             })
             .collect();
+        // "naka-order"
+        if let (Some(first), Some(Kind::Sign('-')), Some(Kind::Word(second))) = (
+            words.first(),
+            tokens.get(n + 1).map(|token| &token.kind),
+            tokens.get(n + 2).map(|token| &token.kind),
+        ) && is_past_tagalog(&format!("{first}{second}"))
+        {
+            parts.push(Part::Word(BLOCK, second.clone()));
+            return 3;
+        }
         for length in (1..=words.len()).rev() {
             let phrase = words.get(..length).unwrap_or_default().join(" ");
             if let Some(code) = items.code(&phrase) {
@@ -494,12 +508,25 @@ impl Words {
                     if matches!(word.as_str(), "sp" | "ms") {
                         out.push(self.code_part(&format!("{word}{number}").to_uppercase(), items));
                         used = 2;
-                    } else if bits & MARKER != 0 && !counted {
+                    } else if bits & MARKER != 0 && (!counted || word == "第") {
                         out.push(self.code_part(&number.to_string(), items));
                         used = 2;
-                        // "第3个"
+                        // "第3个" is an item, "第1名" a rank.
                         if word == "第" {
-                            used += usize::from(matches!(after, Some(Part::Word(_, _))));
+                            match after {
+                                Some(Part::Word(bits, word))
+                                    if bits & COUNTER != 0
+                                        || AFTER_ITEM.contains(&word.as_str()) =>
+                                {
+                                    used = 3;
+                                }
+                                Some(Part::Word(_, word)) if word.starts_with(RANKS) => {
+                                    out.pop();
+                                    out.push(Part::Junk);
+                                    used = 3;
+                                }
+                                _ => {}
+                            }
                         }
                     } else if claims && !counted && is_article(word, language) {
                         out.push(self.code_part(&number.to_string(), items));
@@ -548,45 +575,6 @@ fn is_article(word: &str, language: Option<Language>) -> bool {
         "a" => language == Some(Language::Pt),
         _ => false,
     }
-}
-
-/// What a word denies in one language only: "ko" is "not" in Vietnamese and "my" in Tagalog.
-fn foreign_denial(word: &str, language: Option<Language>) -> u32 {
-    let home = match word {
-        "ko" | "k" | "hong" | "kh" | "hok" | "hem" | "roi" | "chua" => Language::Vi,
-        "di" | "wag" | "kung" | "pag" | "naka" => Language::Tl,
-        "si" => Language::Es,
-        "se" => Language::Pt,
-        "x" => Language::Ms,
-        _ => return 0,
-    };
-    if language == Some(home) { 0 } else { NEGATION | DONE | CONDITION | ALREADY }
-}
-
-/// "Nakaorder", "nagcheckout", "nabili".
-fn is_past_tagalog(word: &str) -> bool {
-    ["nakapag", "nakaka", "naka", "nag", "na"].iter().any(|prefix| {
-        word.strip_prefix(prefix).is_some_and(|rest| {
-            matches!(
-                rest,
-                "order"
-                    | "mine"
-                    | "bili"
-                    | "checkout"
-                    | "bayad"
-                    | "bayaran"
-                    | "kuha"
-                    | "reserve"
-                    | "claim"
-                    | "avail"
-                    | "lista"
-                    | "co"
-                    | "grab"
-                    | "purchase"
-                    | "steal"
-            )
-        })
-    })
 }
 
 fn quantity(number: u32, plus: bool) -> Part {
