@@ -4,6 +4,7 @@
 
 mod contacts;
 mod denial;
+mod forms;
 mod order;
 mod phrases;
 mod tokens;

@@ -1,7 +1,6 @@
 //! Lines that claim nothing although they hold a claim: it is denied, past, or made on a condition.
 
 use super::words::{ALONE, ALREADY, ANY_CLAIM, BLOCK, CONDITION, DONE, NEGATION, Part, Read};
-use crate::chat::language::Language;
 
 /// Parts between a word that denies and the claim.
 const REACH: usize = 3;
@@ -53,43 +52,4 @@ impl Read {
         let claim = near.into_iter().find(|(bits, _)| bits & (ANY_CLAIM | ALONE) != 0);
         claim.is_some_and(|(_, word)| !(past && DESIRES.contains(&word)))
     }
-}
-
-/// What a word denies in one language only: "ko" is "not" in Vietnamese and "my" in Tagalog.
-pub(super) fn foreign_denial(word: &str, language: Option<Language>) -> u32 {
-    let home = match word {
-        "ko" | "k" | "hong" | "kh" | "hok" | "hem" | "roi" | "chua" => Language::Vi,
-        "di" | "wag" | "kung" | "pag" | "naka" => Language::Tl,
-        "si" => Language::Es,
-        "se" => Language::Pt,
-        "x" => Language::Ms,
-        _ => return 0,
-    };
-    if language == Some(home) { 0 } else { NEGATION | DONE | CONDITION | ALREADY }
-}
-
-/// "Nakaorder", "nagcheckout", "nabili".
-pub(super) fn is_past_tagalog(word: &str) -> bool {
-    ["nakapag", "nakaka", "naka", "nag", "na"].iter().any(|prefix| {
-        word.strip_prefix(prefix).is_some_and(|rest| {
-            matches!(
-                rest,
-                "order"
-                    | "mine"
-                    | "bili"
-                    | "checkout"
-                    | "bayad"
-                    | "bayaran"
-                    | "kuha"
-                    | "reserve"
-                    | "claim"
-                    | "avail"
-                    | "lista"
-                    | "co"
-                    | "grab"
-                    | "purchase"
-                    | "steal"
-            )
-        })
-    })
 }

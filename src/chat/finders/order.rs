@@ -51,7 +51,7 @@ impl Read {
         };
         let plus = self.parts.iter().any(|part| matches!(part, Part::Quantity(_, true)));
         if has(BLOCK) && !(plus && !has(ANY_CLAIM) && !self.is_cancelled())
-            || (complaint && !plus && !(has(ITEM | FIRM) && !named.is_empty()))
+            || (complaint && !plus && (named.is_empty() || !has(ITEM | FIRM)))
             || self.is_denied()
         {
             return (Vec::new(), named);
@@ -158,7 +158,7 @@ impl Read {
 
     fn with_codes(&self, questions: &[Question]) -> Vec<Order> {
         let polite = self.claim() & POLITE != 0 && questions == [Question::Other];
-        let shipping_or_payment = questions.iter().any(is_aside);
+        let shipping_or_payment = questions.iter().copied().any(is_aside);
         let doubts = if polite { Vec::new() } else { doubts(questions) };
         let bare = questions.is_empty() || polite;
         let questions = doubts.as_slice();
@@ -191,8 +191,9 @@ impl Read {
                 Some((quantity, Stated::Sign)) if may_count => Some(quantity),
                 Some((quantity, Stated::Number))
                     if may_count
-                        && (questions.is_empty() || claimed)
+                        && (questions.is_empty() || claimed || (firm && self.opens_with(n)))
                         && (claimed
+                            || (firm && self.opens_with(n))
                             || unknown
                                 <= if self.opens_with(n) {
                                     UNKNOWN_AFTER_NUMBER + in_question
@@ -405,16 +406,16 @@ impl Read {
     }
 }
 
-const fn is_aside(question: &Question) -> bool {
+const fn is_aside(question: Question) -> bool {
     matches!(question, Question::Shipping | Question::Payment)
 }
 
 /// The questions that cast doubt on an order. Beside one about shipping, "how much" is asked of the shipping.
 fn doubts(questions: &[Question]) -> Vec<Question> {
-    let aside = questions.iter().any(is_aside);
-    let doubts =
-        |question: &&Question| !is_aside(question) && !(aside && **question == Question::Price);
-    questions.iter().filter(doubts).copied().collect()
+    let aside = questions.iter().copied().any(is_aside);
+    let casts_none =
+        |question: Question| is_aside(question) || (aside && question == Question::Price);
+    questions.iter().copied().filter(|question| !casts_none(*question)).collect()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

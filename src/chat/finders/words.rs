@@ -5,7 +5,10 @@ use std::collections::HashMap;
 
 use super::{
     Items,
-    denial::{foreign_denial, is_past_tagalog},
+    forms::{
+        foreign_denial, is_article, is_past_tagalog, is_spanish_request,
+        says_nothing_after_a_quantity,
+    },
     phrases::lists,
     tokens::{self, Kind, Token},
 };
@@ -370,16 +373,24 @@ impl Words {
                 parts.push(Part::Spelt(*number));
                 return 1;
             }
-            if length == 1
-                && phrase == "ba"
-                && language == Some(Language::Vi)
-                && words.get(1).is_some_and(|next| self.bits(next) & COUNTER != 0)
-            {
+            let before_counted = || {
+                words.get(1).is_some_and(|next| self.bits(next) & COUNTER != 0)
+                    || matches!(
+                        tokens.get(n + 1).map(|token| &token.kind),
+                        Some(Kind::Code(_) | Kind::Glued(..))
+                    )
+            };
+            if length == 1 && phrase == "ba" && language == Some(Language::Vi) && before_counted() {
                 parts.push(Part::Spelt(3));
                 return 1;
             }
             let bits = self.bits(&phrase);
             let bits = if length == 1 && is_past_tagalog(&phrase) { bits | BLOCK } else { bits };
+            let bits = if bits == 0 && length == 1 && is_spanish_request(&phrase, language) {
+                CLAIM
+            } else {
+                bits
+            };
             if bits != 0 {
                 let folded = Normal::new(&phrase, Folding::PLAIN);
                 let folded = folded.as_str();
@@ -551,29 +562,6 @@ impl Words {
             n += used;
         }
         *parts = out;
-    }
-}
-
-/// "2 dong", "2 min", "2 in black", "2 m" after a code: a particle, an address, a colour, a size; no unit.
-fn says_nothing_after_a_quantity(word: &str, after: Option<&Part>) -> bool {
-    match word {
-        "min" | "in" => match after {
-            None => true,
-            Some(Part::Word(bits, _)) => bits & (FILLER | PLEASE | COLOUR) != 0,
-            _ => false,
-        },
-        "mau" | "lan" | "m" | "l" | "p" | "pm" | "d" => true,
-        _ => false,
-    }
-}
-
-/// "Quiero el 14", "quero o 14".
-fn is_article(word: &str, language: Option<Language>) -> bool {
-    match word {
-        "el" => language != Some(Language::Vi),
-        "la" | "o" => matches!(language, Some(Language::Es | Language::Pt) | None),
-        "a" => language == Some(Language::Pt),
-        _ => false,
     }
 }
 
