@@ -3,6 +3,8 @@
 //! the line looks like.
 
 mod contacts;
+mod denial;
+mod forms;
 mod order;
 mod phrases;
 mod tokens;
@@ -21,6 +23,11 @@ use phrases::Phrases;
 
 /// Characters of a line that are looked at.
 const MOST_CHARS: usize = 600;
+
+/// A question may follow these.
+const CLAUSE_ENDS: [char; 7] = [',', '،', '、', ';', '!', '。', '.'];
+/// Ends of clauses that are looked at, from the end of the line.
+const MOST_CLAUSES: usize = 3;
 
 /// A range of bytes in the message's text, whole graphemes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,6 +220,37 @@ impl Finder {
         }
     }
 
+    /// The orders of what stands before a question's comma: "mine A12, how much?"
+    fn before_question(
+        &self,
+        text: &str,
+        items: &Items,
+        language: Option<Language>,
+        questions: &[Question],
+    ) -> Vec<Order> {
+        let may_follow = |question: &Question| {
+            matches!(
+                question,
+                Question::Price | Question::Other | Question::Shipping | Question::Payment
+            )
+        };
+        if questions.is_empty() || !questions.iter().all(may_follow) {
+            return Vec::new();
+        }
+        for (at, _) in text.rmatch_indices(CLAUSE_ENDS).take(MOST_CLAUSES) {
+            let before = text.get(..at).unwrap_or_default();
+            let haystack = phrases::Haystack::new(before, &self.words);
+            if asks(before) || !self.questions.find(&haystack, language).is_empty() {
+                continue;
+            }
+            let read = self.words.read(before, items, language);
+            let (orders, _) = read.orders(&[], false);
+            let may_count = !questions.contains(&Question::Price) && read.has_number();
+            return if read.is_explicit() || may_count { orders } else { Vec::new() };
+        }
+        Vec::new()
+    }
+
     /// What a line holds. `items` are those of the catalogue, if there is one; `language` is that of the line, where it
     /// is known: some short words ask in one language only.
     pub fn find(&self, line: &str, items: &Items, language: Option<Language>) -> Finds {
@@ -234,8 +272,12 @@ impl Finder {
         }
         questions.sort_unstable();
         let complaints = self.complaints.find(&haystack, language);
+        let items_known = items;
         let read = self.words.read(&text, items, language);
         let (mut orders, items) = read.orders(&questions, !complaints.is_empty());
+        if orders.is_empty() && !read.is_blocked() && complaints.is_empty() {
+            orders = self.before_question(&text, items_known, language, &questions);
+        }
         // "Can I get 2 A12" is an order; with a question mark it is both.
         if !orders.is_empty() && read.is_polite() && !asks(&text) {
             questions.retain(|question| *question != Question::Other);

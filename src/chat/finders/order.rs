@@ -4,7 +4,7 @@ use super::{
     Order, Question,
     words::{
         ADDRESS, ALONE, ANY_CLAIM, BLOCK, COLOUR, COMMON, COUNTER, FILLER, FIRM, ITEM, MARKER,
-        MOST, PLEASE, POLITE, Part, Read, is_latin,
+        MOST, OWN, PLACE, PLEASE, POLITE, Part, Read, is_latin,
     },
 };
 
@@ -14,6 +14,29 @@ const MOST_BARE: u32 = 20;
 const UNKNOWN_BESIDE_CLAIM: usize = 2;
 /// The same beside "mine" and its like, which hardly mean anything else: a name may follow.
 const UNKNOWN_BESIDE_ITEM: usize = 3;
+/// The same after "A12 2": names and places follow.
+const UNKNOWN_AFTER_NUMBER: usize = 5;
+/// Further words of no list beside a question about shipping or payment: they are a part of that question.
+const UNKNOWN_IN_QUESTION: usize = 6;
+/// Words after "to" and its like that are a place.
+const MOST_OF_PLACE: usize = 4;
+/// "Number 1 seller" is praise.
+const PRAISED: &[&str] = &[
+    "seller",
+    "host",
+    "shop",
+    "store",
+    "live",
+    "boss",
+    "fan",
+    "admin",
+    "idol",
+    "tienda",
+    "loja",
+    "vendedora",
+    "toko",
+    "kedai",
+];
 
 impl Read {
     /// The orders of the line, and the items that it only names.
@@ -23,11 +46,13 @@ impl Read {
         complaint: bool,
     ) -> (Vec<Order>, Vec<String>) {
         let named = self.codes();
-        let has = |bit: u16| {
+        let has = |bit: u32| {
             self.parts.iter().any(|part| matches!(part, Part::Word(bits, _) if bits & bit != 0))
         };
         let plus = self.parts.iter().any(|part| matches!(part, Part::Quantity(_, true)));
-        if has(BLOCK) && !(plus && !has(ANY_CLAIM) && !self.is_cancelled()) || (complaint && !plus)
+        if has(BLOCK) && !(plus && !has(ANY_CLAIM) && !self.is_cancelled())
+            || (complaint && !plus && (named.is_empty() || !has(ITEM | FIRM)))
+            || self.is_denied()
         {
             return (Vec::new(), named);
         }
@@ -67,28 +92,76 @@ impl Read {
         codes
     }
 
-    /// Words that no list explains.
-    fn unknown(&self) -> usize {
-        let unknown = |part: &&Part| match part {
-            Part::Word(bits, _) => {
-                bits & (FILLER | PLEASE | ADDRESS | ANY_CLAIM | ALONE | COUNTER | MARKER) == 0
+    /// Words that no list explains: others, and such as name a place.
+    fn unknown(&self) -> (usize, usize) {
+        const KNOWN: u32 =
+            FILLER | PLEASE | ADDRESS | ANY_CLAIM | ALONE | COUNTER | MARKER | PLACE | OWN;
+        let mut of_place = 0;
+        let (mut unknown, mut places) = (0, 0);
+        for part in &self.parts {
+            match part {
+                Part::Word(bits, _) if bits & PLACE != 0 => of_place = MOST_OF_PLACE,
+                Part::Word(bits, _) if bits & KNOWN == 0 => {
+                    if of_place == 0 {
+                        unknown += 1;
+                    } else {
+                        of_place -= 1;
+                        places += 1;
+                    }
+                }
+                Part::Junk => unknown += 1,
+                _ => {}
             }
-            Part::Junk => true,
-            _ => false,
-        };
-        self.parts.iter().filter(unknown).count()
+        }
+        (unknown, places)
     }
 
-    fn claim(&self) -> u16 {
+    /// Whether a line opens with the code at `at` and a number beside it: only politeness and claims are before and
+    /// between them.
+    fn opens_with(&self, at: usize) -> bool {
+        let is_number = |part: &Part| matches!(part, Part::Number(_) | Part::Spelt(_));
+        let is_light = |part: &Part| match part {
+            Part::Word(bits, _) => bits & (FILLER | PLEASE | ADDRESS | ANY_CLAIM | MARKER) != 0,
+            Part::Variant => true,
+            _ => false,
+        };
+        let mut before = self.parts.iter().take(at);
+        let after = || self.parts.iter().skip(at + 1).find(|part| !is_light(part));
+        before.clone().all(|part| is_light(part) || is_number(part))
+            && (before.any(is_number) || after().is_some_and(is_number))
+    }
+
+    /// Whether it states that it orders: a claim, or a quantity with a sign or counter.
+    pub(super) fn is_explicit(&self) -> bool {
+        self.claim() & ANY_CLAIM != 0
+            || self.parts.iter().any(|part| matches!(part, Part::Quantity(..)))
+    }
+
+    /// Whether it states a number: weaker than a quantity.
+    pub(super) fn has_number(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Number(_) | Part::Spelt(_)))
+    }
+
+    /// "Number 1 seller".
+    fn praises(&self, at: usize) -> bool {
+        let is_praised = |part: Option<&Part>| matches!(part, Some(Part::Word(_, word)) if PRAISED.contains(&word.as_str()));
+        let before = at.checked_sub(1).and_then(|before| self.parts.get(before));
+        is_praised(self.parts.get(at + 1)) || is_praised(before)
+    }
+
+    fn claim(&self) -> u32 {
         self.parts.iter().fold(0, |all, part| match part {
-            Part::Word(bits, _) => all | (bits & (ANY_CLAIM | ALONE | POLITE)),
+            Part::Word(bits, _) => all | (bits & (ANY_CLAIM | ALONE | POLITE | OWN)),
             _ => all,
         })
     }
 
     fn with_codes(&self, questions: &[Question]) -> Vec<Order> {
         let polite = self.claim() & POLITE != 0 && questions == [Question::Other];
-        let questions = if polite { &[] } else { questions };
+        let shipping_or_payment = questions.iter().copied().any(is_aside);
+        let doubts = if polite { Vec::new() } else { doubts(questions) };
+        let bare = questions.is_empty() || polite;
+        let questions = doubts.as_slice();
         let asks = |kinds: &[Question]| questions.iter().any(|question| kinds.contains(question));
         let claim = self.claim();
         let firm = claim & (ITEM | FIRM) != 0;
@@ -96,15 +169,18 @@ impl Read {
         // "order A7 how?", "can I get A7?": polite orders are questions too, but of no kind.
         let how = asks(&[Question::Order]);
         let may_count = !asks_of_item && !how;
+        let (unknown, places) = self.unknown();
+        let in_question = if shipping_or_payment { UNKNOWN_IN_QUESTION } else { 0 };
         let claimed = claim & ANY_CLAIM != 0
-            && self.unknown()
-                <= if claim & ITEM != 0 { UNKNOWN_BESIDE_ITEM } else { UNKNOWN_BESIDE_CLAIM }
+            && unknown
+                <= in_question
+                    + if claim & ITEM != 0 { UNKNOWN_BESIDE_ITEM } else { UNKNOWN_BESIDE_CLAIM }
             && if firm {
                 !how && !asks(&[Question::Stock, Question::Price])
             } else {
                 questions.is_empty()
             };
-        let bare = questions.is_empty() && self.unknown() == 0;
+        let bare = bare && unknown + places == 0;
         let mut orders = Vec::new();
         let mut taken = vec![false; self.parts.len()];
         for (n, part) in self.parts.iter().enumerate() {
@@ -115,12 +191,19 @@ impl Read {
                 Some((quantity, Stated::Sign)) if may_count => Some(quantity),
                 Some((quantity, Stated::Number))
                     if may_count
-                        && (questions.is_empty() || claimed)
-                        && (claimed || self.unknown() <= 1) =>
+                        && (questions.is_empty() || claimed || (firm && self.opens_with(n)))
+                        && (claimed
+                            || (firm && self.opens_with(n))
+                            || unknown
+                                <= if self.opens_with(n) {
+                                    UNKNOWN_AFTER_NUMBER + in_question
+                                } else {
+                                    1
+                                }) =>
                 {
                     Some(quantity)
                 }
-                None if claimed || bare => Some(1),
+                None if claimed || (bare && !(code == "1" && self.praises(n))) => Some(1),
                 _ => None,
             };
             let known = |order: &Order| order.code.as_ref() == Some(code);
@@ -220,32 +303,36 @@ impl Read {
             if let Some(keyword) = self.keyword(at) {
                 return order(Some(keyword), quantity);
             }
-            let others = self.unknown();
+            let (others, _) = self.unknown();
             return if others <= 1 || claim & ANY_CLAIM != 0 {
                 order(None, quantity)
             } else {
                 Vec::new()
             };
         }
-        let other_question = questions
-            .iter()
-            .any(|question| !matches!(question, Question::Shipping | Question::Payment));
-        if other_question || (!questions.is_empty() && !firm) {
+        let other_question = !doubts(questions).is_empty();
+        if other_question {
             return Vec::new();
         }
-        let unknown = self.unknown();
+        let (unknown, places) = self.unknown();
+        let alone = unknown + places == 0;
+        // Words of a question about shipping are no others.
+        let unknown = if questions.is_empty() {
+            unknown
+        } else {
+            unknown.saturating_sub(UNKNOWN_IN_QUESTION)
+        };
         if let Some(quantity) = quantity {
             let item =
                 typed.first().filter(|_| claim & ITEM != 0).map(|number| number.1.to_string());
-            let stands_alone = unknown == 0;
-            return if (claim & ANY_CLAIM != 0 && unknown <= UNKNOWN_BESIDE_CLAIM) || stands_alone {
+            return if (claim & ANY_CLAIM != 0 && unknown <= UNKNOWN_BESIDE_CLAIM) || alone {
                 order(item, quantity)
             } else {
                 Vec::new()
             };
         }
         if claim & ANY_CLAIM != 0 && unknown <= UNKNOWN_BESIDE_CLAIM {
-            match (typed.as_slice(), claim & ITEM != 0) {
+            match (typed.as_slice(), claim & (ITEM | OWN) != 0) {
                 // "mine 12", "mine 12 2", "chot 12 2".
                 ([(_, item, _)], true) if *item < 10_000 => {
                     return order(Some(item.to_string()), 1);
@@ -284,7 +371,7 @@ impl Read {
         {
             return order(None, *number);
         }
-        if claim & ALONE != 0 && unknown == 0 && typed.is_empty() {
+        if claim & ALONE != 0 && alone && typed.is_empty() {
             return order(None, 1);
         }
         Vec::new()
@@ -295,7 +382,7 @@ impl Read {
         let before = self.parts.get(..plus)?;
         let start =
             before.iter().rposition(|part| !matches!(part, Part::Word(..))).map_or(0, |at| at + 1);
-        let words: Vec<(u16, &str)> = before
+        let words: Vec<(u32, &str)> = before
             .get(start..)?
             .iter()
             .filter_map(|part| match part {
@@ -303,7 +390,7 @@ impl Read {
                 _ => None,
             })
             .collect();
-        let dropped = |bits: u16| {
+        let dropped = |bits: u32| {
             bits & (ANY_CLAIM | ALONE | ADDRESS | COUNTER) != 0
                 || bits & COMMON != 0
                 || (bits & (FILLER | COLOUR) == FILLER)
@@ -317,6 +404,18 @@ impl Read {
         let latin = kept.iter().all(|word| is_latin(word));
         Some(kept.join(if latin { " " } else { "" }))
     }
+}
+
+const fn is_aside(question: Question) -> bool {
+    matches!(question, Question::Shipping | Question::Payment)
+}
+
+/// The questions that cast doubt on an order. Beside one about shipping, "how much" is asked of the shipping.
+fn doubts(questions: &[Question]) -> Vec<Question> {
+    let aside = questions.iter().copied().any(is_aside);
+    let casts_none =
+        |question: Question| is_aside(question) || (aside && question == Question::Price);
+    questions.iter().copied().filter(|question| !casts_none(*question)).collect()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -113,9 +113,10 @@ impl<T: Copy + PartialEq> Phrases<Option<T>> {
         let mut patterns = Vec::new();
         let mut kinds = Vec::new();
         for (name, phrases) in lists(list) {
-            // A list named by a language holds what asks in that language only.
+            // A list named by a language, and by a kind or none, holds what asks in that language only.
+            let (tag, of) = name.split_once(' ').unwrap_or((name, "other"));
             let (language, name) =
-                Language::from_tag(name).map_or((None, name), |language| (Some(language), "other"));
+                Language::from_tag(tag).map_or((None, name), |language| (Some(language), of));
             for phrase in phrases {
                 patterns.push(pattern(phrase));
                 kinds.push((kind(name), language));
@@ -147,7 +148,9 @@ impl<T: Copy + PartialEq> Phrases<Option<T>> {
                 of != kind
                     && other.len() > range.len().min(other.len() - 1)
                     && (other.start <= range.start && range.end <= other.end
-                        || other.start < range.start && range.start < other.end - 1)
+                        || other.start < range.start
+                            && range.start < other.end - 1
+                            && other.len() >= range.len())
             });
             if let Some(kind) = kind
                 && !is_part

@@ -191,7 +191,9 @@ fn read(parts: &[(Class, &str, bool)], n: usize) -> (Kind, usize) {
             "*" | "×" | "✕" if part(1).is_some_and(|part| part.0 == Class::Digit) => {
                 (Kind::Times(part(1).map_or(0, |part| number(part.1))), 2)
             }
-            "," | ";" | "。" | "、" | "，" | "/" | "." | "!" | "&" | "|" => (Kind::Break, 1),
+            "," | "،" | ";" | "。" | "、" | "，" | "/" | "." | "!" | "&" | "|" => {
+                (Kind::Break, 1)
+            }
             "$" | "₱" | "฿" | "€" | "£" | "¥" | "₫" | "₩" | "₹" => {
                 let used = usize::from(glued(1, Class::Digit).is_some());
                 (Kind::Junk, 1 + used)

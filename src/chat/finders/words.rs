@@ -5,6 +5,10 @@ use std::collections::HashMap;
 
 use super::{
     Items,
+    forms::{
+        foreign_denial, is_article, is_past_tagalog, is_spanish_request,
+        says_nothing_after_a_quantity,
+    },
     phrases::lists,
     tokens::{self, Kind, Token},
 };
@@ -18,27 +22,41 @@ const LISTS: &str = include_str!("orders.txt");
 pub(super) const MOST: u32 = 99;
 /// The greatest number before a counter of one letter.
 const MOST_SHORT: u32 = 10;
+/// Amounts of đồng are hundreds and more; "1 dong" is Javanese politeness.
+const LEAST_DONG: u32 = 100;
 /// Words of a phrase, at most.
 const LONGEST: usize = 4;
 
-pub(super) const ITEM: u16 = 1;
-pub(super) const FIRM: u16 = 1 << 1;
-pub(super) const CLAIM: u16 = 1 << 2;
-pub(super) const ALONE: u16 = 1 << 3;
-pub(super) const BLOCK: u16 = 1 << 4;
-pub(super) const MARKER: u16 = 1 << 5;
-pub(super) const COUNTER: u16 = 1 << 6;
-const JUNK: u16 = 1 << 7;
-const UNIT: u16 = 1 << 8;
-pub(super) const FILLER: u16 = 1 << 9;
-pub(super) const ADDRESS: u16 = 1 << 10;
-pub(super) const PLEASE: u16 = 1 << 15;
+pub(super) const ITEM: u32 = 1;
+pub(super) const FIRM: u32 = 1 << 1;
+pub(super) const CLAIM: u32 = 1 << 2;
+pub(super) const ALONE: u32 = 1 << 3;
+pub(super) const BLOCK: u32 = 1 << 4;
+pub(super) const MARKER: u32 = 1 << 5;
+pub(super) const COUNTER: u32 = 1 << 6;
+const JUNK: u32 = 1 << 7;
+const UNIT: u32 = 1 << 8;
+pub(super) const FILLER: u32 = 1 << 9;
+pub(super) const ADDRESS: u32 = 1 << 10;
+pub(super) const PLEASE: u32 = 1 << 15;
 /// A claim in the form of a question.
-pub(super) const POLITE: u16 = 1 << 11;
-pub(super) const COLOUR: u16 = 1 << 12;
-pub(super) const COMMON: u16 = 1 << 13;
-const NOT_CODE: u16 = 1 << 14;
-pub(super) const ANY_CLAIM: u16 = ITEM | FIRM | CLAIM;
+pub(super) const POLITE: u32 = 1 << 11;
+pub(super) const COLOUR: u32 = 1 << 12;
+pub(super) const COMMON: u32 = 1 << 13;
+const NOT_CODE: u32 = 1 << 14;
+/// Denies a claim that follows it: "don't take".
+pub(super) const NEGATION: u32 = 1 << 16;
+/// A claim that follows it is past: "already order".
+pub(super) const ALREADY: u32 = 1 << 17;
+/// A claim before it is past: "chốt rồi".
+pub(super) const DONE: u32 = 1 << 18;
+/// What follows it is a place.
+pub(super) const PLACE: u32 = 1 << 19;
+/// Claims nothing yet: "if I take A12".
+pub(super) const CONDITION: u32 = 1 << 20;
+/// A bare number beside it is an item: "meu 14".
+pub(super) const OWN: u32 = 1 << 21;
+pub(super) const ANY_CLAIM: u32 = ITEM | FIRM | CLAIM;
 
 /// Said to somebody before a question: "sis how much", "chi oi gia".
 const ADDRESSES: &str = "hi hello hey hai halo sis sister sist kak kakak min bang gan om ate kuya mam maam madam sir ma'am host \
@@ -50,10 +68,13 @@ const DUALS: &[&str] = &["حبتين", "قطعتين", "علبتين"];
 /// After a number, these make it an item: "3号".
 const AFTER_ITEM: &[&str] = &["号", "號", "番", "번", "호", "号链接", "號連結", "번이요"];
 
+/// After "第" and a number, these are no item.
+const RANKS: [char; 10] = ['名', '位', '次', '天', '季', '场', '集', '届', '期', '代'];
+
 /// The word lists.
 #[derive(Debug)]
 pub(super) struct Words {
-    lists: HashMap<Box<str>, u16>,
+    lists: HashMap<Box<str>, u32>,
     numbers: HashMap<Box<str>, u32>,
 }
 
@@ -70,7 +91,7 @@ pub(super) enum Part {
     Variant,
     Junk,
     Break,
-    Word(u16, String),
+    Word(u32, String),
 }
 
 /// A line, read.
@@ -87,7 +108,7 @@ impl Words {
                 "item" => ITEM,
                 "firm" => FIRM,
                 "claim" => CLAIM,
-                "alone" => ALONE,
+                "alone" => ALONE | CLAIM,
                 "block" => BLOCK,
                 "marker" => MARKER,
                 "counter" => COUNTER,
@@ -99,6 +120,12 @@ impl Words {
                 "common" => COMMON,
                 "not-code" => NOT_CODE,
                 "polite" => POLITE | CLAIM,
+                "negation" => NEGATION,
+                "already" => ALREADY,
+                "done" => DONE,
+                "place" => PLACE,
+                "condition" => CONDITION,
+                "own" => OWN,
                 _ => 0,
             };
             if let Ok(number) = name.parse() {
@@ -115,13 +142,13 @@ impl Words {
         words
     }
 
-    fn add(&mut self, phrase: &str, bits: u16) {
+    fn add(&mut self, phrase: &str, bits: u32) {
         let normal = Normal::new(phrase, Folding::WORDS);
         *self.lists.entry(normal.as_str().into()).or_default() |= bits;
     }
 
     /// What a word or phrase means, as typed or else without its accents.
-    fn bits(&self, phrase: &str) -> u16 {
+    fn bits(&self, phrase: &str) -> u32 {
         if let Some(bits) = self.lists.get(phrase) {
             return *bits;
         }
@@ -157,7 +184,7 @@ impl Words {
         while n < tokens.len() {
             n += self.step(&tokens, n, items, language, &mut parts).max(1);
         }
-        self.join(&mut parts, items);
+        self.join(&mut parts, items, language);
         Read { parts }
     }
 
@@ -266,6 +293,11 @@ impl Words {
                 };
             }
             Kind::Junk => parts.push(Part::Junk),
+            // "No. 14"
+            Kind::Break
+                if token.glued
+                    && matches!(next.map(|next| &next.kind), Some(Kind::Number(_)))
+                    && matches!(parts.last(), Some(Part::Word(bits, _)) if bits & MARKER != 0) => {}
             Kind::Break => parts.push(Part::Break),
             Kind::Sign('-' | '=' | ':' | '_' | '(' | '*') if token.glued => {
                 // "A12-2", "A12:2".
@@ -307,6 +339,16 @@ impl Words {
                 _ => None,
             })
             .collect();
+        // "naka-order"
+        if let (Some(first), Some(Kind::Sign('-')), Some(Kind::Word(second))) = (
+            words.first(),
+            tokens.get(n + 1).map(|token| &token.kind),
+            tokens.get(n + 2).map(|token| &token.kind),
+        ) && is_past_tagalog(&format!("{first}{second}"))
+        {
+            parts.push(Part::Word(BLOCK, second.clone()));
+            return 3;
+        }
         for length in (1..=words.len()).rev() {
             let phrase = words.get(..length).unwrap_or_default().join(" ");
             if let Some(code) = items.code(&phrase) {
@@ -317,9 +359,11 @@ impl Words {
                 parts.push(quantity(2, false));
                 return 1;
             }
+            // "One" is an article where no code stands before it.
+            let least = if matches!(parts.last(), Some(Part::Code(_))) { 1 } else { 2 };
             if length == 1
                 && let Some(number) =
-                    self.numbers.get(phrase.as_str()).filter(|number| **number > 1)
+                    self.numbers.get(phrase.as_str()).filter(|number| **number >= least)
                 && !matches!(
                     (phrase.as_str(), language),
                     ("hai", Some(Language::Id | Language::Ms) | None)
@@ -329,7 +373,24 @@ impl Words {
                 parts.push(Part::Spelt(*number));
                 return 1;
             }
+            let before_counted = || {
+                words.get(1).is_some_and(|next| self.bits(next) & COUNTER != 0)
+                    || matches!(
+                        tokens.get(n + 1).map(|token| &token.kind),
+                        Some(Kind::Code(_) | Kind::Glued(..))
+                    )
+            };
+            if length == 1 && phrase == "ba" && language == Some(Language::Vi) && before_counted() {
+                parts.push(Part::Spelt(3));
+                return 1;
+            }
             let bits = self.bits(&phrase);
+            let bits = if length == 1 && is_past_tagalog(&phrase) { bits | BLOCK } else { bits };
+            let bits = if bits == 0 && length == 1 && is_spanish_request(&phrase, language) {
+                CLAIM
+            } else {
+                bits
+            };
             if bits != 0 {
                 let folded = Normal::new(&phrase, Folding::PLAIN);
                 let folded = folded.as_str();
@@ -338,6 +399,7 @@ impl Words {
                     && language != Some(Language::Th))
                     || (matches!(folded, "co" | "ve" | "mau") && language == Some(Language::Vi));
                 let bits = if foreign { FILLER } else { bits };
+                let bits = bits & !foreign_denial(folded, language);
                 parts.push(Part::Word(bits, phrase));
                 return length;
             }
@@ -408,7 +470,9 @@ impl Words {
     }
 
     /// What neighbours make of each other: "2 pcs", "sp 3", "3号", "size 38", "50 baht".
-    fn join(&self, parts: &mut Vec<Part>, items: &Items) {
+    fn join(&self, parts: &mut Vec<Part>, items: &Items, language: Option<Language>) {
+        let claims =
+            parts.iter().any(|part| matches!(part, Part::Word(bits, _) if bits & ANY_CLAIM != 0));
         let mut out: Vec<Part> = Vec::with_capacity(parts.len());
         let mut n = 0;
         while let Some(part) = parts.get(n) {
@@ -427,6 +491,14 @@ impl Words {
                         && word != "x"
                     {
                         out.push(quantity(*number, false));
+                        used = 2;
+                    } else if !spelt
+                        && (matches!(out.last(), Some(Part::Code(_)))
+                            && *number <= MOST_SHORT
+                            && says_nothing_after_a_quantity(word, after)
+                            || word == "dong" && *number < LEAST_DONG)
+                    {
+                        out.push(part.clone());
                         used = 2;
                     } else if bits & UNIT != 0 && !spelt {
                         out.push(Part::Junk);
@@ -447,13 +519,29 @@ impl Words {
                     if matches!(word.as_str(), "sp" | "ms") {
                         out.push(self.code_part(&format!("{word}{number}").to_uppercase(), items));
                         used = 2;
-                    } else if bits & MARKER != 0 && !counted {
+                    } else if bits & MARKER != 0 && (!counted || word == "第") {
                         out.push(self.code_part(&number.to_string(), items));
                         used = 2;
-                        // "第3个"
+                        // "第3个" is an item, "第1名" a rank.
                         if word == "第" {
-                            used += usize::from(matches!(after, Some(Part::Word(_, _))));
+                            match after {
+                                Some(Part::Word(bits, word))
+                                    if bits & COUNTER != 0
+                                        || AFTER_ITEM.contains(&word.as_str()) =>
+                                {
+                                    used = 3;
+                                }
+                                Some(Part::Word(_, word)) if word.starts_with(RANKS) => {
+                                    out.pop();
+                                    out.push(Part::Junk);
+                                    used = 3;
+                                }
+                                _ => {}
+                            }
                         }
+                    } else if claims && !counted && is_article(word, language) {
+                        out.push(self.code_part(&number.to_string(), items));
+                        used = 2;
                     } else if bits & JUNK != 0 && bits & ANY_CLAIM == 0 {
                         out.push(Part::Variant);
                         used = 2;
