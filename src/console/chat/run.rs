@@ -112,7 +112,11 @@ impl Reading {
                     Some(Err(_)) | None => return Ok(Left::Interrupted),
                 },
                 changed = self.chat.sources.changed(), if self.sources_open => {
-                    self.sources_open = changed.is_ok();
+                    if changed.is_err() {
+                        // All have ended; what is left are steps.
+                        self.sources_open = false;
+                        self.pane.on_end();
+                    }
                     self.pane.on_sources(self.chat.sources.borrow_and_update().clone());
                     self.changed = true;
                 }
@@ -125,7 +129,7 @@ impl Reading {
                         }
                         // The numbers of the steps say how many are missing.
                         Err(RecvError::Lagged(_)) => {}
-                        Err(RecvError::Closed) => self.over(),
+                        Err(RecvError::Closed) => self.steps_open = false,
                     }
                 }
                 () = tokio::time::sleep_until(wake.into()), if !asleep => self.changed = true,
@@ -142,15 +146,9 @@ impl Reading {
             match self.chat.steps.try_recv() {
                 Ok(told) => self.pane.take(&told, now),
                 Err(TryRecvError::Lagged(_)) => {}
-                Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Closed) => return self.over(),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
             }
         }
-    }
-
-    fn over(&mut self) {
-        self.steps_open = false;
-        self.pane.on_end();
     }
 
     fn terminal(&mut self, event: &TerminalEvent) -> Pressed {

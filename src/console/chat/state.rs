@@ -146,7 +146,7 @@ impl Pane {
         self.view.removed(source, &told.update);
         match self.room.apply(source, told.update.clone(), now) {
             Applied::Entered(id) => self.entered(id, told, now),
-            Applied::Original(id) => self.mark(id, told, now),
+            Applied::Original(id) => self.mark(id, told, now, false),
             Applied::Duplicate(_) | Applied::TooOld | Applied::Deleted(_) => {}
         }
     }
@@ -157,10 +157,11 @@ impl Pane {
         };
         self.platforms.insert(message.source.clone(), message.platform.clone());
         self.people.take(id, &message);
-        self.mark(id, told, now);
+        self.mark(id, told, now, true);
     }
 
-    fn mark(&mut self, id: EntryId, told: &Told, now: Now) {
+    /// Marks an entry. The original of a copy is no new line: it is not counted again.
+    fn mark(&mut self, id: EntryId, told: &Told, now: Now, is_new: bool) {
         let Some(message) = self.room.get(id).and_then(|entry| entry.message()).cloned() else {
             return;
         };
@@ -174,8 +175,8 @@ impl Pane {
                 self.complaints.take(complaint, who, Moment(at));
             }
         }
-        let mut repeats = None;
-        if is_foldable(&message) && finds.order.is_none() {
+        let mut repeats = self.marked.get(id).and_then(|marks| marks.repeats);
+        if is_new && is_foldable(&message) && finds.order.is_none() {
             let normal = Normal::new(message.text.as_str(), Folding::WORDS).squeezed();
             if let Folded::Into { entry, count } = self.fold.take(id, person, &normal, now.mono)
                 && entry != id
@@ -219,15 +220,13 @@ impl Pane {
 
     /// When the screen has to change although nothing happens: an age grows, a complaint is forgotten, a highlight ends.
     pub fn next_change(&self, now: Now) -> Option<Moment> {
-        let ages = self
-            .sources
-            .iter()
-            .filter(|source| !matches!(source.status, Status::Ended | Status::Failed { .. }))
-            .filter_map(|source| {
+        let ages = self.sources.iter().filter(|source| source.status != Status::Ended).filter_map(
+            |source| {
                 let age = super::header::age_ms(source.heard?, now.wall);
                 let step = if age < 60_000 { 10_000 } else { 30_000 };
                 Some(now.mono + std::time::Duration::from_millis(step - age % step))
-            });
+            },
+        );
         let highlight = self.highlights.iter().copied();
         ages.chain(highlight).chain(self.complaints.next_change(now.mono)).min()
     }
