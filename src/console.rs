@@ -17,8 +17,9 @@
 //!
 //! Inside, the Elm shape: `state` is an owned snapshot, `keys` turns a key and a state into an action, `view`
 //! is pure drawing, `run` is the loop that joins them, `terminal` gives the terminal back on every way out.
-//! `planner` is a pane of the same shape, which also stands alone; `watching` always does.
+//! `planner` and `chat` are panes of the same shape, which also stand alone; `watching` always does.
 
+pub mod chat;
 mod keys;
 pub mod planner;
 mod run;

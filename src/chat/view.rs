@@ -27,6 +27,9 @@ const MOST_ANSWERED: usize = 5_000;
 /// People highlighted at once.
 const MOST_HIGHLIGHTED: usize = 50;
 
+/// Behind every entry.
+const NEWEST: Place = Place { at: jiff::Timestamp::MAX, id: EntryId(u64::MAX) };
+
 /// What was found in an entry's text, and what folding did with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Marks {
@@ -181,7 +184,6 @@ impl View {
         height: usize,
         now: Moment,
     ) -> Vec<Line<'a>> {
-        let pinned: HashSet<EntryId> = self.pins.iter().map(|pin| pin.entry).collect();
         let bottom = self.bottom();
         let is_shown = |entry: &&Entry| self.shows(entry, marked, room);
         let mut entries: Vec<&Entry> =
@@ -190,25 +192,65 @@ impl View {
         // The lines above may have fallen out of the room.
         let missing = height.saturating_sub(entries.len());
         entries.extend(room.after(bottom).filter(is_shown).take(missing));
-        entries
-            .into_iter()
-            .map(|entry| Line {
-                entry,
-                marks: marked.get(entry.id),
-                highlighted: entry
-                    .message()
-                    .and_then(|message| Person::of(message))
-                    .is_some_and(|person| self.is_highlighted(&person, now)),
-                pinned: pinned.contains(&entry.id),
-                answered: self.answered.contains(&entry.id),
-                is_new: self.scrolled.is_some_and(|scrolled| entry.id > scrolled.left),
-            })
-            .collect()
+        let pinned: HashSet<EntryId> = self.pins.iter().map(|pin| pin.entry).collect();
+        entries.into_iter().map(|entry| self.line(entry, &pinned, marked, now)).collect()
+    }
+
+    fn line<'a>(
+        &self,
+        entry: &'a Entry,
+        pinned: &HashSet<EntryId>,
+        marked: &'a Marked,
+        now: Moment,
+    ) -> Line<'a> {
+        Line {
+            entry,
+            marks: marked.get(entry.id),
+            highlighted: entry
+                .message()
+                .and_then(|message| Person::of(message))
+                .is_some_and(|person| self.is_highlighted(&person, now)),
+            pinned: pinned.contains(&entry.id),
+            answered: self.answered.contains(&entry.id),
+            is_new: self.scrolled.is_some_and(|scrolled| entry.id > scrolled.left),
+        }
+    }
+
+    /// The lines up to and including `place` (all of them without one), newest first: for a pane whose lines take
+    /// several rows each.
+    pub fn up_from<'a>(
+        &'a self,
+        place: Option<Place>,
+        room: &'a Room,
+        marked: &'a Marked,
+        now: Moment,
+    ) -> impl Iterator<Item = Line<'a>> {
+        let pinned: HashSet<EntryId> = self.pins.iter().map(|pin| pin.entry).collect();
+        let until = place.unwrap_or(NEWEST);
+        let shown = room.until(until).rev().filter(|entry| self.shows(entry, marked, room));
+        shown.map(move |entry| self.line(entry, &pinned, marked, now))
+    }
+
+    /// The lines after `place`, oldest first.
+    pub fn down_from<'a>(
+        &'a self,
+        place: Place,
+        room: &'a Room,
+        marked: &'a Marked,
+        now: Moment,
+    ) -> impl Iterator<Item = Line<'a>> {
+        let pinned: HashSet<EntryId> = self.pins.iter().map(|pin| pin.entry).collect();
+        let shown = room.after(place).filter(|entry| self.shows(entry, marked, room));
+        shown.map(move |entry| self.line(entry, &pinned, marked, now))
+    }
+
+    /// Where the lowest line stands while the reader is not at the live end.
+    pub fn held_at(&self) -> Option<Place> {
+        self.scrolled.map(|scrolled| scrolled.bottom)
     }
 
     fn bottom(&self) -> Place {
-        let newest = Place { at: jiff::Timestamp::MAX, id: EntryId(u64::MAX) };
-        self.scrolled.map_or(newest, |scrolled| scrolled.bottom)
+        self.held_at().unwrap_or(NEWEST)
     }
 
     /// Moves a pane of this height by so many lines, towards older ones if negative. It stays full as long as there are

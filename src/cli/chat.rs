@@ -1,6 +1,12 @@
-//! `hawker chat`: the live chat of all sources in one stream, as lines of text or JSON. It needs no show.
+//! `hawker chat`: the live chat of all sources in one stream, on a screen of its own, or as lines of text or JSON. It
+//! needs no show.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io::{self, IsTerminal},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::mpsc;
@@ -12,6 +18,7 @@ use crate::{
         spec::{ChatSpec, Server, Service, TWITCH, Transport},
         told::{Row, SourceState, Status, Told},
     },
+    console::chat::{Left, Reading},
     engine::{Signals, chat::Hub, files::Files},
 };
 
@@ -33,8 +40,11 @@ pub(crate) struct Chat {
     #[arg(long, value_name = "MARKET")]
     market: Option<String>,
     /// One JSON object a line: `hawker print chat-schema`
-    #[arg(long)]
+    #[arg(long, conflicts_with = "text")]
     json: bool,
+    /// Lines of text, also where there is a terminal
+    #[arg(long)]
+    text: bool,
     /// Read for that long; until it is interrupted, or everything has ended, without it
     #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
     for_: Option<Duration>,
@@ -54,7 +64,9 @@ pub(crate) fn chat(args: &Chat) -> Result<u8, Failure> {
         }));
     }
     let runtime = engine_runtime()?;
-    let code = runtime.block_on(follow(args, specs));
+    let code = runtime.block_on(async {
+        if has_screen(args) { read(args, specs).await } else { follow(args, specs).await }
+    });
     runtime.shutdown_timeout(Duration::from_millis(200));
     code
 }
@@ -99,6 +111,46 @@ fn specs(args: &Chat) -> Result<Vec<ChatSpec>, Failure> {
         add("twitch", Service::Twitch { channels, server, transport: Transport::Tls });
     }
     Ok(specs)
+}
+
+/// Whether it is read on a screen of its own. Lines from standard input leave no keyboard.
+fn has_screen(args: &Chat) -> bool {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    let from_input = args.lines.iter().any(|path| path.as_os_str() == "-");
+    let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    terminal && !dumb && !from_input && !args.json && !args.text
+}
+
+/// On a screen, until the reader leaves.
+async fn read(args: &Chat, specs: Vec<ChatSpec>) -> Result<u8, Failure> {
+    let theme = load::theme()?;
+    let mut signals =
+        Signals::listen().map_err(|e| Failure::start(format!("signals cannot be heard: {e}")))?;
+    let market = |spec: &ChatSpec| Some((spec.id.clone(), spec.market.clone()?));
+    let markets = specs.iter().filter_map(market).collect();
+    let hub = Hub::start(specs, Files::default(), None);
+    let mut reading =
+        Reading::open(hub.look(), markets, theme).map_err(|e| Failure::start(e.to_string()))?;
+    let end = async {
+        match args.for_ {
+            Some(time) => tokio::time::sleep(time).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(end);
+    let left = tokio::select! {
+        biased;
+        _ = signals.next() => Ok(Left::Interrupted),
+        left = reading.read() => left,
+        () = &mut end => Ok(Left::Enough),
+    };
+    // The terminal is given back before anything is said.
+    drop(reading);
+    match left {
+        Ok(Left::Enough) => Ok(0),
+        Ok(Left::Interrupted) => Ok(130),
+        Err(error) => Err(Failure::start(error.to_string())),
+    }
 }
 
 async fn follow(args: &Chat, specs: Vec<ChatSpec>) -> Result<u8, Failure> {

@@ -131,6 +131,8 @@ pub(super) struct Palette {
     pub alarm: Style,
     /// How much is expected of an hour, from nothing to the most.
     pub heat: [Style; 5],
+    /// Platforms of a chat, told apart; the name of the platform stands there too.
+    pub platforms: [Style; 6],
 }
 
 impl Palette {
@@ -177,6 +179,15 @@ impl Palette {
                 ((176, 124, 64), (206, 136, 60)),
             ]
             .map(|(on_dark, on_light)| fg(either(on_dark, on_light))),
+            platforms: [
+                ((178, 148, 255), (104, 58, 190)),
+                ((255, 128, 120), (190, 30, 30)),
+                ((118, 214, 120), (24, 120, 40)),
+                ((118, 172, 255), (24, 84, 190)),
+                ((255, 164, 92), (176, 84, 0)),
+                ((104, 208, 208), (0, 112, 118)),
+            ]
+            .map(|(on_dark, on_light)| fg(either(on_dark, on_light))),
         }
     }
 
@@ -199,6 +210,7 @@ impl Palette {
             off: with(Modifier::REVERSED.union(Modifier::DIM)),
             alarm: with(Modifier::REVERSED.union(Modifier::BOLD)),
             heat: [with(Modifier::DIM); 5],
+            platforms: [Style::new(); 6],
         }
     }
 }

@@ -51,8 +51,9 @@ impl<'a> Row<'a> {
     pub(in crate::console) fn put(&mut self, text: &str, style: Style) -> &mut Self {
         let text = clip(text, self.rest());
         if !text.is_empty() {
-            self.buf.set_string(self.x, self.y, &text, style);
-            self.x += width(&text);
+            // Some letters are narrower together than one by one (Arabic lam and alef): what counts are the cells.
+            let rest = usize::from(self.rest());
+            (self.x, _) = self.buf.set_stringn(self.x, self.y, &text, rest, style);
         }
         self
     }

@@ -1,0 +1,23 @@
+//! The chat of all sources, read on the screen: `hawker chat` alone, or a pane beside others.
+//!
+//! `state` is the pane, fed with steps, states of sources and time; `keys` turns keys into changes of it; `view`, `list`,
+//! `header` and `card` draw it into any area; `run` is the loop that joins them where the pane has the screen for itself.
+//! Nothing but `run` knows where the steps come from.
+
+mod card;
+mod complaints;
+mod edit;
+mod header;
+mod keys;
+mod list;
+mod run;
+mod state;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use keys::Pressed;
+pub use run::{Left, Reading};
+pub use state::Pane;
+pub use view::draw;
