@@ -1,5 +1,12 @@
 //! Sources of chat over real sockets on this machine, against stand-ins written from the documented formats.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::format_collect,
+    reason = "a test says it by failing"
+)]
+
 use std::{
     path::PathBuf,
     sync::{

@@ -9,7 +9,10 @@ use super::{
 };
 
 const LANGUAGE: &str = include_str!("../../tests/data/chat/held-language.tsv");
-const FINDERS: &str = include_str!("../../tests/data/chat/held-finders.tsv");
+const FINDERS: [(&str, &str); 2] = [
+    ("first", include_str!("../../tests/data/chat/held-finders.tsv")),
+    ("second", include_str!("../../tests/data/chat/held-finders-2.tsv")),
+];
 
 fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
     text.lines().filter(|l| !l.starts_with('#') && !l.is_empty()).map(|l| l.split('\t').collect())
@@ -62,18 +65,36 @@ fn lines_that_somebody_else_wrote_are_recognised() {
 
 #[test]
 fn orders_and_questions_that_somebody_else_wrote_are_found() {
+    // The least precision and recall, of orders and of questions. The kinds of misses in the first set are known by now;
+    // the second was written after that, and is what is to be expected of new lines.
+    let least = [[(0.98, 0.98), (0.98, 0.98)], [(0.98, 0.91), (0.95, 0.97)]];
+    for ((set, lines), least) in FINDERS.into_iter().zip(least) {
+        let counts = found(lines).into_iter().zip(["orders", "questions"]);
+        for (((right, found, wanted), what), least) in counts.zip(least) {
+            let (precision, recall) = (right as f64 / found as f64, right as f64 / wanted as f64);
+            println!(
+                "{set} set, {what}: precision {precision:.3}, recall {recall:.3} ({right} right, {found} found, \
+                 {wanted} wanted)"
+            );
+            assert!(
+                precision >= least.0 && recall >= least.1,
+                "{set} {what}: {precision:.3}, {recall:.3}"
+            );
+        }
+    }
+}
+
+/// Of orders and of questions: right, found, wanted. An order is right with its item and quantity.
+fn found(lines: &'static str) -> [(usize, usize, usize); 2] {
     let (detector, finder, items) = (Detector::new(), Finder::new(), Items::default());
-    // Right, found, wanted.
     let (mut orders, mut questions) = ((0, 0, 0), (0, 0, 0));
-    for row in rows(FINDERS) {
+    for row in rows(lines) {
         let (order, question, text) = (row[0], row[1] == "q", row[2]);
         let language = detector.detect(text, Expected::ANY).map(|guess| guess.language);
         let finds = finder.find(text, &items, language);
         let found = finds.order.as_ref().map(|order| {
-            let code = order
-                .code
-                .as_deref()
-                .map_or("*".into(), |c| c.replace(['-', ' '], "").to_uppercase());
+            let code = order.code.as_deref();
+            let code = code.map_or("*".into(), |code| code.replace(['-', ' '], "").to_uppercase());
             format!("{code}:{}", order.quantity)
         });
         let asks = !finds.questions.is_empty();
@@ -84,11 +105,5 @@ fn orders_and_questions_that_somebody_else_wrote_are_found() {
         questions.1 += usize::from(asks);
         questions.2 += usize::from(question);
     }
-    for (what, (right, found, wanted)) in [("orders", orders), ("questions", questions)] {
-        let (precision, recall) = (right as f64 / found as f64, right as f64 / wanted as f64);
-        println!(
-            "{what}: precision {precision:.3}, recall {recall:.3} ({right} right, {found} found, {wanted} wanted)"
-        );
-        assert!(precision >= 0.0 && recall >= 0.0, "{what}: {precision:.3}, {recall:.3}");
-    }
+    [orders, questions]
 }

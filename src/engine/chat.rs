@@ -116,8 +116,21 @@ impl Hub {
                         continue;
                     }
                     let chat = state.id.clone();
+                    let was_quiet =
+                        matches!(before.get(at), Some(Status::Silent { overdue: false, .. }));
                     let fact = match &state.status {
-                        Status::Connecting | Status::Ended => continue,
+                        Status::Connecting
+                        | Status::Ended
+                        | Status::Silent { overdue: false, .. } => {
+                            continue;
+                        }
+                        // Nobody wrote for a while, and now somebody did.
+                        Status::Live if was_quiet => continue,
+                        Status::Silent { overdue: true, .. } => Fact::ChatLost {
+                            chat,
+                            reason: "nothing comes any more, and a sign of life is overdue".into(),
+                            retry_in_ms: None,
+                        },
                         Status::Live => Fact::ChatUp { chat },
                         Status::Waiting { why, retry_in_ms } => Fact::ChatLost {
                             chat,

@@ -65,7 +65,8 @@ impl Ngircd {
 
 /// InspIRCd with IRCv3 and a history of channels.
 pub struct Inspircd {
-    pub process: Process,
+    /// Ended when this is dropped.
+    _process: Process,
     pub port: u16,
 }
 
@@ -84,7 +85,7 @@ impl Inspircd {
             "ircv3_accounttag",
             "chanhistory",
         ];
-        let modules: String = modules.iter().map(|m| format!("<module name=\"{m}\">\n")).collect();
+        let modules = modules.map(|m| format!("<module name=\"{m}\">")).join("\n");
         let conf = folder.join("inspircd.conf");
         fs::write(
             &conf,
@@ -107,7 +108,7 @@ impl Inspircd {
         command.stdout(fs::File::create(folder.join("inspircd.out")).unwrap());
         let process = Process::start(&mut command);
         listens(port);
-        Self { process, port }
+        Self { _process: process, port }
     }
 }
 

@@ -1,3 +1,5 @@
+//! Claims: stock, order of times, wait-list, undo; properties over arbitrary histories.
+
 use proptest::prelude::*;
 
 use super::*;

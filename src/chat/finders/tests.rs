@@ -1,3 +1,5 @@
+//! Finders on the development set, on single rules and on hostile text.
+
 use std::fmt::Write as _;
 
 use proptest::prelude::*;

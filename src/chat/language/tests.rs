@@ -1,3 +1,5 @@
+//! Languages on the development set, with and without a market, and on hostile text.
+
 use std::{collections::BTreeMap, fmt::Write as _, time::Instant};
 
 use proptest::prelude::*;

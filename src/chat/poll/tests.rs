@@ -1,3 +1,5 @@
+//! Polls: one vote a person, ties, draws that are off.
+
 use proptest::prelude::*;
 
 use super::*;

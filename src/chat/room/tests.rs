@@ -1,3 +1,5 @@
+//! The room: order, once, removals, holes, bounds; against a simple model.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Rules: each kind of hit, exemptions, the dry run.
+
 use proptest::prelude::*;
 
 use super::*;

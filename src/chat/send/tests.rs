@@ -1,3 +1,5 @@
+//! Outgoing lines: limits, pace, states, own lines once.
+
 use proptest::prelude::*;
 use unicode_segmentation::UnicodeSegmentation;
 

@@ -1,3 +1,5 @@
+//! The view: filters, search, place, pins, people.
+
 use std::time::Duration;
 
 use proptest::prelude::*;

@@ -50,6 +50,8 @@ fn source(pane: &Pane, state: &SourceState, now: Now) -> (Vec<(String, Style)>, 
     let (word, style, trouble) = match &state.status {
         Status::Connecting => ("connecting", palette.warn, false),
         Status::Live if silent => ("SILENT", palette.warn, true),
+        Status::Silent { overdue: true, .. } => ("SILENT", palette.bad, true),
+        Status::Silent { .. } => ("quiet", palette.warn, false),
         Status::Live => ("live", palette.good, false),
         Status::Waiting { .. } => ("RETRYING", palette.bad, true),
         Status::Failed { .. } => ("FAILED", palette.bad, true),

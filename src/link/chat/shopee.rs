@@ -127,7 +127,8 @@ mod tests {
         let mac = mac(&Secret::new("partner-key-of-ours")).unwrap();
         let base =
             b"2001234/api/v2/livestream/get_latest_comment_list1767000000token-of-ours14701711";
-        let hex: String = mac(base).unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex: String =
+            mac(base).unwrap().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         assert_eq!(hex, "a88b3671d1583bf36ec3d7016dbe094a8eaf749a5826c72fbc8ce775dbe3e9c2");
     }
 }

@@ -55,7 +55,7 @@ async fn run(
     // Dropped with this function, and with them every connection.
     let mut opening: JoinSet<Opened> = JoinSet::new();
     let mut reading: JoinSet<()> = JoinSet::new();
-    let (give, mut taken) = mpsc::channel::<Bytes>(WAITING);
+    let (give, mut taken): (mpsc::Sender<Bytes>, _) = mpsc::channel(WAITING);
     let mut tick = interval(TICK);
     let mut refused = None;
     session.start(clock.now());
