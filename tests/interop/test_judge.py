@@ -26,7 +26,7 @@ class Peak(unittest.TestCase):
 
     def test_a_rate_that_stays_when_the_estimate_falls_is_one(self):
         estimates = [(n / 10, 2_500_000 if n < 50 else 1_000_000) for n in range(100)]
-        self.assertLess(judge.peak(even(2500, 5.5), estimates)[0], 1.1)
+        self.assertLess(judge.peak(even(2500, 5.2), estimates)[0], 1.1)
         self.assertGreater(judge.peak(even(2500, 10), estimates)[0], 2.0)
 
     def test_without_an_estimate_nothing_is_held_against_it(self):

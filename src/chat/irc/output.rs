@@ -54,14 +54,14 @@ pub enum Output {
     Stage(Stage),
     /// A line of our own was taken by the server.
     Sent {
-        /// What [`Session::say`] returned.
+        /// What [`Session::say`](super::Session::say) returned.
         label: u64,
         /// Its identifier; absent where the server gives none or does not echo.
         id: Option<MessageId>,
     },
     /// A line of our own was refused with this numeric (404 and others).
     Refused {
-        /// What [`Session::say`] returned.
+        /// What [`Session::say`](super::Session::say) returned.
         label: u64,
         /// The numeric reply.
         numeric: u16,
