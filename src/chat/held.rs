@@ -25,10 +25,8 @@ fn languages(market: bool) -> BTreeMap<&'static str, (usize, usize, usize)> {
     for row in rows(LANGUAGE) {
         let (code, text) = (row[0], row[1]);
         let tag = code.split(['-', '|']).next().unwrap();
-        let expected = match market {
-            true if code != "unknown" => Expected::tags([tag]),
-            _ => Expected::ANY,
-        };
+        let known = market && code != "unknown";
+        let expected = if known { Expected::tags([tag]) } else { Expected::ANY };
         let guess = detector.detect(text, expected).map(|guess| guess.language);
         let one = |language: Language| {
             if language == Language::Ms && !market { Language::Id } else { language }

@@ -126,9 +126,8 @@ pub async fn serve() {
 /// The ingest's answers without the extension that transport-wide feedback needs. Its length stays.
 async fn without_feedback(mut from: TcpStream, to: &mut TcpStream) -> std::io::Result<()> {
     const EXTENSION: &[u8] = b"transport-wide-cc-extensions";
-    let mut part = vec![0; 65_536];
+    let (mut part, mut other) = (vec![0; 65_536], vec![0; 65_536]);
     loop {
-        let mut other = [0; 65_536];
         tokio::select! {
             read = to.read(&mut other) => match read? {
                 0 => return Ok(()),
