@@ -109,23 +109,6 @@ impl Window {
             _ => self.left.push_back((now, bits)),
         }
     }
-
-    /// What is noted since `released` was on its way until `left`: it counts from then on.
-    fn delay(&mut self, released: Duration, left: Duration) {
-        let mut bits = 0;
-        while let Some((at, more)) = self.left.back().copied()
-            && at >= released
-            && at < left
-        {
-            self.left.pop_back();
-            bits += more;
-        }
-        if bits > 0 {
-            // Another thread may have noted something since; the order must stay.
-            let at = self.left.back().map_or(left, |(at, _)| left.max(*at));
-            self.left.push_back((at, bits));
-        }
-    }
 }
 
 #[derive(Debug)]
@@ -315,12 +298,6 @@ impl<T> Pacing<T> {
             self.passed.overflows += 1;
         }
         Vec::new()
-    }
-
-    /// What was given out at `released` or later had left only at `left`: a thread that is not scheduled holds packets
-    /// back, and they must not leave beside what may leave then.
-    pub fn delayed(&mut self, released: Duration, left: Duration) {
-        self.window.delay(released, left);
     }
 
     /// What of what waits leaves at `now`.

@@ -135,9 +135,6 @@ fn push(out: &gst::Pad, mut packets: Vec<gst::Buffer>) -> Result<gst::FlowSucces
     }
 }
 
-/// Sending takes well under a millisecond; longer, and the thread was not scheduled.
-const LATE: Duration = Duration::from_millis(2);
-
 /// What a packet takes of the path: SRTP's tag (RFC 3711), UDP and IP are part of it, as they are of the sizes in
 /// transport-wide reports.
 fn bits(buffer: &gst::BufferRef) -> u64 {
@@ -184,14 +181,6 @@ impl Shared {
         leaving
     }
 
-    /// What was given out at `released` has been sent.
-    fn sent(&self, released: Duration) {
-        let left = self.began.elapsed();
-        if left.saturating_sub(released) > LATE {
-            lock(&self.state).pacing.delayed(released, left);
-        }
-    }
-
     /// Whether the path is known to lose packets.
     fn is_lossy(&self) -> bool {
         lock(&self.state).echoes > 0
@@ -220,8 +209,8 @@ impl Shared {
         leaving
     }
 
-    /// What may leave now, and the time. Waits while there is nothing; `None` when the pacer ends.
-    fn next(&self) -> Option<(Duration, Vec<gst::Buffer>)> {
+    /// What may leave now. Waits while there is nothing; `None` when the pacer ends.
+    fn next(&self) -> Option<Vec<gst::Buffer>> {
         let mut state = lock(&self.state);
         state.held = false;
         loop {
@@ -232,11 +221,10 @@ impl Shared {
                 state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            let now = self.began.elapsed();
-            let leaving = state.pacing.next(now);
+            let leaving = state.pacing.next(self.began.elapsed());
             if !leaving.is_empty() {
                 state.held = true;
-                return Some((now, leaving));
+                return Some(leaving);
             }
             state = self.more.wait_timeout(state, PAUSE).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -300,7 +288,6 @@ impl Pacer {
             .flags(gst::PadFlags::PROXY_CAPS)
             .chain_function(move |pad, _, packet| {
                 let out = to.upgrade().ok_or(gst::FlowError::Flushing)?;
-                let released = line.began.elapsed();
                 let kind = line.kind(&packet);
                 let echoes = line.echoes(kind, &packet);
                 let leaving = line.take(kind, packet);
@@ -310,7 +297,6 @@ impl Pacer {
                 for echo in echoes {
                     sent = sent.and_then(|_| out.push(echo));
                 }
-                line.sent(released);
                 if let Some(again) = again {
                     // Nobody there to send it again: the receiver will ask.
                     let _ = pad.push_event(again);
@@ -326,10 +312,9 @@ impl Pacer {
         let thread = std::thread::Builder::new()
             .name("pacer".into())
             .spawn(move || {
-                while let Some((released, packets)) = line.next() {
+                while let Some(packets) = line.next() {
                     // A session that is going down refuses; its owner ends this thread.
                     let _ = push(&out, packets);
-                    line.sent(released);
                 }
             })
             .map_err(|e| MediaError::lasting(format!("cannot spawn the pacer's thread: {e}")))?;
