@@ -1,6 +1,7 @@
 //! Live chat without I/O: what a message is, how each platform writes one, and what is done with messages once they
 //! are read (merge, hold, rules, claims, polls). Time is an argument; nothing here opens a socket or builds a sentence.
 
+pub mod action;
 pub mod base64;
 pub mod bridge;
 pub mod capability;
@@ -38,8 +39,10 @@ pub mod sse;
 pub mod told;
 pub mod twitch;
 pub mod view;
+
 pub mod youtube;
 
+pub use action::PlatformAction;
 pub use message::{
     Amount, Author, Badge, Emote, Kind, Message, MessageId, Origin, Platform, Removal, Reply, Text,
     Update, UserId,

@@ -2,7 +2,6 @@
 
 pub mod adapters;
 pub mod chat;
-pub mod clock;
 pub mod destination;
 pub mod faces;
 pub mod files;
@@ -31,8 +30,8 @@ pub mod studio;
 pub mod warmth;
 pub mod wire;
 
+pub use crate::system::clock::Clock;
 pub use adapters::{Adapters, Factory, Making, StartError};
-pub use clock::Clock;
 pub use faces::Faces;
 pub use folder::ShowFolder;
 pub use handle::{Handle, Look};

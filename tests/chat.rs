@@ -44,6 +44,13 @@ fn chat(place: &Place, tables: &str) -> Show {
     Show::start(&mut place.hawker(&["chat", &file, "--json"]))
 }
 
+/// #shop of a network in clear.
+fn plain(port: u16) -> String {
+    format!(
+        "[[chat]]\nid = \"net\"\nkind = \"irc\"\nserver = \"127.0.0.1:{port}\"\ntls = false\nchannels = [\"#shop\"]\n"
+    )
+}
+
 fn texts(chat: &Show) -> Vec<String> {
     let text = |e: &Value| e["text"].as_str().map(str::to_owned);
     chat.events().iter().filter_map(text).collect()
@@ -113,13 +120,7 @@ fn after_a_cut_nothing_is_lost_and_nothing_comes_twice_where_the_network_has_a_h
     let cable = Cable::to(server.port);
     let mut lan = Writer::join(server.port, "lan");
     lan.send("MODE #shop +H 50:1h\r\n");
-    let chat = chat(
-        &place,
-        &format!(
-            "[[chat]]\nid = \"net\"\nkind = \"irc\"\nserver = \"127.0.0.1:{}\"\ntls = false\nchannels = [\"#shop\"]\n",
-            cable.port
-        ),
-    );
+    let chat = chat(&place, &plain(cable.port));
     reads(&chat, "net");
     for n in 0..5 {
         lan.say(&format!("before {n}"));
@@ -153,13 +154,7 @@ fn where_there_is_no_history_a_cut_leaves_a_hole_of_its_length() {
     let server = Ngircd::at(&place.path(""), free_port(), free_port());
     let cable = Cable::to(server.plain);
     let mut lan = Writer::join(server.plain, "lan");
-    let chat = chat(
-        &place,
-        &format!(
-            "[[chat]]\nid = \"net\"\nkind = \"irc\"\nserver = \"127.0.0.1:{}\"\ntls = false\nchannels = [\"#shop\"]\n",
-            cable.port
-        ),
-    );
+    let chat = chat(&place, &plain(cable.port));
     reads(&chat, "net");
     lan.say("before");
     says(&chat, "before");
@@ -181,13 +176,7 @@ fn where_there_is_no_history_a_cut_leaves_a_hole_of_its_length() {
 fn ten_writers_at_two_hundred_messages_a_second_are_read_whole() {
     let place = Place::new();
     let server = Inspircd::start(&place.path(""));
-    let chat = chat(
-        &place,
-        &format!(
-            "[[chat]]\nid = \"net\"\nkind = \"irc\"\nserver = \"127.0.0.1:{}\"\ntls = false\nchannels = [\"#shop\"]\n",
-            server.port
-        ),
-    );
+    let chat = chat(&place, &plain(server.port));
     reads(&chat, "net");
     let writers: Vec<_> = (0..10)
         .map(|n| {

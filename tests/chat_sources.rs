@@ -107,7 +107,8 @@ fn serve_bridge(
             ping,
         };
         let mut reader = bridge::Reader::new(id());
-        link::bridge::serve(&endpoint, &mut reader, &Clock::default(), &reports).await
+        let (_to, mut orders) = mpsc::channel(1);
+        link::bridge::serve(&endpoint, &mut reader, &Clock::default(), &reports, &mut orders).await
     });
     (serving, taken)
 }

@@ -143,21 +143,16 @@ impl Into<'_> {
             self.derive.id(&[&second, platform, who.as_bytes(), said.raw.as_bytes()])
         };
         Message {
-            id,
-            source: self.source.clone(),
-            platform: said.platform,
             channel: said.channel,
-            at,
-            author: said.author,
-            text: Text::new(said.raw),
-            emotes: Vec::new(),
             kind: said.kind,
-            reply: None,
-            origin: None,
-            lang: None,
-            backlog: false,
-            own: false,
-            late: false,
+            ..Message::new(
+                id,
+                self.source.clone(),
+                said.platform,
+                at,
+                said.author,
+                Text::new(said.raw),
+            )
         }
     }
 }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{
-    Author, Kind, Message, MessageId, Platform, Reply, Text, Update, UserId, json,
+    Author, Message, MessageId, Platform, Reply, Text, Update, UserId, json,
     request::{Method, Refusal, Request},
     seen::Seen,
     sse::Event,
@@ -230,26 +230,21 @@ impl Session {
         let user = json::id(from, &["id"]).map(|id| UserId::new(&id));
         let parent = value.get("parent").and_then(|parent| json::id(parent, &["id"]));
         Some(Message {
-            id,
-            source: self.source.clone(),
-            platform: Platform::FACEBOOK,
-            channel: None,
-            at: json::time(value, &["created_time"]).unwrap_or(now),
             own: self.own.is_some() && user == self.own,
-            author: Author {
-                id: user,
-                name: Text::name(json::text(from, &["name"]).unwrap_or_default()),
-                login: None,
-                badges: Vec::new(),
-            },
-            text: Text::new(json::text(value, &["message"]).unwrap_or_default()),
-            emotes: Vec::new(),
-            kind: Kind::Text,
             reply: parent.map(|to| Reply { to: MessageId::new(&to), text: None }),
-            origin: None,
-            lang: None,
-            backlog: false,
-            late: false,
+            ..Message::new(
+                id,
+                self.source.clone(),
+                Platform::FACEBOOK,
+                json::time(value, &["created_time"]).unwrap_or(now),
+                Author {
+                    id: user,
+                    name: Text::name(json::text(from, &["name"]).unwrap_or_default()),
+                    login: None,
+                    badges: Vec::new(),
+                },
+                Text::new(json::text(value, &["message"]).unwrap_or_default()),
+            )
         })
     }
 }

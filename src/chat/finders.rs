@@ -20,6 +20,7 @@ use super::{
     normalise::{Folding, Normal},
 };
 use phrases::Phrases;
+pub(super) use phrases::is_code;
 
 /// Characters of a line that are looked at.
 const MOST_CHARS: usize = 600;

@@ -69,7 +69,7 @@ impl Group {
     }
 }
 
-/// What became of a line.
+/// The outcome of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Folded {
     /// The first of its text (also: nothing comparable is in it).

@@ -206,26 +206,21 @@ impl Webhook {
         badges.dedup();
         let channel = event.get("broadcaster").unwrap_or(&Value::Null);
         Message {
-            id,
-            source: self.source.clone(),
-            platform: Platform::KICK,
             channel: read::text(channel, &["channel_slug", "username"]).map(Text::name),
-            at: read::time(event, &["created_at"]).unwrap_or(now),
             own: self.own.is_some() && user == self.own,
-            author: Author {
-                id: user,
-                name: Text::name(read::text(who, &["username"]).unwrap_or_default()),
-                login: None,
-                badges,
-            },
-            text: Text::default(),
-            emotes: Vec::new(),
-            kind: Kind::Text,
-            reply: None,
-            origin: None,
-            lang: None,
-            backlog: false,
-            late: false,
+            ..Message::new(
+                id,
+                self.source.clone(),
+                Platform::KICK,
+                read::time(event, &["created_at"]).unwrap_or(now),
+                Author {
+                    id: user,
+                    name: Text::name(read::text(who, &["username"]).unwrap_or_default()),
+                    login: None,
+                    badges,
+                },
+                Text::default(),
+            )
         }
     }
 }

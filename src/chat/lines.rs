@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    Author, Badge, Kind, Message, MessageId, Platform, Removal, Reply, Text, Update, UserId, json,
+    Author, Badge, Message, MessageId, Platform, Removal, Reply, Text, Update, UserId, json,
     seen::{Derive, Seen, derived},
 };
 use crate::base::SourceId;
@@ -179,27 +179,23 @@ impl Reader {
         let platform = json::text(line, &["platform"]).map(Platform::named);
         let by_default = if tiktok { Platform::named("tiktok") } else { self.platform.clone() };
         Ok(Message {
-            id,
-            source: self.source.clone(),
-            platform: platform.unwrap_or(by_default),
             channel: json::text(line, &["channel"]).map(Text::name),
-            at: at.unwrap_or(now),
-            author: Author {
-                id: user_id.as_deref().map(UserId::new),
-                name: Text::name(name),
-                login: None,
-                badges: badges(line),
-            },
-            text,
-            emotes: Vec::new(),
-            kind: Kind::Text,
             reply: json::id(line, &["reply_to"])
                 .map(|to| Reply { to: MessageId::new(&to), text: None }),
-            origin: None,
             lang: json::text(line, &["lang"]).map(Text::name),
-            backlog: false,
-            own: false,
-            late: false,
+            ..Message::new(
+                id,
+                self.source.clone(),
+                platform.unwrap_or(by_default),
+                at.unwrap_or(now),
+                Author {
+                    id: user_id.as_deref().map(UserId::new),
+                    name: Text::name(name),
+                    login: None,
+                    badges: badges(line),
+                },
+                text,
+            )
         })
     }
 

@@ -349,6 +349,34 @@ pub struct Message {
 }
 
 impl Message {
+    /// An ordinary line, live, by somebody else; what differs is set by the caller.
+    pub const fn new(
+        id: MessageId,
+        source: SourceId,
+        platform: Platform,
+        at: Timestamp,
+        author: Author,
+        text: Text,
+    ) -> Self {
+        Self {
+            id,
+            source,
+            platform,
+            channel: None,
+            at,
+            author,
+            text,
+            emotes: Vec::new(),
+            kind: Kind::Text,
+            reply: None,
+            origin: None,
+            lang: None,
+            backlog: false,
+            own: false,
+            late: false,
+        }
+    }
+
     /// Whether it may claim an order, vote, or trigger anything: written live by a person in this channel.
     pub fn may_act(&self) -> bool {
         matches!(self.kind, Kind::Text | Kind::Paid { .. })
@@ -385,7 +413,7 @@ pub enum Update {
         id: Option<UserId>,
         /// The login or display name.
         name: Option<Text>,
-        /// How.
+        /// Whether the user may go on.
         removal: Removal,
     },
     /// The whole chat was cleared.
@@ -417,21 +445,16 @@ mod tests {
     #[test]
     fn a_message_is_the_same_after_json() {
         let message = Message {
-            id: MessageId::new("m1"),
-            source: "tw".parse().unwrap(),
-            platform: Platform::TWITCH,
-            channel: None,
-            at: Timestamp::UNIX_EPOCH,
-            author: Author { name: Text::name("Lan"), ..Author::default() },
-            text: Text::new("SP1 2"),
-            emotes: Vec::new(),
             kind: Kind::Paid { amount: Amount { micros: 1_990_000, currency: Text::name("USD") } },
-            reply: None,
-            origin: None,
-            lang: None,
             backlog: true,
-            own: false,
-            late: false,
+            ..Message::new(
+                MessageId::new("m1"),
+                "tw".parse().unwrap(),
+                Platform::TWITCH,
+                Timestamp::UNIX_EPOCH,
+                Author { name: Text::name("Lan"), ..Author::default() },
+                Text::new("SP1 2"),
+            )
         };
         let json = serde_json::to_string(&message).unwrap();
         assert_eq!(serde_json::from_str::<Message>(&json).unwrap(), message, "{json}");

@@ -36,7 +36,7 @@ pub struct Removed {
     pub at: Timestamp,
     /// Through which source.
     pub source: SourceId,
-    /// How.
+    /// Whether the user could go on.
     pub removal: Removal,
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::{
-    finders,
+    finders::{self, is_code},
     language::Language,
     message::Text,
     normalise::{Folding, Normal},
@@ -234,14 +234,6 @@ fn without_code(words: &str) -> (String, Option<String>) {
     let [code] = codes.as_slice() else { return (words.to_owned(), None) };
     let rest: Vec<&str> = words.split(' ').filter(|word| word != code).collect();
     (rest.join(" "), Some(code.to_uppercase()))
-}
-
-fn is_code(word: &str) -> bool {
-    let letters = word.bytes().take_while(u8::is_ascii_alphabetic).count();
-    let digits = word.len() - letters;
-    (1..=4).contains(&letters)
-        && (1..=4).contains(&digits)
-        && word.bytes().skip(letters).all(|b| b.is_ascii_digit())
 }
 
 /// Why a service's translation is not shown.

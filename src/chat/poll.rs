@@ -81,7 +81,7 @@ pub enum Invalid {
     SameKeyword(String),
 }
 
-/// What became of a message.
+/// The outcome of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Voted {
     /// A vote that counts.

@@ -1,4 +1,4 @@
-//! Outgoing lines: a queue per source that keeps the platform's limits, what became of each line, and the recognition of
+//! Outgoing lines: a queue per source that keeps the platform's limits, the state of each line, and the recognition of
 //! the own line when it comes back.
 
 mod announce;
@@ -50,7 +50,7 @@ pub enum Failure {
     Other(Text),
 }
 
-/// What became of a line.
+/// The outcome of a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
@@ -113,12 +113,12 @@ pub enum Refusal {
     Full,
 }
 
-/// A line and what became of it.
+/// A line and its state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
     /// What is sent.
     pub text: String,
-    /// What became of it.
+    /// The outcome.
     pub status: Status,
     /// When it was queued.
     pub queued: Moment,
@@ -319,7 +319,7 @@ impl Outbox {
         Some(id)
     }
 
-    /// A line and what became of it, while it is remembered.
+    /// A line and its state, while it is remembered.
     pub fn line(&self, id: LineId) -> Option<&Line> {
         self.lines.get(&id)
     }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{
-    Author, Kind, Message, MessageId, Platform, Text, Update, UserId, json as read,
+    Author, Message, MessageId, Platform, Text, Update, UserId, json as read,
     request::{Method, Refusal, Request, given, one_line},
     seen::{Derive, Seen},
 };
@@ -208,21 +208,15 @@ impl Session {
             self.derive.id(&[&second, user.as_bytes(), raw.as_bytes()])
         };
         Some(Message {
-            id,
-            source: self.source.clone(),
-            platform: Platform::SHOPEE,
-            channel: None,
-            at: time.unwrap_or(now),
             own: self.own.is_some() && user == self.own,
-            author: Author { id: user, name: Text::name(name), login: None, badges: Vec::new() },
-            text: Text::new(raw),
-            emotes: Vec::new(),
-            kind: Kind::Text,
-            reply: None,
-            origin: None,
-            lang: None,
-            backlog: false,
-            late: false,
+            ..Message::new(
+                id,
+                self.source.clone(),
+                Platform::SHOPEE,
+                time.unwrap_or(now),
+                Author { id: user, name: Text::name(name), login: None, badges: Vec::new() },
+                Text::new(raw),
+            )
         })
     }
 

@@ -141,6 +141,11 @@ pub enum Service {
 }
 
 impl Service {
+    /// Whether it is standard input, which is read once and to its end.
+    pub fn is_standard_input(&self) -> bool {
+        matches!(self, Self::Lines { path, .. } if path.as_os_str() == "-")
+    }
+
     /// The word of `kind`.
     pub const fn kind(&self) -> &'static str {
         match self {

@@ -137,7 +137,7 @@ pub enum Row {
         at: Timestamp,
         /// The source.
         source: String,
-        /// How.
+        /// Its state.
         #[serde(flatten)]
         status: Status,
     },

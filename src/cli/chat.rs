@@ -170,26 +170,25 @@ async fn follow(args: &Chat, specs: Vec<ChatSpec>) -> Result<u8, Failure> {
     let interrupted = loop {
         tokio::select! {
             biased;
+            // A flood of steps does not keep these out.
+            _ = signals.next() => break true,
+            () = &mut end => break false,
             step = steps.recv() => match step {
                 Some(step) => print(args.json, &step),
+                // Everything has ended.
                 None => break false,
             },
-            changed = sources.changed() => {
+            Ok(()) = sources.changed() => {
                 let now = sources.borrow_and_update().clone();
                 say(&states, &now);
                 states = now;
-                if changed.is_err() {
-                    // Everything has ended: what is left are steps.
-                    while let Some(step) = steps.recv().await {
-                        print(args.json, &step);
-                    }
-                    break false;
-                }
             }
-            () = &mut end => break false,
-            _ = signals.next() => break true,
         }
     };
+    // What was counted until the last step.
+    let now = sources.borrow().clone();
+    say(&states, &now);
+    states = now;
     let unreadable: u64 = states.iter().map(|state| state.unreadable).sum();
     if unreadable > 0 {
         tell(&format!(

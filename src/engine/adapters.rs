@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use tokio::sync::{mpsc, watch};
 
-use super::{clock::Clock, handle::Look};
+use super::{Clock, handle::Look};
 use crate::{
     show::{Effect, Fact, Mode, OutputSpec, ShowSpec},
     stats::{Meters, Picture, Report},

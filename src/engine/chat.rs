@@ -3,6 +3,7 @@
 //! of each step.
 
 mod source;
+mod writer;
 
 use std::{
     collections::VecDeque,
@@ -26,13 +27,15 @@ use crate::{
         spec::ChatSpec,
         told::{SourceState, Status, Told},
     },
-    link::chat::{Clock, Report},
+    link::chat::{Clock, Order, Report},
     show::Fact,
 };
 use source::FromSource;
 
 /// Reports of all sources that wait to be merged. A source that is faster is slowed down by its own connection.
 const REPORTS: usize = 1_024;
+/// Orders that wait for a source.
+const ORDERS: usize = 64;
 /// Steps that a face may be behind before it misses some.
 pub const STEPS: usize = 4_096;
 /// Steps that a face is given when it comes.
@@ -57,6 +60,8 @@ pub struct Hub {
     steps: broadcast::Sender<Arc<Told>>,
     past: Arc<std::sync::Mutex<VecDeque<Arc<Told>>>>,
     sources: watch::Receiver<Arc<Vec<SourceState>>>,
+    /// To the sources, in the order of the show file.
+    _orders: Vec<mpsc::Sender<Order>>,
     /// Dropped with it, and with them all tasks.
     _tasks: JoinSet<()>,
 }
@@ -80,28 +85,37 @@ impl Hub {
             .collect();
         let (tell, sources) = watch::channel(Arc::new(states.clone()));
         let mut tasks = JoinSet::new();
-        let expected = specs.iter().map(|spec| (spec.id.clone(), languages(spec))).collect();
-        let bots = specs.iter().map(|spec| spec.bots.clone()).collect();
-        for (at, spec) in specs.into_iter().enumerate() {
-            tasks.spawn(source::supervise(at, spec, files.clone(), give.clone()));
+        if specs.is_empty() {
+            // Most shows have no chat: no tables are made for them.
+            return Self { steps, past, sources, _orders: Vec::new(), _tasks: tasks };
         }
-        let merge = Merge {
-            room: Room::new(RoomConfig::default()),
-            clock: Clock::default(),
-            detector: Detector::new(),
-            finder: Finder::new(),
-            items: Items::default(),
-            expected,
-            bots,
-            states,
-            number: 0,
-            steps: steps.clone(),
-            all,
-            past: Arc::clone(&past),
-            tell,
-        };
-        tasks.spawn(merge.run(reports));
-        Self { steps, past, sources, _tasks: tasks }
+        let given = specs.iter().map(Given::of).collect();
+        let mut given_orders = Vec::new();
+        for (at, spec) in specs.into_iter().enumerate() {
+            let (order, orders) = mpsc::channel(ORDERS);
+            given_orders.push(order);
+            tasks.spawn(source::supervise(at, spec, files.clone(), give.clone(), orders));
+        }
+        let (told, kept) = (steps.clone(), Arc::clone(&past));
+        // The tables take tens of milliseconds to build: beside whoever starts this.
+        tasks.spawn(async move {
+            let merge = Merge {
+                room: Room::new(RoomConfig::default()),
+                clock: Clock::default(),
+                detector: Detector::new(),
+                finder: Finder::new(),
+                items: Items::default(),
+                given,
+                states,
+                number: 0,
+                steps: told,
+                all,
+                past: kept,
+                tell,
+            };
+            merge.run(reports).await;
+        });
+        Self { steps, past, sources, _orders: given_orders, _tasks: tasks }
     }
 
     /// Tells the engine how the sources are doing, as facts.
@@ -163,9 +177,21 @@ impl Hub {
     }
 }
 
-/// The languages of the source's market.
-fn languages(spec: &ChatSpec) -> Expected {
-    Expected::tags(&spec.languages)
+/// What the show file says of a source, as messages are read by it.
+struct Given {
+    id: SourceId,
+    expected: Expected,
+    bots: Vec<String>,
+}
+
+impl Given {
+    fn of(spec: &ChatSpec) -> Self {
+        Self {
+            id: spec.id.clone(),
+            expected: Expected::tags(&spec.languages),
+            bots: spec.bots.clone(),
+        }
+    }
 }
 
 struct Merge {
@@ -174,8 +200,7 @@ struct Merge {
     detector: Detector,
     finder: Finder,
     items: Items,
-    expected: Vec<(SourceId, Expected)>,
-    bots: Vec<Vec<String>>,
+    given: Vec<Given>,
     states: Vec<SourceState>,
     number: u64,
     steps: broadcast::Sender<Arc<Told>>,
@@ -189,7 +214,12 @@ impl Merge {
     async fn run(mut self, mut reports: mpsc::Receiver<(usize, FromSource)>) {
         let (mut told_at, mut changed) = (Instant::now(), false);
         loop {
-            let next = tokio::time::timeout(STATES, reports.recv()).await;
+            // Only where something is yet to be told does time matter.
+            let next = if changed {
+                tokio::time::timeout(STATES, reports.recv()).await
+            } else {
+                Ok(reports.recv().await)
+            };
             match next {
                 Ok(Some((at, report))) => {
                     let (is_changed, told) = self.take(at, report);
@@ -229,6 +259,7 @@ impl Merge {
             }
             FromSource::Report(Report::Heard) => state.heard = Some(now.wall),
             FromSource::Report(Report::Unreadable) => state.unreadable += 1,
+            FromSource::Report(Report::Answered { .. }) => return (false, None),
             FromSource::Report(Report::Update(update)) => {
                 state.heard = Some(now.wall);
                 state.messages += u64::from(matches!(update, Update::Message(_)));
@@ -244,26 +275,27 @@ impl Merge {
         mut update: Update,
         now: crate::base::Now,
     ) -> Option<Arc<Told>> {
-        let (source, expected) = self.expected.get(at).cloned()?;
+        let Given { id: source, expected, bots } = self.given.get(at)?;
         let (mut language, mut finds) = (None, Finds::default());
         if let Update::Message(message) = &mut update {
             let name = message.author.name.as_str();
-            if self.bots.get(at).is_some_and(|bots| bots.iter().any(|bot| bot == name)) {
+            if bots.iter().any(|bot| bot == name) {
                 let badges = &mut message.author.badges;
                 badges.push(crate::chat::Badge::Bot);
                 badges.sort_unstable();
                 badges.dedup();
             }
             let text = message.text.as_str();
-            language = self.detector.detect(text, expected).map(|guess| guess.language);
+            language = self.detector.detect(text, *expected).map(|guess| guess.language);
             finds = self.finder.find(text, &self.items, language);
         }
-        let applied = self.room.apply(&source, update.clone(), now);
+        let applied = self.room.apply(source, update.clone(), now);
         if matches!(applied, Applied::Duplicate(_) | Applied::TooOld) {
             return None;
         }
         self.number += 1;
-        let told = Arc::new(Told { number: self.number, source, update, language, finds });
+        let (number, source) = (self.number, source.clone());
+        let told = Arc::new(Told { number, source, update, language, finds });
         let mut past = self.past.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if past.len() == PAST {
             past.pop_front();

@@ -12,9 +12,9 @@ use futures::FutureExt;
 use tokio::sync::{mpsc, watch};
 
 use super::{
+    Clock,
     adapters::{Adapters, Factory, Making, StartError},
     chat::Hub,
-    clock::Clock,
     faces::{ASKS, Faces, Log, Past},
     files::Files,
     handle::{Ask, confirmed},

@@ -16,10 +16,12 @@ use std::{fmt, time::Duration};
 
 use tokio::sync::mpsc;
 
-use crate::{
-    base::{Moment, Now},
-    chat::Update,
+use crate::chat::{
+    PlatformAction, Update,
+    send::{Answer, Failure},
 };
+
+pub use crate::system::clock::Clock;
 
 /// How often a session is given the time.
 const TICK: Duration = Duration::from_secs(1);
@@ -37,7 +39,26 @@ pub enum Report {
     Live,
     /// Something came that cannot be read; it is counted.
     Unreadable,
+    /// What became of an [`Order`].
+    Answered {
+        /// The order's number.
+        order: u64,
+        /// The platform's answer.
+        answer: Answer,
+    },
 }
+
+/// Something to be done on a platform. Each is answered by a [`Report::Answered`] of its number, once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Its number.
+    pub number: u64,
+    /// What.
+    pub action: PlatformAction,
+}
+
+/// Where a connection takes its orders from; bounded.
+pub type Orders = mpsc::Receiver<Order>;
 
 /// Why a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,40 +101,18 @@ impl Reports {
         self.0.send(report).await.map_err(|_| Ended::passing("the chat was closed"))
     }
 
+    /// Answers an order that this source cannot carry out.
+    pub async fn cannot(&self, order: &Order) -> Result<(), Ended> {
+        self.answer(order, Answer::Failed(Failure::NotAllowed)).await
+    }
+
+    /// Answers an order.
+    pub async fn answer(&self, order: &Order, answer: Answer) -> Result<(), Ended> {
+        self.tell(Report::Answered { order: order.number, answer }).await
+    }
+
     /// Until nobody takes reports any more.
     async fn closed(&self) {
         self.0.closed().await;
-    }
-}
-
-/// Both clocks, as the sessions want them.
-#[derive(Debug, Clone, Copy)]
-pub struct Clock {
-    began: std::time::Instant,
-    /// The wall clock at the beginning, where it is not the machine's.
-    set: Option<jiff::Timestamp>,
-}
-
-impl Default for Clock {
-    fn default() -> Self {
-        Self { began: std::time::Instant::now(), set: None }
-    }
-}
-
-impl Clock {
-    /// A clock that shows `wall` now and goes on from there: for what was recorded at that time.
-    pub fn set_to(wall: jiff::Timestamp) -> Self {
-        Self { set: Some(wall), ..Self::default() }
-    }
-
-    /// Now.
-    pub fn now(&self) -> Now {
-        let passed = self.began.elapsed();
-        let mono = Moment(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX));
-        let wall = match self.set {
-            Some(set) => set.checked_add(passed).unwrap_or(set),
-            None => jiff::Timestamp::now(),
-        };
-        Now { mono, wall }
     }
 }

@@ -188,12 +188,12 @@ pub enum Fact {
     },
     /// A chat source is read.
     ChatUp {
-        /// Which.
+        /// The source.
         chat: SourceId,
     },
     /// A chat source is not read any more, or could not begin.
     ChatLost {
-        /// Which.
+        /// The source.
         chat: SourceId,
         /// Why, and what to do.
         reason: String,

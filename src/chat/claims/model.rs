@@ -127,7 +127,7 @@ pub enum Why {
     Amended,
 }
 
-/// What became of a claim.
+/// The outcome of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
@@ -180,7 +180,7 @@ pub struct Claim {
     pub text: Text,
     /// How many are granted.
     pub granted: u32,
-    /// What became of it.
+    /// The outcome.
     pub state: State,
 }
 

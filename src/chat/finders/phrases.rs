@@ -87,7 +87,8 @@ const fn is_joining(c: char) -> bool {
     matches!(c, '\u{e30}'..='\u{e4e}' | '\u{300}'..='\u{36f}' | 'ー')
 }
 
-fn is_code(word: &str) -> bool {
+/// Whether a word has the shape of an item's code: letters, then digits.
+pub(in crate::chat) fn is_code(word: &str) -> bool {
     let letters = word.bytes().take_while(u8::is_ascii_alphabetic).count();
     let digits = word.len() - letters;
     (1..=4).contains(&letters)

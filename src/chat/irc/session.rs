@@ -20,7 +20,7 @@ use super::{
 use crate::{
     base::{Moment, Now, Secret},
     chat::{
-        Author, Badge, Kind, Message, MessageId, Platform, Removal, Reply, Text, Update, UserId,
+        Author, Badge, Message, MessageId, Platform, Removal, Reply, Text, Update, UserId,
         seen::{Derive, Seen},
     },
 };
@@ -400,21 +400,15 @@ impl Session {
             Vec::new()
         };
         Message {
-            id,
-            source: self.settings.source.clone(),
-            platform: Platform::IRC,
             channel: Some(Text::name(channel)),
-            at,
-            author: Author { id: None, name: Text::name(nick), login: None, badges },
-            text: Text::new(text),
-            emotes: Vec::new(),
-            kind: Kind::Text,
-            reply: None,
-            origin: None,
-            lang: None,
-            backlog: false,
-            own: false,
-            late: false,
+            ..Message::new(
+                id,
+                self.settings.source.clone(),
+                Platform::IRC,
+                at,
+                Author { id: None, name: Text::name(nick), login: None, badges },
+                Text::new(text),
+            )
         }
     }
 

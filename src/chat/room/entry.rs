@@ -36,7 +36,7 @@ pub enum Deletion {
     All,
 }
 
-/// What became of an entry.
+/// The state of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
@@ -77,7 +77,7 @@ pub struct Entry {
     pub place: Place,
     /// What it is.
     pub body: Body,
-    /// What became of it.
+    /// The outcome.
     pub state: State,
     /// Stands later than it was written.
     pub late: bool,

@@ -125,26 +125,23 @@ fn common(
     badges.dedup();
     let own = own.is_some() && user.as_ref() == own;
     Some(Message {
-        id,
-        source: source.clone(),
-        platform: Platform::TWITCH,
         channel: json::text(event, &["broadcaster_user_login"]).map(Text::name),
-        at,
-        author: Author {
-            id: user,
-            name: Text::name(name),
-            login: (!login.is_empty() && login != name).then(|| Text::name(login)),
-            badges,
-        },
-        text: Text::new(raw),
-        emotes: Vec::new(),
         kind,
-        reply: None,
         origin,
-        lang: None,
-        backlog: false,
         own,
-        late: false,
+        ..Message::new(
+            id,
+            source.clone(),
+            Platform::TWITCH,
+            at,
+            Author {
+                id: user,
+                name: Text::name(name),
+                login: (!login.is_empty() && login != name).then(|| Text::name(login)),
+                badges,
+            },
+            Text::new(raw),
+        )
     })
 }
 

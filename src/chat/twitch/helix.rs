@@ -104,7 +104,7 @@ pub fn unsubscribe(id: &str) -> Result<Request, Refusal> {
     Ok(Request::new(Method::Delete, SUBSCRIPTIONS).with("id", given(id)?))
 }
 
-/// What became of a message that was sent.
+/// The outcome of a message that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
     /// It is in the chat.

@@ -129,26 +129,22 @@ fn message(
         text: line.tag("reply-parent-msg-body").map(Text::new),
     });
     Some(Message {
-        id,
-        source: source.clone(),
-        platform: Platform::TWITCH,
         channel: Some(Text::name(channel.trim_start_matches('#'))),
-        at,
-        author: Author {
-            id: line.tag("user-id").map(UserId::new),
-            name: Text::name(shown),
-            login: (!login.is_empty() && login != shown).then(|| Text::name(login)),
-            badges: badges(line),
-        },
-        text: Text::new(raw),
-        emotes: Vec::new(),
-        kind: Kind::Text,
         reply,
         origin,
-        lang: None,
-        backlog: false,
-        own: false,
-        late: false,
+        ..Message::new(
+            id,
+            source.clone(),
+            Platform::TWITCH,
+            at,
+            Author {
+                id: line.tag("user-id").map(UserId::new),
+                name: Text::name(shown),
+                login: (!login.is_empty() && login != shown).then(|| Text::name(login)),
+                badges: badges(line),
+            },
+            Text::new(raw),
+        )
     })
 }
 

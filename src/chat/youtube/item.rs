@@ -239,21 +239,16 @@ fn message(
         badges.into_iter().filter(|(keys, _)| json::flag(author, keys)).map(|(_, b)| b).collect();
     let name = json::text(author, &["displayName", "display_name"]).unwrap_or_default();
     Message {
-        id,
-        source: source.clone(),
-        platform: Platform::YOUTUBE,
-        channel: None,
-        at: time.unwrap_or(now),
         own: own.is_some() && user.as_ref() == own,
-        author: Author { id: user, name: Text::name(name), login: None, badges },
-        text: Text::new(text),
-        emotes: Vec::new(),
         kind,
-        reply: None,
-        origin: None,
-        lang: None,
-        backlog: false,
-        late: false,
+        ..Message::new(
+            id,
+            source.clone(),
+            Platform::YOUTUBE,
+            time.unwrap_or(now),
+            Author { id: user, name: Text::name(name), login: None, badges },
+            Text::new(text),
+        )
     }
 }
 

@@ -19,9 +19,6 @@ use crate::{
     },
 };
 
-/// A source that was not heard for so long is silent. IRC and Twitch are heard every 75 s at least: we ask after 60 s
-/// without a word, and the answer has 15 s.
-const SILENT: Duration = Duration::from_secs(90);
 /// Rows of the sources, and of what is wrong with them.
 const SOURCES: usize = 2;
 const TROUBLES: usize = 2;
@@ -46,11 +43,9 @@ fn age(ms: u64) -> String {
 fn source(pane: &Pane, state: &SourceState, now: Now) -> (Vec<(String, Style)>, bool) {
     let palette = &pane.palette;
     let heard = state.heard.map(|at| age_ms(at, now.wall));
-    let silent = heard.is_some_and(|ms| u128::from(ms) >= SILENT.as_millis());
     let (word, style, trouble) = match &state.status {
         Status::Connecting => ("connecting", palette.warn, false),
-        Status::Live if silent => ("SILENT", palette.warn, true),
-        Status::Silent { overdue: true, .. } => ("SILENT", palette.bad, true),
+        Status::Silent { overdue: true, .. } => ("SILENT", palette.warn, true),
         Status::Silent { .. } => ("quiet", palette.warn, false),
         Status::Live => ("live", palette.good, false),
         Status::Waiting { .. } => ("RETRYING", palette.bad, true),

@@ -124,7 +124,7 @@ pub(super) fn kind(message: &Message) -> String {
     words
 }
 
-/// What became of a line that is not shown.
+/// Why a line is not shown.
 pub(super) fn removed(state: State) -> Option<&'static str> {
     Some(match state {
         State::Shown => return None,

@@ -35,23 +35,14 @@ fn source(name: &str) -> SourceId {
 }
 
 fn message(id: u64, ms: u64, who: &str, text: &str) -> Message {
-    Message {
-        id: MessageId::new(&id.to_string()),
-        source: source("tw"),
-        platform: Platform::TWITCH,
-        channel: None,
-        at: Now::test(ms).wall,
-        author: Author { id: Some(UserId::new(who)), name: Text::name(who), ..Author::default() },
-        text: Text::new(text),
-        emotes: Vec::new(),
-        kind: Kind::Text,
-        reply: None,
-        origin: None,
-        lang: None,
-        backlog: false,
-        own: false,
-        late: false,
-    }
+    Message::new(
+        MessageId::new(&id.to_string()),
+        source("tw"),
+        Platform::TWITCH,
+        Now::test(ms).wall,
+        Author { id: Some(UserId::new(who)), name: Text::name(who), ..Author::default() },
+        Text::new(text),
+    )
 }
 
 /// A pane and the number of the last step it was given.
@@ -220,7 +211,7 @@ fn lively(theme: Theme, depth: Depth) -> Fed {
     fed.pane.on_sources(Arc::new(vec![
         state("tw", Status::Live, Some(fed.ms - 2_000), 1_234),
         state("yt", failed, Some(fed.ms - 61_000), 12),
-        state("br", Status::Live, Some(0), 3),
+        state("br", Status::Silent { since: Now::test(0).wall, overdue: true }, Some(0), 3),
         state("fb", Status::Live, Some(fed.ms - 33_000), 140_000),
     ]));
     fed
@@ -512,9 +503,11 @@ fn many_sources_show_those_in_trouble_first() {
     let mut states: Vec<_> =
         (0..20).map(|n| state(&format!("source-{n}"), Status::Live, Some(70_000), 10)).collect();
     states[17].status = Status::Waiting { why: "refused".into(), retry_in_ms: 3_000 };
+    states[18].status = Status::Silent { since: Now::test(0).wall, overdue: true };
     fed.pane.on_sources(Arc::new(states));
     let screen = fed.screen(80, 24);
     assert!(screen.contains("source-17 RETRYING") && screen.contains(" more"), "{screen}");
+    assert!(screen.contains("source-18 SILENT"), "{screen}");
     assert!(screen.contains("! source-17: refused"), "{screen}");
 }
 

@@ -1,37 +1,35 @@
 //! One source of chat: it is connected, and connected again after a wait that grows, until it has ended or somebody must
 //! change something first.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use jiff::Timestamp;
-use tokio::{
-    sync::mpsc,
-    time::{interval, sleep},
-};
+use tokio::{sync::mpsc, time::interval};
 
+use super::writer;
 use crate::{
     base::{Now, Secret},
     chat::{
-        Platform, bridge, facebook, irc, kick, lines,
+        bridge, facebook, irc, kick, lines,
         recovery::{Cause, Recovery, State},
+        send::Answer,
         shopee,
         spec::{ChatSpec, Service},
         told::Status,
         twitch, youtube,
     },
-    engine::files::Files,
+    engine::files::{Files, Unread},
     link::chat::{
-        self as link, Clock, Ended, Report, Reports,
+        self as link, Clock, Ended, Order, Orders, Report, Reports,
         webhook::{Listener, Receiver},
     },
 };
 
 /// How often a source is judged for silence.
 const TICK: Duration = Duration::from_secs(1);
+/// An order that finds no connection is tried again after this.
+const PUT_OFF: Duration = Duration::from_secs(1);
 /// Reports of one source that wait to be merged.
 const REPORTS: usize = 256;
-/// Lines of ours that wait to be said.
-const SAYS: usize = 16;
 
 /// What a source's task tells the merge.
 #[derive(Debug)]
@@ -44,11 +42,32 @@ pub(super) enum FromSource {
 
 type Merge = mpsc::Sender<(usize, FromSource)>;
 
-/// Serves the source until it has ended.
-pub(super) async fn supervise(at: usize, spec: ChatSpec, files: Files, merge: Merge) {
+/// Serves the source until it has ended: reads it, and carries out `orders`.
+pub(super) async fn supervise(
+    at: usize,
+    spec: ChatSpec,
+    files: Files,
+    merge: Merge,
+    orders: Orders,
+) {
     let clock = Clock::default();
     let told = Told { at, merge };
-    let mut source = match Source::open(&spec, &files).await {
+    if writer::is_apart(&spec.service) {
+        // Reading takes no orders: the channel that it is given is closed.
+        let (_, mut none) = mpsc::channel(1);
+        tokio::select! {
+            () = read(&spec, &files, &clock, &told, &mut none) => {}
+            () = writer::serve(&spec, &files, &told, orders) => {}
+        }
+    } else {
+        let mut orders = orders;
+        read(&spec, &files, &clock, &told, &mut orders).await;
+    }
+}
+
+/// Reads the source until it has ended. Orders are carried out by the connection, where there is one.
+async fn read(spec: &ChatSpec, files: &Files, clock: &Clock, told: &Told, orders: &mut Orders) {
+    let mut source = match Source::open(spec, files).await {
         Ok(source) => source,
         Err(ended) => return told.status(Status::Failed { why: ended.why }).await,
     };
@@ -59,27 +78,29 @@ pub(super) async fn supervise(at: usize, spec: ChatSpec, files: Files, merge: Me
         told.status(Status::Connecting).await;
         let (give, mut reports) = mpsc::channel(REPORTS);
         let reported = Reports::new(give);
-        let serving = source.serve(&files, &reported);
-        tokio::pin!(serving);
-        let mut tick = interval(TICK);
-        let ended = loop {
-            tokio::select! {
-                // In this order: what was reported before the end is told before it.
-                biased;
-                Some(report) = reports.recv() => {
-                    told.report(&mut recovery, clock.now(), report, resumes).await;
+        let ended = {
+            let serving = source.serve(files, clock, &reported, orders);
+            tokio::pin!(serving);
+            let mut tick = interval(TICK);
+            loop {
+                tokio::select! {
+                    // In this order: what was reported before the end is told before it.
+                    biased;
+                    Some(report) = reports.recv() => {
+                        told.report(&mut recovery, clock.now(), report, resumes).await;
+                    }
+                    ended = &mut serving => break ended,
+                    _ = tick.tick() => told.silence(&mut recovery, clock.now()).await,
                 }
-                ended = &mut serving => break ended,
-                _ = tick.tick() => told.silence(&mut recovery, clock.now()).await,
-            }
-            if told.merge.is_closed() {
-                return;
+                if told.merge.is_closed() {
+                    return;
+                }
             }
         };
         while let Ok(report) = reports.try_recv() {
             told.report(&mut recovery, clock.now(), report, resumes).await;
         }
-        if matches!(spec.service, Service::Lines { ref path, .. } if path.as_os_str() == "-") {
+        if spec.service.is_standard_input() {
             return told.status(Status::Ended).await;
         }
         if ended.lasting {
@@ -91,13 +112,13 @@ pub(super) async fn supervise(at: usize, spec: ChatSpec, files: Files, merge: Me
         let wait = until.since(now.mono);
         let retry_in_ms = wait.as_millis() as u64;
         told.status(Status::Waiting { why: ended.why, retry_in_ms }).await;
-        sleep(wait).await;
+        told.put_off(orders, wait).await;
         recovery.connect(clock.now());
     }
 }
 
 /// Where a source's news goes.
-struct Told {
+pub(super) struct Told {
     at: usize,
     merge: Merge,
 }
@@ -105,6 +126,23 @@ struct Told {
 impl Told {
     async fn status(&self, status: Status) {
         let _ = self.merge.send((self.at, FromSource::Status(status))).await;
+    }
+
+    /// Waits, and answers meanwhile that orders have to wait, too.
+    async fn put_off(&self, orders: &mut Orders, wait: Duration) {
+        let until = tokio::time::Instant::now() + wait;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => return,
+                Some(order) = orders.recv() => self.answer(&order, Answer::Later(PUT_OFF)).await,
+            }
+        }
+    }
+
+    /// Answers an order.
+    pub(super) async fn answer(&self, order: &Order, answer: Answer) {
+        let answered = Report::Answered { order: order.number, answer };
+        let _ = self.merge.send((self.at, FromSource::Report(answered))).await;
     }
 
     /// Passes a report on, after the hole that it ends.
@@ -115,7 +153,7 @@ impl Told {
                 let hole = FromSource::Report(Report::Update(hole));
                 let _ = self.merge.send((self.at, hole)).await;
             }
-        } else {
+        } else if !matches!(report, Report::Answered { .. }) {
             recovery.heard(now);
         }
         if was_silent && matches!(recovery.state(), State::Live { .. }) {
@@ -144,15 +182,22 @@ fn chance() -> f64 {
 }
 
 /// A source with the state that outlives its connections.
-enum Source<'a> {
-    Twitch { spec: &'a ChatSpec, session: Box<twitch::irc::Session>, clock: Clock },
-    Irc { spec: &'a ChatSpec, session: Box<irc::Session>, clock: Clock, password: Option<Secret> },
-    Youtube { spec: &'a ChatSpec, state: Option<Box<Youtube>>, clock: Clock },
-    Bridge { spec: &'a ChatSpec, reader: Box<bridge::Reader>, clock: Clock },
-    Facebook { spec: &'a ChatSpec, session: Box<facebook::Session>, clock: Clock },
-    Shopee { spec: &'a ChatSpec, session: Box<shopee::Session>, clock: Clock },
-    Posted { listen: &'a SocketAddr, path: &'a str, receiver: Arc<Receiver>, clock: Clock },
-    Lines { spec: &'a ChatSpec, reader: Box<lines::Reader>, clock: Clock },
+struct Source<'a> {
+    spec: &'a ChatSpec,
+    session: Session,
+}
+
+/// What a source knows from one connection to the next.
+enum Session {
+    Twitch(Box<twitch::irc::Session>),
+    Irc(Box<irc::Session>, Option<Secret>),
+    /// Once its chat is found.
+    Youtube(Option<Box<Youtube>>),
+    Bridge(Box<bridge::Reader>),
+    Facebook(Box<facebook::Session>),
+    Shopee(Box<shopee::Session>),
+    Posted(Arc<Receiver>),
+    Lines(Box<lines::Reader>),
 }
 
 struct Youtube {
@@ -163,80 +208,77 @@ struct Youtube {
 
 impl<'a> Source<'a> {
     async fn open(spec: &'a ChatSpec, files: &Files) -> Result<Self, Ended> {
-        let clock = Clock::default();
         let bad = |e: &dyn std::fmt::Display| Ended::lasting(e.to_string());
-        Ok(match &spec.service {
+        let id = spec.id.clone();
+        let session = match &spec.service {
             Service::Twitch { channels, .. } => {
                 let channels: Vec<&str> = channels.iter().map(String::as_str).collect();
                 let mut digits = [0; 4];
                 let _ = getrandom::fill(&mut digits);
                 let digits = u32::from_be_bytes(digits) % 90_000 + 10_000;
-                let session = twitch::irc::Session::new(spec.id.clone(), &channels, digits, None);
-                let session = Box::new(session.map_err(|e| bad(&e))?);
-                Self::Twitch { spec, session, clock }
+                let session = twitch::irc::Session::new(id, &channels, digits, None);
+                Session::Twitch(Box::new(session.map_err(|e| bad(&e))?))
             }
             Service::Irc { nick, account, password, channels, .. } => {
                 let channels: Vec<&str> = channels.iter().map(String::as_str).collect();
-                let settings =
-                    irc::Settings::new(spec.id.clone(), nick, account.as_deref(), &channels);
-                let session = Box::new(irc::Session::new(settings.map_err(|e| bad(&e))?));
+                let settings = irc::Settings::new(id, nick, account.as_deref(), &channels);
+                let session = irc::Session::new(settings.map_err(|e| bad(&e))?);
                 let password = files.secret_if(password.as_ref()).await;
-                let password = password.map_err(|e| bad(&e.reason))?;
-                Self::Irc { spec, session, clock, password }
+                Session::Irc(Box::new(session), password.map_err(|e| bad(&e.reason))?)
             }
-            Service::Youtube { .. } => Self::Youtube { spec, state: None, clock },
-            Service::Bridge { .. } => {
-                let reader = Box::new(bridge::Reader::new(spec.id.clone()));
-                Self::Bridge { spec, reader, clock }
-            }
+            Service::Youtube { .. } => Session::Youtube(None),
+            Service::Bridge { .. } => Session::Bridge(Box::new(bridge::Reader::new(id))),
             Service::Facebook { video, .. } => {
-                let session = facebook::Session::new(spec.id.clone(), video, None);
-                let session = Box::new(session.map_err(|e| bad(&e))?);
-                Self::Facebook { spec, session, clock }
+                let session = facebook::Session::new(id, video, None);
+                Session::Facebook(Box::new(session.map_err(|e| bad(&e))?))
             }
             Service::Shopee { live, .. } => {
-                let session = Box::new(shopee::Session::new(spec.id.clone(), *live, None));
-                Self::Shopee { spec, session, clock }
+                Session::Shopee(Box::new(shopee::Session::new(id, *live, None)))
             }
-            Service::Webhook { listen, path, token, platform } => {
+            Service::Webhook { token, platform, .. } => {
                 let token = files.secret_if(token.as_ref()).await.map_err(|e| bad(&e.reason))?;
-                let reader = lines::Reader::new(spec.id.clone(), platform.clone());
-                let receiver = Arc::new(Receiver::lines(reader, token));
-                Self::Posted { listen, path, receiver, clock }
+                let reader = lines::Reader::new(id, platform.clone());
+                Session::Posted(Arc::new(Receiver::lines(reader, token)))
             }
-            Service::Kick { listen, path, public_key } => {
+            Service::Kick { public_key, .. } => {
                 let key = files.public_key(public_key).await.map_err(|e| bad(&e.reason))?;
-                let webhook = kick::Webhook::new(spec.id.clone(), None);
-                let receiver = Arc::new(Receiver::kick(webhook, key));
-                Self::Posted { listen, path, receiver, clock }
+                let webhook = kick::Webhook::new(id, None);
+                Session::Posted(Arc::new(Receiver::kick(webhook, key)))
             }
             Service::Lines { platform, .. } => {
-                let platform: Platform = platform.clone();
-                let reader = Box::new(lines::Reader::new(spec.id.clone(), platform));
-                Self::Lines { spec, reader, clock }
+                Session::Lines(Box::new(lines::Reader::new(id, platform.clone())))
             }
-        })
+        };
+        Ok(Self { spec, session })
     }
 
     /// One connection.
-    async fn serve(&mut self, files: &Files, reports: &Reports) -> Ended {
-        match self {
-            Self::Twitch { spec, session, clock } => {
-                let Service::Twitch { server, transport, .. } = &spec.service else {
-                    return Ended::lasting("no source of Twitch");
-                };
+    async fn serve(
+        &mut self,
+        files: &Files,
+        clock: &Clock,
+        reports: &Reports,
+        orders: &mut Orders,
+    ) -> Ended {
+        self.connection(files, clock, reports, orders).await.unwrap_or_else(|ended| ended)
+    }
+
+    async fn connection(
+        &mut self,
+        files: &Files,
+        clock: &Clock,
+        reports: &Reports,
+        orders: &mut Orders,
+    ) -> Result<Ended, Ended> {
+        let passing = |e: Unread| Ended::passing(e.reason);
+        Ok(match (&mut self.session, &self.spec.service) {
+            (Session::Twitch(session), Service::Twitch { server, transport, .. }) => {
                 link::twitch::serve(server, *transport, None, session, clock, reports).await
             }
-            Self::Irc { spec, session, clock, password } => {
-                let Service::Irc { server, transport, ca, .. } = &spec.service else {
-                    return Ended::lasting("no source of IRC");
-                };
+            (Session::Irc(session, password), Service::Irc { server, transport, ca, .. }) => {
                 let ca = match ca {
                     None => None,
-                    Some(path) => match files.authorities(path).await {
-                        Ok(ca) => Some(ca),
-                        Err(e) => return Ended::passing(e.reason),
-                    },
+                    Some(path) => Some(files.authorities(path).await.map_err(passing)?),
                 };
                 let network = link::irc::Network {
                     server,
@@ -244,31 +286,31 @@ impl<'a> Source<'a> {
                     ca: ca.as_ref(),
                     password: password.as_ref(),
                 };
-                let (_keep, mut says) = mpsc::channel(SAYS);
-                link::irc::serve(&network, session, clock, &mut says, reports).await
+                link::irc::serve(&network, session, clock, reports, orders).await
             }
-            Self::Youtube { spec, state, clock } => {
-                if state.is_none() {
-                    match youtube(spec, files).await {
-                        Ok(opened) => *state = Some(Box::new(opened)),
-                        Err(ended) => return ended,
-                    }
+            (Session::Youtube(found), Service::Youtube { video, key, api, quota }) => {
+                if found.is_none() {
+                    let key = files.secret(key).await.map_err(passing)?;
+                    let api = link::youtube::Api::new(api.clone(), key)?;
+                    let chat = link::youtube::chat_of(&api, video).await?;
+                    let session = youtube::Session::new(self.spec.id.clone(), &chat, None);
+                    // A tenth is kept for writing.
+                    let quota = youtube::Quota::new(*quota, 0, *quota / 10, clock.now().wall);
+                    *found = Some(Box::new(Youtube { api, session, quota }));
                 }
-                let Some(Youtube { api, session, quota }) = state.as_deref_mut() else {
-                    return Ended::lasting("no source of YouTube");
-                };
-                link::youtube::serve(api, session, quota, None, clock, reports).await
+                match found.as_deref_mut() {
+                    Some(Youtube { api, session, quota }) => {
+                        link::youtube::serve(api, session, quota, None, clock, reports).await
+                    }
+                    None => other_kind(),
+                }
             }
-            Self::Bridge { spec, reader, clock } => {
-                let Service::Bridge { bridge, server, transport, path, secret } = &spec.service
-                else {
-                    return Ended::lasting("no bridge");
-                };
+            (
+                Session::Bridge(reader),
+                Service::Bridge { bridge, server, transport, path, secret },
+            ) => {
                 // Read for each connection: a token may have been renewed.
-                let secret = match files.secret_if(secret.as_ref()).await {
-                    Ok(secret) => secret,
-                    Err(e) => return Ended::passing(e.reason),
-                };
+                let secret = files.secret_if(secret.as_ref()).await.map_err(passing)?;
                 let endpoint = link::bridge::Endpoint {
                     bridge: *bridge,
                     server,
@@ -277,68 +319,44 @@ impl<'a> Source<'a> {
                     secret: secret.as_ref(),
                     ping: link::bridge::PING,
                 };
-                link::bridge::serve(&endpoint, reader, clock, reports).await
+                link::bridge::serve(&endpoint, reader, clock, reports, orders).await
             }
-            Self::Facebook { spec, session, clock } => match facebook(spec, files).await {
-                Ok(api) => link::facebook::serve(&api, session, clock, reports).await,
-                Err(ended) => ended,
-            },
-            Self::Shopee { spec, session, clock } => match shopee(spec, files).await {
-                Ok(api) => link::shopee::serve(&api, session, clock, reports).await,
-                Err(ended) => ended,
-            },
-            Self::Posted { listen, path, receiver, clock } => {
-                match Listener::bind(**listen).await {
-                    Ok(listener) => {
-                        listener.serve(path, Arc::clone(receiver), clock, reports).await
-                    }
-                    Err(ended) => ended,
-                }
+            (Session::Facebook(session), Service::Facebook { token, api, .. }) => {
+                // Read for each connection: it may have been renewed.
+                let token = files.secret(token).await.map_err(passing)?;
+                let api = link::facebook::Api::new(api.clone(), token)?;
+                link::facebook::serve(&api, session, clock, reports).await
             }
-            Self::Lines { spec, reader, clock } => match &spec.service {
-                Service::Lines { path, .. } if path.as_os_str() == "-" => {
-                    link::lines::standard_input(reader, clock, reports).await
-                }
-                Service::Lines { path, .. } => {
-                    link::lines::file(path, reader, clock, reports).await
-                }
-                _ => Ended::lasting("no source of lines"),
-            },
-        }
+            (Session::Shopee(session), Service::Shopee { partner, shop, key, token, api, .. }) => {
+                // Read for each connection: it lasts four hours.
+                let access_token = files.secret(token).await.map_err(passing)?;
+                let key = files.secret(key).await.map_err(passing)?;
+                let credentials =
+                    shopee::Credentials { partner_id: *partner, shop_id: *shop, access_token };
+                let api = link::shopee::Api::new(api.clone(), credentials, key)?;
+                link::shopee::serve(&api, session, clock, reports).await
+            }
+            (
+                Session::Posted(receiver),
+                Service::Webhook { listen, path, .. } | Service::Kick { listen, path, .. },
+            ) => {
+                let listener = Listener::bind(*listen).await?;
+                listener.serve(path, Arc::clone(receiver), clock, reports).await
+            }
+            (Session::Lines(reader), service) if service.is_standard_input() => {
+                link::lines::standard_input(reader, clock, reports).await
+            }
+            (Session::Lines(reader), Service::Lines { path, .. }) => {
+                link::lines::file(path, reader, clock, reports).await
+            }
+            _ => other_kind(),
+        })
     }
 }
 
-/// Its token is read for each connection: it may have been renewed.
-async fn facebook(spec: &ChatSpec, files: &Files) -> Result<link::facebook::Api, Ended> {
-    let Service::Facebook { token, api, .. } = &spec.service else {
-        return Err(Ended::lasting("no source of Facebook"));
-    };
-    let token = files.secret(token).await.map_err(|e| Ended::passing(e.reason))?;
-    link::facebook::Api::new(api.clone(), token)
-}
-
-/// Its token is read for each connection: it lasts four hours.
-async fn shopee(spec: &ChatSpec, files: &Files) -> Result<link::shopee::Api, Ended> {
-    let Service::Shopee { partner, shop, key, token, api, .. } = &spec.service else {
-        return Err(Ended::lasting("no source of Shopee"));
-    };
-    let access_token = files.secret(token).await.map_err(|e| Ended::passing(e.reason))?;
-    let key = files.secret(key).await.map_err(|e| Ended::passing(e.reason))?;
-    let credentials = shopee::Credentials { partner_id: *partner, shop_id: *shop, access_token };
-    link::shopee::Api::new(api.clone(), credentials, key)
-}
-
-async fn youtube(spec: &ChatSpec, files: &Files) -> Result<Youtube, Ended> {
-    let Service::Youtube { video, key, api, quota } = &spec.service else {
-        return Err(Ended::lasting("no source of YouTube"));
-    };
-    let key = files.secret(key).await.map_err(|e| Ended::passing(e.reason))?;
-    let api = link::youtube::Api::new(api.clone(), key)?;
-    let chat = link::youtube::chat_of(&api, video).await?;
-    let session = youtube::Session::new(spec.id.clone(), &chat, None);
-    // A tenth is kept for writing.
-    let quota = youtube::Quota::new(*quota, 0, *quota / 10, Timestamp::now());
-    Ok(Youtube { api, session, quota })
+/// A session is made by its service: it is never met.
+fn other_kind() -> Ended {
+    Ended::lasting("the session of another kind of source")
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tokio_tungstenite::{
     tungstenite::{Bytes, Error, Message, error::CapacityError, protocol::WebSocketConfig},
 };
 
-use super::{CONNECT, Clock, Ended, Report, Reports, TICK, stream};
+use super::{CONNECT, Clock, Ended, Orders, Report, Reports, TICK, stream};
 use crate::{
     base::Secret,
     chat::{
@@ -65,8 +65,9 @@ pub async fn serve(
     reader: &mut Reader,
     clock: &Clock,
     reports: &Reports,
+    orders: &mut Orders,
 ) -> Ended {
-    run(endpoint, reader, clock, reports).await.unwrap_or_else(|ended| ended)
+    run(endpoint, reader, clock, reports, orders).await.unwrap_or_else(|ended| ended)
 }
 
 async fn run(
@@ -74,6 +75,7 @@ async fn run(
     reader: &mut Reader,
     clock: &Clock,
     reports: &Reports,
+    orders: &mut Orders,
 ) -> Result<Ended, Ended> {
     let (name, server) = (endpoint.bridge.name(), endpoint.server);
     let closed = || Ended::passing(format!("{name} at {server} closed the connection"));
@@ -126,6 +128,7 @@ async fn run(
                     Err(_) => reports.tell(Report::Unreadable).await?,
                 }
             }
+            Some(order) = orders.recv() => reports.cannot(&order).await?,
             _ = tick.tick() => {
                 let now = clock.now().mono;
                 match pinged {

@@ -3,11 +3,14 @@
 
 use std::{pin::Pin, time::Duration};
 
-use reqwest::{Client, Response};
+use reqwest::{Client, Response, header::HeaderMap};
 use tokio::time::sleep;
 use url::Url;
 
-use super::{Clock, Ended, Report, Reports, api};
+use super::{
+    Clock, Ended, Report, Reports,
+    api::{self, Bounds},
+};
 use crate::{
     base::{Moment, Secret},
     chat::{
@@ -41,7 +44,7 @@ impl Api {
             None => at("graph.facebook.com").and_then(|graph| Ok((graph, at(STREAM_HOST)?))),
         };
         let (graph, stream) = hosts.map_err(|_| Ended::lasting("no address of Facebook"))?;
-        Ok(Self { client: api::client()?, graph, stream, token })
+        Ok(Self { client: api::client(HeaderMap::new())?, graph, stream, token })
     }
 
     fn with_token(&self, request: Request) -> Request {
@@ -90,14 +93,17 @@ async fn run(
         {
             let request = api.with_token(session.reconcile(now));
             let (client, base) = (api.client.clone(), api.graph.clone());
-            get = Some(Box::pin(async move { api::whole(&client, &base, &request).await }));
+            get =
+                Some(Box::pin(
+                    async move { api::whole(&client, &base, &request, Bounds::PAGE).await },
+                ));
         }
         if let Stream::Waiting(until) = stream
             && until <= now
         {
             let request = api.with_token(session.stream());
             let (client, base) = (api.client.clone(), api.stream.clone());
-            let opening = async move { api::begun(&client, &base, &request).await };
+            let opening = async move { api::begun(&client, &base, &request, Bounds::PAGE).await };
             stream = Stream::Opening(Box::pin(opening));
         }
         let wake = match (&get, session.due(now)) {

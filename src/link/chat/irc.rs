@@ -2,11 +2,10 @@
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    sync::mpsc,
     time::interval,
 };
 
-use super::{Clock, Ended, Report, Reports, TICK, stream};
+use super::{Clock, Ended, Orders, Report, Reports, TICK, stream};
 use crate::{
     base::Secret,
     chat::{
@@ -29,24 +28,15 @@ pub struct Network<'a> {
     pub password: Option<&'a Secret>,
 }
 
-/// Something to say in a channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Say {
-    /// Where.
-    pub channel: String,
-    /// What.
-    pub text: String,
-}
-
 /// Serves the source until its connection ends.
 pub async fn serve(
     network: &Network<'_>,
     session: &mut Session,
     clock: &Clock,
-    says: &mut mpsc::Receiver<Say>,
     reports: &Reports,
+    orders: &mut Orders,
 ) -> Ended {
-    let ended = run(network, session, clock, says, reports).await;
+    let ended = run(network, session, clock, reports, orders).await;
     session.disconnected();
     // What is left are updates: they came before the end.
     while let Some(output) = session.poll() {
@@ -61,8 +51,8 @@ async fn run(
     network: &Network<'_>,
     session: &mut Session,
     clock: &Clock,
-    says: &mut mpsc::Receiver<Say>,
     reports: &Reports,
+    orders: &mut Orders,
 ) -> Result<Ended, Ended> {
     let stream = stream::connect(network.server, network.transport, network.ca).await?;
     let (mut from, mut to) = tokio::io::split(stream);
@@ -103,11 +93,7 @@ async fn run(
                     reports.tell(Report::Unreadable).await?;
                 }
             }
-            Some(say) = says.recv() => {
-                if let Err(why) = session.say(clock.now(), &say.channel, &say.text) {
-                    tracing::warn!(channel = say.channel, "a line of ours was not sent: {why}");
-                }
-            }
+            Some(order) = orders.recv() => reports.cannot(&order).await?,
             _ = tick.tick() => session.tick(clock.now()),
         }
     }

@@ -2,11 +2,14 @@
 //! logged nowhere.
 
 use openssl::{hash::MessageDigest, pkey::PKey, sign::Signer};
-use reqwest::Client;
+use reqwest::{Client, header::HeaderMap};
 use tokio::time::sleep;
 use url::Url;
 
-use super::{Clock, Ended, Report, Reports, api};
+use super::{
+    Clock, Ended, Report, Reports,
+    api::{self, Bounds},
+};
 use crate::{
     base::Secret,
     chat::{
@@ -30,7 +33,7 @@ pub struct Api {
 impl Api {
     /// `base` is [`spec::SHOPEE`](crate::chat::spec::SHOPEE), or a stand-in of it; `key` is the partner's.
     pub fn new(base: Url, credentials: Credentials, key: Secret) -> Result<Self, Ended> {
-        Ok(Self { client: api::client()?, base, credentials, key })
+        Ok(Self { client: api::client(HeaderMap::new())?, base, credentials, key })
     }
 
     fn signed(&self, request: Request, second: i64) -> Option<Request> {
@@ -78,7 +81,7 @@ async fn run(
         let Some(request) = api.signed(request, now.wall.as_second()) else {
             return Ok(Ended::lasting("OpenSSL of this machine makes no HMAC-SHA256"));
         };
-        let (status, body) = api::whole(&api.client, &api.base, &request).await;
+        let (status, body) = api::whole(&api.client, &api.base, &request, Bounds::PAGE).await;
         let answered = session.answered(status, &body);
         match answered {
             Ok(()) => {

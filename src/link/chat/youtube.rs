@@ -2,78 +2,51 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, header};
-use tokio::time::{interval, sleep, timeout};
+use reqwest::{Client, Response, header};
+use tokio::time::{interval, sleep};
 use url::Url;
 
-use super::{CONNECT, Clock, Ended, Report, Reports, TICK};
+use super::{
+    Clock, Ended, Report, Reports, TICK,
+    api::{self as http, Bounds},
+};
 use crate::{
     base::Secret,
     chat::{
-        request::{Method, Request},
+        request::Request,
         youtube::{Mode, Output, Quota, Session, api, session::Due},
     },
 };
 
-/// Longest answer that is read whole, in bytes: 2,000 messages of 2 kB.
-const MOST_ANSWER: usize = 4 * 1024 * 1024;
-/// Longest time for an answer that is read whole.
-const ANSWER: Duration = Duration::from_secs(15);
+/// A page has up to 2,000 messages of 2 kB.
+const BOUNDS: Bounds = Bounds { time: Duration::from_secs(15), bytes: 4 * 1024 * 1024 };
 /// How long is waited where no quota is left before it is asked again.
 const NO_QUOTA: Duration = Duration::from_secs(30);
+
+/// The header of the key.
+const KEY: header::HeaderName = header::HeaderName::from_static("x-goog-api-key");
 
 /// How the API is reached.
 #[derive(Debug)]
 pub struct Api {
     client: Client,
     base: Url,
-    key: Secret,
 }
 
 impl Api {
-    /// `base` is [`spec::YOUTUBE`](crate::chat::spec::YOUTUBE), or a stand-in of it. The key goes in a header, so that no address holds it.
+    /// `base` is [`spec::YOUTUBE`](crate::chat::spec::YOUTUBE), or a stand-in of it. The key goes in a header, so that no
+    /// address holds it.
     pub fn new(base: Url, key: Secret) -> Result<Self, Ended> {
-        let client = Client::builder()
-            .connect_timeout(CONNECT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|_| Ended::lasting("TLS does not start on this machine"))?;
-        Ok(Self { client, base, key })
-    }
-
-    fn request(&self, request: &Request) -> Result<reqwest::RequestBuilder, Ended> {
-        let mut url = self.base.join(&request.path).map_err(|e| Ended::lasting(e.to_string()))?;
-        url.query_pairs_mut().extend_pairs(request.query.iter().map(|(k, v)| (*k, v.as_str())));
-        let builder = match request.method {
-            Method::Get => self.client.get(url),
-            Method::Post => self.client.post(url),
-            Method::Delete => self.client.delete(url),
-        };
-        let mut key = header::HeaderValue::from_str(self.key.expose())
+        let mut key = header::HeaderValue::from_str(key.expose())
             .map_err(|_| Ended::lasting("the API key holds characters that no key has"))?;
         key.set_sensitive(true);
-        Ok(builder.header("x-goog-api-key", key))
+        let client = http::client([(KEY, key)].into_iter().collect())?;
+        Ok(Self { client, base })
     }
 
-    /// Status and body; status 0 where there was no answer.
-    async fn whole(&self, request: &Request) -> Result<(u16, Vec<u8>), Ended> {
-        let sent = timeout(ANSWER, self.request(request)?.send()).await;
-        let Ok(Ok(response)) = sent else { return Ok((0, Vec::new())) };
-        let status = response.status().as_u16();
-        Ok((status, bounded(response).await))
+    async fn whole(&self, request: &Request) -> (u16, Vec<u8>) {
+        http::whole(&self.client, &self.base, request, BOUNDS).await
     }
-}
-
-async fn bounded(mut response: reqwest::Response) -> Vec<u8> {
-    let mut body = Vec::new();
-    while let Ok(Ok(Some(part))) = timeout(ANSWER, response.chunk()).await {
-        body.extend_from_slice(&part);
-        if body.len() > MOST_ANSWER {
-            body.truncate(MOST_ANSWER);
-            break;
-        }
-    }
-    body
 }
 
 /// The chat of a video.
@@ -81,7 +54,7 @@ async fn bounded(mut response: reqwest::Response) -> Vec<u8> {
 /// # Errors
 /// The video has none, or the API does not answer.
 pub async fn chat_of(api: &Api, video: &str) -> Result<String, Ended> {
-    let (status, body) = api.whole(&api::video(video)).await?;
+    let (status, body) = api.whole(&api::video(video)).await;
     match status {
         0 => Err(Ended::passing("YouTube's API does not answer")),
         200 => api::chat_id(&body).ok_or_else(|| {
@@ -129,32 +102,31 @@ async fn run(
         }
         let request = session.call(clock.now(), quota);
         if session.mode() == Mode::Poll {
-            let (status, body) = api.whole(&request).await?;
+            let (status, body) = api.whole(&request).await;
             session.answered(clock.now(), quota, status, &body);
             if status == 200 {
                 reports.tell(Report::Live).await?;
             }
             continue;
         }
-        let sent = timeout(ANSWER, api.request(&request)?.send()).await;
-        match sent {
-            Ok(Ok(response)) if response.status().is_success() => {
+        match http::begun(&api.client, &api.base, &request, BOUNDS).await {
+            Some(response) if response.status().is_success() => {
                 reports.tell(Report::Live).await?;
                 follow(response, session, quota, clock, reports).await?;
             }
-            Ok(Ok(response)) => {
+            Some(response) => {
                 let status = response.status().as_u16();
-                let body = bounded(response).await;
+                let body = http::rest(response, BOUNDS).await;
                 session.answered(clock.now(), quota, status, &body);
             }
-            _ => session.answered(clock.now(), quota, 0, &[]),
+            None => session.answered(clock.now(), quota, 0, &[]),
         }
     }
 }
 
 /// Reads one answer of the stream to its end.
 async fn follow(
-    mut response: reqwest::Response,
+    mut response: Response,
     session: &mut Session,
     quota: &mut Quota,
     clock: &Clock,

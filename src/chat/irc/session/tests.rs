@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::chat::irc::{BadSetting, Rejection, Wire};
+use crate::chat::{
+    Kind,
+    irc::{BadSetting, Rejection, Wire},
+};
 
 fn settings(account: Option<&str>) -> Settings {
     Settings::new("irc".parse().unwrap(), "hawker", account, &["#shop"]).unwrap()
