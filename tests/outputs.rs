@@ -261,6 +261,32 @@ fn a_recording_is_split_by_a_command_and_no_frame_is_lost() {
 }
 
 #[test]
+fn a_file_that_cannot_be_begun_is_begun_later_and_no_frame_is_lost() {
+    let place = Place::new();
+    let file = show(&place, &record("tape", ""));
+    let mut show = start(&place, &file, &[]);
+    show.event_that("the first file", 20, of("tape", "file-begun"));
+    let (folder, away) = (place.path("tape"), place.path("away"));
+    fs::rename(&folder, &away).unwrap();
+    place.file("tape", "no folder");
+    assert_eq!(place.run(&["send", "split", "tape"], 10).code, 0);
+    let warned = show.event_that("a warning", 20, of("tape", "output-warned"));
+    assert!(warned["reason"].as_str().unwrap().contains("goes on in the one before"), "{warned}");
+    fs::remove_file(&folder).unwrap();
+    fs::rename(&away, &folder).unwrap();
+    let seq = warned["seq"].as_u64();
+    let new = |e: &Value| of("tape", "file-begun")(e) && e["seq"].as_u64() > seq;
+    show.event_that("the second file, without being asked again", 20, new);
+    thread::sleep(Duration::from_secs(1));
+    show.process.signal(Signal::INT);
+    assert_eq!(show.ended(20), 130, "{}", show.told());
+    assert!(!show.events().iter().any(of("tape", "output-failed")), "{}", show.told());
+    let files = with_extension(&folder, "mkv");
+    assert_eq!(files.len(), 2, "{files:?}");
+    assert_gapless(&files.iter().flat_map(|file| stamps(file).0).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_rundown_goes_on_by_itself_and_parts_the_recording_that_wants_it() {
     let place = Place::new();
     let segments = "[[segment]]\ntitle = \"Hook\"\nlength-s = 6\nby-itself = true\n\

@@ -39,6 +39,9 @@ const LATE_SOUND: gst::ClockTime = gst::ClockTime::from_mseconds(500);
 const MOST_SOUND: usize = 50;
 /// Packets of silence before the first sound at most: about 20 s.
 const MOST_SILENCE: u64 = 1000;
+/// The first pause before a next file that could not be begun is tried again; it doubles up to 32 s.
+const NEXT_FILE: Duration = Duration::from_secs(1);
+const NEXT_FILE_DOUBLINGS: u32 = 5;
 const MB: u64 = 1_000_000;
 
 /// One file that is being written.
@@ -98,6 +101,36 @@ pub(super) struct Recorder {
     headers: Option<Vec<u8>>,
     looked: Option<Instant>,
     warned: bool,
+    next: NextFile,
+}
+
+/// Whether the next file could be begun. One that could not is tried again with back-off; the file before it takes
+/// what comes meanwhile.
+#[derive(Default)]
+struct NextFile {
+    /// Tries so far.
+    tries: u32,
+    not_before: Option<Instant>,
+    /// Why the first try failed, until it is told.
+    warning: Option<String>,
+}
+
+impl NextFile {
+    /// After a try that failed: the pause doubles from [`NEXT_FILE`] on.
+    fn failed(&mut self, why: &MediaError) {
+        if self.tries == 0 {
+            self.warning = Some(format!(
+                "the next file cannot be begun, the recording goes on in the one before: {why}"
+            ));
+        }
+        let pause = NEXT_FILE * 2_u32.pow(self.tries.min(NEXT_FILE_DOUBLINGS));
+        self.tries += 1;
+        self.not_before = Some(Instant::now() + pause);
+    }
+
+    fn waits(&self) -> bool {
+        self.not_before.is_some_and(|at| Instant::now() < at)
+    }
 }
 
 impl Recorder {
@@ -136,6 +169,7 @@ impl Recorder {
             headers: None,
             looked: None,
             warned: false,
+            next: NextFile::default(),
         };
         recorder.free()?;
         Ok(recorder)
@@ -223,12 +257,21 @@ impl Recorder {
                     || is_full(&self.spec, pts.saturating_sub(file.began), file.passed.bytes())
             }
         };
-        if !due {
+        // Pictures with other headers have no place in the file that is open.
+        let fits = self.file.as_ref().is_some_and(|file| file.headers == headers);
+        if !due || (fits && self.next.waits()) {
             return Ok(None);
         }
+        let file = match self.begin(headers, pts) {
+            Err(e) if fits && e.kind() == FailureKind::Passing => {
+                self.next.failed(&e);
+                return Ok(None);
+            }
+            begun => begun?,
+        };
         self.split_asked = false;
+        self.next = NextFile::default();
         self.close();
-        let file = self.begin(headers, pts)?;
         let path = file.path.clone();
         self.closing = self.file.replace(file).map(|file| Closing { file, until: pts });
         Ok(Some(path))
@@ -362,6 +405,9 @@ impl Recorder {
 
     /// Looks how much room is left, once a second: a warning when it gets tight, an error when it is used up.
     pub(super) fn watch_disk(&mut self) -> Result<Option<String>, MediaError> {
+        if let Some(warning) = self.next.warning.take() {
+            return Ok(Some(warning));
+        }
         if self.looked.is_some_and(|at| at.elapsed() < WATCH) {
             return Ok(None);
         }
