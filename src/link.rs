@@ -2,9 +2,11 @@
 //! floor 2 say what is sent, and what the reply means.
 
 pub mod chat;
+mod guard;
 mod http;
 pub mod metrics;
 mod names;
+pub mod page;
 pub mod probe;
 mod standing;
 pub mod tunnel;

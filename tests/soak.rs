@@ -65,8 +65,8 @@ fn a_console() {
 }
 
 #[test]
-fn five_minutes_of_faults() {
-    soak(seed().unwrap_or(1), Duration::from_mins(5));
+fn three_minutes_of_faults() {
+    soak(seed().unwrap_or(1), Duration::from_mins(3));
 }
 
 #[test]

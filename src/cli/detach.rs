@@ -44,6 +44,12 @@ pub(crate) fn start(job: &Job) -> Result<PathBuf, Failure> {
     if let Some(reference) = &job.metrics_token {
         command.arg("--metrics-token").arg(reference.to_string());
     }
+    if let Some(address) = &job.chat_page {
+        command.arg("--chat-page").arg(address.to_string());
+    }
+    if let Some(reference) = &job.chat_page_token {
+        command.arg("--chat-page-token").arg(reference.to_string());
+    }
     if let Some(link) = &job.link {
         command.arg("--link").arg(link);
     }

@@ -19,7 +19,7 @@ use crate::{
         wire::{Card, VERSION},
     },
     headless::{EventsTo, Headless},
-    link::metrics::Metrics,
+    link::{metrics::Metrics, page::Page},
     remote::running,
     show::{Mode, ShowSpec, Start},
     store,
@@ -44,6 +44,9 @@ pub(crate) struct Job {
     /// Where the figures are given for Prometheus.
     pub metrics: Option<SocketAddr>,
     pub metrics_token: Option<SecretRef>,
+    /// Where the chat is given as a page.
+    pub chat_page: Option<SocketAddr>,
+    pub chat_page_token: Option<SecretRef>,
     /// What viewers of the stage have between them and it, by name.
     pub link: Option<String>,
 }
@@ -68,6 +71,10 @@ pub(crate) struct EngineArgs {
     #[arg(long)]
     pub metrics_token: Option<SecretRef>,
     #[arg(long)]
+    pub chat_page: Option<SocketAddr>,
+    #[arg(long)]
+    pub chat_page_token: Option<SecretRef>,
+    #[arg(long)]
     pub link: Option<String>,
 }
 
@@ -80,6 +87,7 @@ struct Ready {
     folder: ShowFolder,
     /// Given until the end.
     _metrics: Option<Metrics>,
+    _chat_page: Option<Page>,
 }
 
 /// Refuses where the process may have too few file descriptors for any show: what opens them later would end it.
@@ -155,9 +163,10 @@ async fn stand(
         }
     };
     let metrics = metrics(job, &engine, &files).await?;
+    let page = chat_page(job, &engine, &files).await?;
     let socket = listen(dirs, &card, engine.faces(), engine.facts(), STALL)
         .map_err(|e| Failure::start(e.to_string()))?;
-    Ok(Ready { engine, socket, signals, face, folder, _metrics: metrics })
+    Ok(Ready { engine, socket, signals, face, folder, _metrics: metrics, _chat_page: page })
 }
 
 async fn metrics(job: &Job, engine: &Engine, files: &Files) -> Result<Option<Metrics>, Failure> {
@@ -166,6 +175,20 @@ async fn metrics(job: &Job, engine: &Engine, files: &Files) -> Result<Option<Met
     let token = token.map_err(|e| Failure::usage(format!("--metrics-token: {}", e.reason)))?;
     let given = serve(engine.faces(), listen, token).map_err(|e| Failure::usage(e.to_string()))?;
     let text = format!("figures for Prometheus at {}", given.url());
+    tracing::info!("{text}");
+    if job.headless && !job.quiet {
+        tell(&text);
+    }
+    Ok(Some(given))
+}
+
+async fn chat_page(job: &Job, engine: &Engine, files: &Files) -> Result<Option<Page>, Failure> {
+    let Some(listen) = job.chat_page else { return Ok(None) };
+    let token = files.secret_if(job.chat_page_token.as_ref()).await;
+    let token = token.map_err(|e| Failure::usage(format!("--chat-page-token: {}", e.reason)))?;
+    let given = Page::start(listen, token, engine.faces().shown_chat())
+        .map_err(|e| Failure::usage(e.to_string()))?;
+    let text = format!("the chat as viewers see it at {}", given.url());
     tracing::info!("{text}");
     if job.headless && !job.quiet {
         tell(&text);
@@ -217,6 +240,8 @@ pub(crate) fn detached(args: EngineArgs) -> Result<u8, Failure> {
         report: args.report,
         metrics: args.metrics,
         metrics_token: args.metrics_token,
+        chat_page: args.chat_page,
+        chat_page_token: args.chat_page_token,
         link: args.link,
     };
     let runtime = engine_runtime()?;

@@ -35,6 +35,12 @@ pub(crate) struct Options {
     /// The token that --metrics asks for: env:NAME or file:PATH. Needed beyond this machine
     #[arg(long, value_name = "REFERENCE", requires = "metrics")]
     metrics_token: Option<SecretRef>,
+    /// Show the chat there as a page, after its hold: for a browser source (127.0.0.1:8095; port 0 is any free one)
+    #[arg(long, value_name = "ADDRESS")]
+    chat_page: Option<SocketAddr>,
+    /// The token that --chat-page asks for: env:NAME or file:PATH. Needed beyond this machine
+    #[arg(long, value_name = "REFERENCE", requires = "chat_page")]
+    chat_page_token: Option<SecretRef>,
     /// With --headless: say nothing on stderr but failures
     #[arg(long, requires = "headless")]
     quiet: bool,
@@ -141,6 +147,8 @@ fn job(show: Option<&Path>, mode: Mode, o: Options, standby: bool) -> Result<Job
         report: o.report.map(|p| to_be_written(&p, "--report")).transpose()?,
         metrics: o.metrics,
         metrics_token: o.metrics_token,
+        chat_page: o.chat_page,
+        chat_page_token: o.chat_page_token,
         link: None,
     })
 }

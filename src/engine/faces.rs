@@ -93,6 +93,11 @@ pub struct Faces {
 }
 
 impl Faces {
+    /// The chat as viewers may see it.
+    pub fn shown_chat(&self) -> crate::link::page::Lines {
+        self.chat.shown()
+    }
+
     /// A handle that has the newest lines of the log, and sees every event from now on.
     pub fn handle(&self) -> Handle {
         let (past_in, past) = mpsc::channel(PAST_S);

@@ -7,23 +7,13 @@ use std::{
     sync::Arc,
 };
 
-use axum::{
-    Router,
-    extract::{Request, State},
-    http::{HeaderMap, StatusCode, header},
-    middleware::{self, Next},
-    response::{IntoResponse, Response},
-    routing::get,
-};
+use axum::{Router, http::header, middleware, routing::get};
 use tokio::task::JoinHandle;
 
+use super::guard;
 use crate::{
     base::Secret,
-    system::{
-        self,
-        host::{self, BadHost},
-        http::Bounds,
-    },
+    system::{self, http::Bounds},
 };
 
 /// Most connections: those who gather figures keep one each.
@@ -85,8 +75,8 @@ impl Metrics {
         };
         let router = Router::new()
             .route("/metrics", get(give))
-            .layer(middleware::from_fn_with_state(Arc::new(token), known))
-            .layer(middleware::from_fn_with_state(address, own));
+            .layer(middleware::from_fn_with_state(Arc::new(token), guard::known))
+            .layer(middleware::from_fn_with_state(address, guard::own));
         let bounds = Bounds::for_at_most(MAX_CONNECTIONS);
         // Until it is aborted.
         let end = std::future::pending();
@@ -104,35 +94,6 @@ impl Drop for Metrics {
     fn drop(&mut self) {
         self.server.abort();
     }
-}
-
-/// Refuses what a web page asks for by a name of its own (DNS rebinding), and what names no host or several.
-async fn own(State(listen): State<SocketAddr>, request: Request, next: Next) -> Response {
-    match host::check(request.uri(), request.headers(), listen) {
-        Ok(()) => next.run(request).await,
-        Err(BadHost::Malformed) => {
-            (StatusCode::BAD_REQUEST, "one Host header is needed\n").into_response()
-        }
-        Err(BadHost::Foreign) => {
-            let why = "answered on this machine only: ask for localhost, 127.0.0.1 or [::1]\n";
-            (StatusCode::FORBIDDEN, why).into_response()
-        }
-    }
-}
-
-async fn known(State(token): State<Arc<Option<Secret>>>, request: Request, next: Next) -> Response {
-    if token.as_ref().as_ref().is_none_or(|token| is_shown(token, request.headers())) {
-        return next.run(request).await;
-    }
-    let ask = [(header::WWW_AUTHENTICATE, "Bearer")];
-    (StatusCode::UNAUTHORIZED, ask, "the token is missing or wrong\n").into_response()
-}
-
-/// Whether the request shows the token.
-fn is_shown(token: &Secret, headers: &HeaderMap) -> bool {
-    let given =
-        headers.get(header::AUTHORIZATION).and_then(|v| v.as_bytes().strip_prefix(b"Bearer "));
-    given.is_some_and(|given| token.is(given))
 }
 
 #[cfg(test)]
