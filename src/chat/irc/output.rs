@@ -52,19 +52,26 @@ pub enum Output {
     Update(Update),
     /// The stage has changed.
     Stage(Stage),
-    /// A line of our own was taken by the server.
-    Sent {
-        /// What [`Session::say`](super::Session::say) returned.
+    /// What we asked was done.
+    Done {
+        /// What [`Session::say`](super::Session::say) and its like returned.
         label: u64,
-        /// Its identifier; absent where the server gives none or does not echo.
+        /// Of a line: the identifier of the update that holds it.
         id: Option<MessageId>,
     },
-    /// A line of our own was refused with this numeric (404 and others).
+    /// What we asked was refused.
     Refused {
-        /// What [`Session::say`](super::Session::say) returned.
+        /// What [`Session::say`](super::Session::say) and its like returned.
         label: u64,
-        /// The numeric reply.
+        /// The numeric reply (404 cannot send to the channel, 482 no operator, and others).
         numeric: u16,
+        /// What the server says to people.
+        text: Text,
+    },
+    /// What we asked was not answered in time. It may have been done.
+    Unanswered {
+        /// What [`Session::say`](super::Session::say) and its like returned.
+        label: u64,
     },
     /// We were kicked from a channel; it is joined again after a wait.
     Kicked {
@@ -75,6 +82,17 @@ pub enum Output {
     },
     /// Close the connection.
     Close(Ended),
+}
+
+/// Whether we are in a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// Yes.
+    Joined,
+    /// No, but it is tried.
+    Away,
+    /// No: refused with this numeric.
+    Refused(u16),
 }
 
 /// Why nothing is sent.
@@ -89,7 +107,10 @@ pub enum Refusal {
     /// This can be no nickname.
     #[error("this can be no nickname")]
     BadNick,
-    /// Too many own lines wait for their echo.
-    #[error("too many lines wait to be confirmed")]
+    /// The text does not fit a line.
+    #[error("the text does not fit a line")]
+    TooLong,
+    /// Too many requests wait for their answer.
+    #[error("too many requests wait to be answered")]
     Busy,
 }

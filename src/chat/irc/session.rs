@@ -10,8 +10,10 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
+    asked::Asked,
+    gaps::{Gaps, Hole, joint},
     line::{Command, Line, Malformed},
-    output::{Ended, Output, Refusal, Stage},
+    output::{Ended, Output, Stage},
     registration::{Registration, Step},
     roster::Roster,
     settings::Settings,
@@ -39,21 +41,23 @@ const REJOIN: Duration = Duration::from_secs(10);
 const KICKS: u32 = 3;
 /// Open batches that are remembered.
 const BATCHES: usize = 64;
-/// Own lines that wait for their echo.
-const PENDING: usize = 64;
-/// Messages of history asked for after a reconnect.
-const HISTORY: &str = "100";
+/// Messages of history asked for at once, after a reconnect.
+const HISTORY: usize = 100;
 /// A message this much older than the join is taken for a replay although no batch says so (bouncers).
 const REPLAY: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
 /// Bytes that the server's prefix takes at most in a line passed on: colon, "!~", "@", blank, user name and host
 /// (RFC 2812, section 2.3.1: 63 of host; 10 of user name in use). The nickname comes on top.
 const PREFIX: usize = 5 + 10 + 63;
 
+/// An open batch.
 #[derive(Debug, Clone)]
-struct Own {
-    label: u64,
-    channel: String,
-    text: String,
+struct Batch {
+    reference: String,
+    /// The channel whose history it holds, folded.
+    history: Option<String>,
+    lines: usize,
+    /// The time of its last line.
+    last: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -76,13 +80,14 @@ pub struct Session {
     nick: String,
     channels: BTreeMap<String, Channel>,
     roster: Roster,
-    /// Open batches, and whether they hold history.
-    batches: Vec<(String, bool)>,
+    batches: Vec<Batch>,
     begun: Moment,
-    heard: Moment,
-    asked: Option<Moment>,
+    heard: Now,
+    /// When a sign of life was asked for.
+    pinged: Option<Moment>,
     labels: u64,
-    pending: VecDeque<Own>,
+    asked: Asked,
+    gaps: Gaps,
     live: Derive,
     replay: Derive,
     seen: Seen<MessageId>,
@@ -109,10 +114,11 @@ impl Session {
             roster: Roster::default(),
             batches: Vec::new(),
             begun: Moment::default(),
-            heard: Moment::default(),
-            asked: None,
+            heard: Now { mono: Moment::default(), wall: Timestamp::UNIX_EPOCH },
+            pinged: None,
             labels: 0,
-            pending: VecDeque::new(),
+            asked: Asked::default(),
+            gaps: Gaps::default(),
             live: Derive::default(),
             replay: Derive::default(),
             seen: Seen::default(),
@@ -128,7 +134,7 @@ impl Session {
 
     /// When the last line came.
     pub fn heard(&self) -> Moment {
-        self.heard
+        self.heard.mono
     }
 
     /// The next thing to do; `None` when nothing is left.
@@ -139,7 +145,7 @@ impl Session {
     /// A connection stands. `tls` says whether it is encrypted; the secret is not kept beyond the login.
     pub fn connected(&mut self, now: Now, secret: Option<&Secret>, tls: bool) {
         self.disconnected();
-        (self.begun, self.heard, self.asked) = (now.mono, now.mono, None);
+        (self.begun, self.heard, self.pinged) = (now.mono, now, None);
         let account = self.settings.account.as_deref();
         match Registration::begin(&self.settings.nick, "hawker", account, secret, tls) {
             Ok(mut begun) => {
@@ -151,14 +157,19 @@ impl Session {
         }
     }
 
-    /// The connection is gone. What was not sent is forgotten; own lines without an echo stay unconfirmed.
+    /// The connection is gone. What was not sent is forgotten, and what was asked and is not answered yet stays so.
     pub fn disconnected(&mut self) {
+        let mut hole = None;
+        for (name, _) in self.channels.iter().filter(|(_, channel)| channel.joined) {
+            hole = joint(hole, self.gaps.left(name, self.heard.wall));
+        }
+        self.hole(hole);
         self.registration = None;
         self.caps.clear();
         self.channels.clear();
         self.roster.clear();
         self.batches.clear();
-        self.pending.clear();
+        self.asked.clear();
         self.live.restart();
         self.out.retain(|output| !matches!(output, Output::Send(_)));
         self.enter(Stage::Idle);
@@ -166,7 +177,7 @@ impl Session {
 
     /// Takes one line without its end.
     pub fn line(&mut self, now: Now, bytes: &[u8]) -> Result<(), Malformed> {
-        (self.heard, self.asked) = (now.mono, None);
+        (self.heard, self.pinged) = (now, None);
         let line = Line::parse(bytes)?;
         if let Some(registration) = &mut self.registration {
             let step = registration.line(&line);
@@ -184,7 +195,7 @@ impl Session {
                 self.send(Command { name: "PONG", text, ..Command::default() });
             }
             "ERROR" => self.close(Ended::Server(Text::new(line.last().unwrap_or_default()))),
-            "BATCH" => self.batch(&line),
+            "BATCH" => self.batch(now, &line),
             "CAP" if self.registration.is_none() => self.caps_changed(&line),
             _ if self.stage == Stage::Idle || self.registration.is_some() => {}
             "PRIVMSG" | "NOTICE" => self.said(now, &line),
@@ -195,7 +206,8 @@ impl Session {
             }
             "JOIN" => self.joined(now, &line),
             "KICK" => self.kicked(now, &line),
-            "PART" if self.is_me(line.nick()) => self.left(line.param(0)),
+            "PART" if self.is_me(line.nick()) => self.left(now, line.param(0)),
+            "PONG" => self.pong(now, &line),
             "NICK" => self.renamed(&line),
             "MODE" => self.mode(&line),
             "005" => self.roster.support(&line),
@@ -217,10 +229,10 @@ impl Session {
             Stage::Joining if age >= JOINING => return self.close(Ended::NotJoined),
             _ => {}
         }
-        match self.asked {
-            Some(asked) if now.mono.since(asked) >= ANSWER => return self.close(Ended::Silent),
-            None if now.mono.since(self.heard) >= QUIET && self.registration.is_none() => {
-                self.asked = Some(now.mono);
+        match self.pinged {
+            Some(pinged) if now.mono.since(pinged) >= ANSWER => return self.close(Ended::Silent),
+            None if now.mono.since(self.heard.mono) >= QUIET && self.registration.is_none() => {
+                self.pinged = Some(now.mono);
                 self.send(Command { name: "PING", text: Some("hawker"), ..Command::default() });
             }
             _ => {}
@@ -237,79 +249,9 @@ impl Session {
         for name in due {
             self.send(Command { name: "JOIN", params: &[&name], ..Command::default() });
         }
-    }
-
-    /// Says something in a channel. The text is made one line and cut to what fits a line; returns the label under which
-    /// it is confirmed or refused, and how many bytes of the text are sent.
-    pub fn say(&mut self, now: Now, channel: &str, text: &str) -> Result<(u64, usize), Refusal> {
-        let key = folded(channel);
-        if !self.channels.get(&key).is_some_and(|channel| channel.joined) {
-            return Err(Refusal::NotJoined);
-        }
-        if Text::new(text).is_empty() {
-            return Err(Refusal::Empty);
-        }
-        if self.pending.len() >= PENDING {
-            return Err(Refusal::Busy);
-        }
-        let label = self.labels + 1;
-        let (wire, kept) = Command {
-            name: "PRIVMSG",
-            params: &[channel],
-            text: Some(text),
-            label: self.caps.contains("labeled-response").then_some(label),
-            reserve: PREFIX + self.nick.len(),
-            ..Command::default()
-        }
-        .write()
-        .map_err(|_| Refusal::Empty)?;
-        self.labels = label;
-        self.out.push_back(Output::Send(wire));
-        let text = text.get(..kept).unwrap_or_default();
-        if self.caps.contains("echo-message") {
-            // As it will come back: one line.
-            let text = text.replace(['\r', '\n', '\0'], " ");
-            self.pending.push_back(Own { label, channel: key, text });
-        } else {
-            let nick = self.nick.clone();
-            let id = self.derived(now.wall, &nick, text, false);
-            if self.seen.insert(id.clone()) {
-                let mut message = self.message(id, channel, now.wall, &nick, text);
-                message.own = true;
-                self.update(Update::Message(Box::new(message)));
-            }
-            self.out.push_back(Output::Sent { label, id: None });
-        }
-        Ok((label, kept))
-    }
-
-    /// Bans a nickname from a channel and removes it. The server refuses where we are no operator.
-    pub fn ban(&mut self, channel: &str, nick: &str, reason: &str) -> Result<(), Refusal> {
-        self.mask(channel, nick, "+b")?;
-        let params = &[channel, nick];
-        self.send(Command { name: "KICK", params, text: Some(reason), ..Command::default() });
-        Ok(())
-    }
-
-    /// Ends a ban of a nickname.
-    pub fn unban(&mut self, channel: &str, nick: &str) -> Result<(), Refusal> {
-        self.mask(channel, nick, "-b")
-    }
-
-    fn mask(&mut self, channel: &str, nick: &str, mode: &str) -> Result<(), Refusal> {
-        if !self.channels.get(&folded(channel)).is_some_and(|channel| channel.joined) {
-            return Err(Refusal::NotJoined);
-        }
-        // A wildcard would ban everybody.
-        let wild =
-            |c: char| c.is_control() || matches!(c, '*' | '?' | '!' | '@' | ',' | ' ' | ':' | '$');
-        if nick.is_empty() || nick.len() > 64 || nick.contains(wild) {
-            return Err(Refusal::BadNick);
-        }
-        let mask = format!("{nick}!*@*");
-        let params = &[channel, mode, &mask];
-        self.send(Command { name: "MODE", params, ..Command::default() });
-        Ok(())
+        self.expire(now);
+        let hole = self.gaps.decided(now.mono);
+        self.hole(hole);
     }
 
     fn enter(&mut self, stage: Stage) {
@@ -326,6 +268,12 @@ impl Session {
     fn send(&mut self, command: Command<'_>) {
         if let Ok((wire, _)) = command.write() {
             self.out.push_back(Output::Send(wire));
+        }
+    }
+
+    fn hole(&mut self, hole: Option<Hole>) {
+        if let Some((from, until)) = hole {
+            self.update(Update::Hole { from, until });
         }
     }
 
@@ -356,27 +304,57 @@ impl Session {
         }
     }
 
-    fn batch(&mut self, line: &Line) {
+    fn batch(&mut self, now: Now, line: &Line) {
         let Some(reference) = line.param(0) else { return };
         if let Some(opened) = reference.strip_prefix('+') {
             let kind = line.param(1).unwrap_or_default();
-            let history =
-                kind.ends_with("chathistory") || kind.contains("playback") || self.in_history(line);
+            let outer = self.history_of(line).and_then(|at| self.batches.get(at));
+            let history = match outer {
+                Some(outer) => outer.history.clone(),
+                None if kind.ends_with("chathistory") || kind.contains("playback") => {
+                    Some(line.param(2).map(folded).unwrap_or_default())
+                }
+                None => None,
+            };
+            if history.is_some() {
+                self.replay.restart();
+            }
             if self.batches.len() == BATCHES {
                 self.batches.remove(0);
             }
-            self.batches.push((opened.to_owned(), history));
-            if history {
-                self.replay.restart();
+            let reference = opened.to_owned();
+            self.batches.push(Batch { reference, history, lines: 0, last: None });
+        } else if let Some(closed) = reference.strip_prefix('-')
+            && let Some(at) = self.batches.iter().position(|batch| batch.reference == closed)
+        {
+            let Batch { history, lines, last, .. } = self.batches.remove(at);
+            if let Some(channel) = history.filter(|_| self.asks_for_history()) {
+                let last = last.filter(|_| lines >= HISTORY);
+                if self.gaps.page(&channel, now.mono, last)
+                    && let Some(last) = last
+                {
+                    self.ask_for_history(&channel, last);
+                }
             }
-        } else if let Some(closed) = reference.strip_prefix('-') {
-            self.batches.retain(|(known, _)| known != closed);
         }
     }
 
-    fn in_history(&self, line: &Line) -> bool {
-        line.tag("batch")
-            .is_some_and(|tag| self.batches.iter().any(|(known, history)| known == tag && *history))
+    /// Whether history is asked for, rather than sent by the server itself.
+    fn asks_for_history(&self) -> bool {
+        self.newest.is_some() && self.caps.contains("draft/chathistory")
+    }
+
+    fn ask_for_history(&mut self, channel: &str, after: Timestamp) {
+        // Twice the same is dropped by its identifier.
+        let (after, most) = (format!("timestamp={after:.3}"), HISTORY.to_string());
+        let params = &["AFTER", channel, &after, &most];
+        self.send(Command { name: "CHATHISTORY", params, ..Command::default() });
+    }
+
+    /// The open batch of history that the line is in.
+    fn history_of(&self, line: &Line) -> Option<usize> {
+        let tag = line.tag("batch")?;
+        self.batches.iter().position(|batch| batch.reference == tag && batch.history.is_some())
     }
 
     fn derived(&mut self, at: Timestamp, nick: &str, text: &str, replay: bool) -> MessageId {
@@ -423,7 +401,8 @@ impl Session {
         let at = time.unwrap_or(now.wall);
         let replayed =
             time.zip(joined.since).is_some_and(|(time, since)| since.duration_since(time) > REPLAY);
-        let backlog = self.in_history(line) || replayed;
+        let batch = self.history_of(line);
+        let backlog = batch.is_some() || replayed;
         let own = self.is_me(Some(nick));
         let id = match line.tag("msgid") {
             Some(id) => MessageId::new(id),
@@ -432,7 +411,15 @@ impl Session {
         if own && !backlog {
             self.confirm(line, channel, raw, &id);
         }
-        if !self.seen.insert(id.clone()) {
+        let known = !self.seen.insert(id.clone());
+        if backlog && !self.asks_for_history() {
+            self.gaps.reaches(&folded(channel), now.mono, time, known);
+        }
+        if let Some(batch) = batch.and_then(|at| self.batches.get_mut(at)) {
+            batch.lines += 1;
+            batch.last = batch.last.max(time);
+        }
+        if known {
             return;
         }
         self.newest = self.newest.max(time);
@@ -449,18 +436,6 @@ impl Session {
         self.update(Update::Message(Box::new(message)));
     }
 
-    fn confirm(&mut self, line: &Line, channel: &str, text: &str, id: &MessageId) {
-        let label = line.tag("label").and_then(|label| label.parse::<u64>().ok());
-        let key = folded(channel);
-        let at = self.pending.iter().position(|own| match label {
-            Some(label) => own.label == label,
-            None => own.channel == key && own.text == text,
-        });
-        if let Some(own) = at.and_then(|at| self.pending.remove(at)) {
-            self.out.push_back(Output::Sent { label: own.label, id: Some(id.clone()) });
-        }
-    }
-
     fn joined(&mut self, now: Now, line: &Line) {
         if !self.is_me(line.nick()) {
             return;
@@ -469,21 +444,23 @@ impl Session {
         let Some(channel) = self.channels.get_mut(&folded(name)) else { return };
         channel.joined = true;
         channel.refused = None;
-        channel.since = line.tag("time").and_then(|time| time.parse().ok());
+        let since = line.tag("time").and_then(|time| time.parse().ok());
+        channel.since = since;
+        self.gaps.joined(&folded(name), now, since);
         self.enter(Stage::Live);
-        let (Some(newest), true) = (self.newest, self.caps.contains("draft/chathistory")) else {
-            return;
-        };
-        // Twice the same is dropped by its identifier, so the second itself is asked for again.
-        let from = newest.checked_sub(jiff::SignedDuration::from_secs(1)).unwrap_or(now.wall);
-        let from = format!("timestamp={from:.3}");
-        let params = &["AFTER", name, &from, HISTORY];
-        self.send(Command { name: "CHATHISTORY", params, ..Command::default() });
+        if let Some(newest) = self.newest.filter(|_| self.asks_for_history()) {
+            // A server may keep whole seconds only.
+            let from = newest.checked_sub(jiff::SignedDuration::from_secs(1)).unwrap_or(now.wall);
+            self.ask_for_history(name, from);
+        }
     }
 
-    fn left(&mut self, name: Option<&str>) {
-        if let Some(channel) = name.and_then(|name| self.channels.get_mut(&folded(name))) {
+    fn left(&mut self, now: Now, name: Option<&str>) {
+        let key = name.map(folded).unwrap_or_default();
+        if let Some(channel) = self.channels.get_mut(&key).filter(|channel| channel.joined) {
             channel.joined = false;
+            let hole = self.gaps.left(&key, now.wall);
+            self.hole(hole);
         }
         if self.stage == Stage::Live && !self.channels.values().any(|channel| channel.joined) {
             self.enter(Stage::Joining);
@@ -505,7 +482,7 @@ impl Session {
             channel.rejoin = Some(now.mono + REJOIN * (1 << (channel.kicks - 1)));
         }
         self.begun = now.mono + REJOIN * (1 << KICKS);
-        self.left(Some(name));
+        self.left(now, Some(name));
         self.out.push_back(Output::Kicked { channel: Text::name(name), reason: reason.clone() });
         if often
             && !self.channels.values().any(|channel| channel.joined || channel.rejoin.is_some())
@@ -538,16 +515,10 @@ impl Session {
         if !(400..600).contains(&code) {
             return;
         }
-        // Labels are given back with errors too (labeled-response); without one the oldest of that channel was meant.
-        let label = line.tag("label").and_then(|label| label.parse::<u64>().ok());
-        let named = line.param(1).map(folded).unwrap_or_default();
-        if let Some(at) = self.pending.iter().position(|own| match label {
-            Some(label) => own.label == label,
-            None => code == 404 && own.channel == named,
-        }) && let Some(own) = self.pending.remove(at)
-        {
-            return self.out.push_back(Output::Refused { label: own.label, numeric: code });
+        if self.is_refusal(code, line) {
+            return;
         }
+        let named = line.param(1).map(folded).unwrap_or_default();
         // 403 no such channel, 405 too many, 437 unavailable, 471 full, 473 invite only, 474 banned, 475 key, 476 bad
         // mask, 477 needs a login, 489 needs TLS, 520 operators only.
         if !matches!(code, 403 | 405 | 437 | 471 | 473..=477 | 489 | 520) {
@@ -564,3 +535,4 @@ impl Session {
 
 #[cfg(test)]
 mod tests;
+mod writing;

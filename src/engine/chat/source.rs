@@ -7,11 +7,11 @@ use tokio::{sync::mpsc, time::interval};
 
 use super::writer;
 use crate::{
-    base::{Now, Secret},
+    base::{Now, SecretRef},
     chat::{
         bridge, facebook, irc, kick, lines,
         recovery::{Cause, Recovery, State},
-        send::Answer,
+        send::{Answer, Failure},
         shopee,
         spec::{ChatSpec, Service},
         told::Status,
@@ -22,6 +22,7 @@ use crate::{
         self as link, Clock, Ended, Order, Orders, Report, Reports,
         webhook::{Listener, Receiver},
     },
+    show::FailureKind,
 };
 
 /// How often a source is judged for silence.
@@ -62,18 +63,24 @@ pub(super) async fn supervise(
     } else {
         let mut orders = orders;
         read(&spec, &files, &clock, &told, &mut orders).await;
+        // Nothing is carried out any more.
+        orders.close();
+        while let Some(order) = orders.recv().await {
+            told.answer(&order, Answer::Failed(Failure::Network)).await;
+        }
     }
 }
 
 /// Reads the source until it has ended. Orders are carried out by the connection, where there is one.
 async fn read(spec: &ChatSpec, files: &Files, clock: &Clock, told: &Told, orders: &mut Orders) {
-    let mut source = match Source::open(spec, files).await {
+    let mut source = match Source::open(spec) {
         Ok(source) => source,
         Err(ended) => return told.status(Status::Failed { why: ended.why }).await,
     };
     let mut recovery = Recovery::new(spec.service.route(), clock.now());
-    // Lines of a file are read again from the beginning; networks of IRC differ.
-    let resumes = matches!(spec.service, Service::Lines { .. });
+    // Lines of a file are read again from the beginning. The session of IRC reports the holes that the network's history
+    // leaves.
+    let resumes = matches!(spec.service, Service::Lines { .. } | Service::Irc { .. });
     loop {
         told.status(Status::Connecting).await;
         let (give, mut reports) = mpsc::channel(REPORTS);
@@ -190,13 +197,14 @@ struct Source<'a> {
 /// What a source knows from one connection to the next.
 enum Session {
     Twitch(Box<twitch::irc::Session>),
-    Irc(Box<irc::Session>, Option<Secret>),
+    Irc(Box<irc::Session>),
     /// Once its chat is found.
     Youtube(Option<Box<Youtube>>),
     Bridge(Box<bridge::Reader>),
     Facebook(Box<facebook::Session>),
     Shopee(Box<shopee::Session>),
-    Posted(Arc<Receiver>),
+    /// Once its token or key is read.
+    Posted(Option<Arc<Receiver>>),
     Lines(Box<lines::Reader>),
 }
 
@@ -207,7 +215,7 @@ struct Youtube {
 }
 
 impl<'a> Source<'a> {
-    async fn open(spec: &'a ChatSpec, files: &Files) -> Result<Self, Ended> {
+    fn open(spec: &'a ChatSpec) -> Result<Self, Ended> {
         let bad = |e: &dyn std::fmt::Display| Ended::lasting(e.to_string());
         let id = spec.id.clone();
         let session = match &spec.service {
@@ -219,12 +227,11 @@ impl<'a> Source<'a> {
                 let session = twitch::irc::Session::new(id, &channels, digits, None);
                 Session::Twitch(Box::new(session.map_err(|e| bad(&e))?))
             }
-            Service::Irc { nick, account, password, channels, .. } => {
+            Service::Irc { nick, account, channels, .. } => {
                 let channels: Vec<&str> = channels.iter().map(String::as_str).collect();
                 let settings = irc::Settings::new(id, nick, account.as_deref(), &channels);
                 let session = irc::Session::new(settings.map_err(|e| bad(&e))?);
-                let password = files.secret_if(password.as_ref()).await;
-                Session::Irc(Box::new(session), password.map_err(|e| bad(&e.reason))?)
+                Session::Irc(Box::new(session))
             }
             Service::Youtube { .. } => Session::Youtube(None),
             Service::Bridge { .. } => Session::Bridge(Box::new(bridge::Reader::new(id))),
@@ -235,16 +242,7 @@ impl<'a> Source<'a> {
             Service::Shopee { live, .. } => {
                 Session::Shopee(Box::new(shopee::Session::new(id, *live, None)))
             }
-            Service::Webhook { token, platform, .. } => {
-                let token = files.secret_if(token.as_ref()).await.map_err(|e| bad(&e.reason))?;
-                let reader = lines::Reader::new(id, platform.clone());
-                Session::Posted(Arc::new(Receiver::lines(reader, token)))
-            }
-            Service::Kick { public_key, .. } => {
-                let key = files.public_key(public_key).await.map_err(|e| bad(&e.reason))?;
-                let webhook = kick::Webhook::new(id, None);
-                Session::Posted(Arc::new(Receiver::kick(webhook, key)))
-            }
+            Service::Webhook { .. } | Service::Kick { .. } => Session::Posted(None),
             Service::Lines { platform, .. } => {
                 Session::Lines(Box::new(lines::Reader::new(id, platform.clone())))
             }
@@ -275,7 +273,15 @@ impl<'a> Source<'a> {
             (Session::Twitch(session), Service::Twitch { server, transport, .. }) => {
                 link::twitch::serve(server, *transport, None, session, clock, reports).await
             }
-            (Session::Irc(session, password), Service::Irc { server, transport, ca, .. }) => {
+            (Session::Irc(session), Service::Irc { server, transport, password, ca, .. }) => {
+                // Read for each connection: it may have been changed.
+                let password = match password {
+                    None => None,
+                    Some(named) => {
+                        let read = files.secret(named).await;
+                        Some(read.map_err(|e| secret_unread(named, e))?)
+                    }
+                };
                 let ca = match ca {
                     None => None,
                     Some(path) => Some(files.authorities(path).await.map_err(passing)?),
@@ -337,9 +343,13 @@ impl<'a> Source<'a> {
                 link::shopee::serve(&api, session, clock, reports).await
             }
             (
-                Session::Posted(receiver),
+                Session::Posted(found),
                 Service::Webhook { listen, path, .. } | Service::Kick { listen, path, .. },
             ) => {
+                let receiver = match found {
+                    Some(receiver) => receiver,
+                    None => found.insert(Arc::new(receiver(self.spec, files).await?)),
+                };
                 let listener = Listener::bind(*listen).await?;
                 listener.serve(path, Arc::clone(receiver), clock, reports).await
             }
@@ -352,6 +362,36 @@ impl<'a> Source<'a> {
             _ => other_kind(),
         })
     }
+}
+
+/// Who takes what is posted to a source.
+async fn receiver(spec: &ChatSpec, files: &Files) -> Result<Receiver, Ended> {
+    let id = spec.id.clone();
+    match &spec.service {
+        Service::Webhook { token, platform, .. } => {
+            let token = match token {
+                None => None,
+                Some(named) => {
+                    let read = files.secret(named).await;
+                    Some(read.map_err(|e| secret_unread(named, e))?)
+                }
+            };
+            Ok(Receiver::lines(lines::Reader::new(id, platform.clone()), token))
+        }
+        Service::Kick { public_key, .. } => {
+            let key = files.public_key(public_key).await;
+            let key = key.map_err(|e| Ended::passing(e.reason))?;
+            Ok(Receiver::kick(kick::Webhook::new(id, None), key))
+        }
+        _ => Err(other_kind()),
+    }
+}
+
+/// A file may be written, mounted or corrected while the show runs, and the reason says which it waits for; the
+/// environment of a process stays as it is.
+fn secret_unread(named: &SecretRef, unread: Unread) -> Ended {
+    let lasting = unread.kind == FailureKind::Lasting && matches!(named, SecretRef::Env(_));
+    Ended { why: unread.reason, lasting }
 }
 
 /// A session is made by its service: it is never met.

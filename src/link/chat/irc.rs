@@ -1,15 +1,18 @@
-//! A source of IRC: moves bytes between a socket and the session.
+//! A source of IRC: moves bytes between a socket and the session, and carries out orders. What is answered when is
+//! decided in `chat::irc`: a line is taken when it comes back or, without echo-message, when the server has passed it
+//! without a refusal; a ban when the server has set it; nothing is answered twice.
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    time::interval,
+    time::{interval, timeout},
 };
 
-use super::{Clock, Ended, Orders, Report, Reports, TICK, stream};
+use super::{CONNECT, Clock, Ended, Order, Orders, Report, Reports, TICK, stream};
 use crate::{
     base::Secret,
     chat::{
-        irc::{Ended as Left, LineBuffer, Output, Session, Stage},
+        irc::{Ended as Left, LineBuffer, OpenOrders, Output, Rejection, Session, Stage},
+        send::Answer,
         spec::{Server, Transport},
     },
     link::Authorities,
@@ -36,15 +39,27 @@ pub async fn serve(
     reports: &Reports,
     orders: &mut Orders,
 ) -> Ended {
-    let ended = run(network, session, clock, reports, orders).await;
+    let mut open = OpenOrders::default();
+    let ended = run(network, session, clock, reports, orders, &mut open).await;
     session.disconnected();
-    // What is left are updates: they came before the end.
+    // What is left came before the end.
     while let Some(output) = session.poll() {
+        let _ = answered(reports, open.output(&output)).await;
         if let Output::Update(update) = output {
             let _ = reports.tell(Report::Update(update)).await;
         }
     }
+    for answer in open.end() {
+        let _ = answered(reports, Some(answer)).await;
+    }
     ended.unwrap_or_else(|ended| ended)
+}
+
+async fn answered(reports: &Reports, answer: Option<(u64, Answer)>) -> Result<(), Ended> {
+    match answer {
+        Some((order, answer)) => reports.tell(Report::Answered { order, answer }).await,
+        None => Ok(()),
+    }
 }
 
 async fn run(
@@ -53,6 +68,7 @@ async fn run(
     clock: &Clock,
     reports: &Reports,
     orders: &mut Orders,
+    open: &mut OpenOrders,
 ) -> Result<Ended, Ended> {
     let stream = stream::connect(network.server, network.transport, network.ca).await?;
     let (mut from, mut to) = tokio::io::split(stream);
@@ -63,14 +79,20 @@ async fn run(
     let closed = || Ended::passing(format!("{} closed the connection", network.server));
     loop {
         while let Some(output) = session.poll() {
+            answered(reports, open.output(&output)).await?;
             match output {
-                Output::Send(wire) => to.write_all(wire.bytes()).await.map_err(|_| closed())?,
+                Output::Send(wire) => {
+                    // A server that takes nothing is not waited for: silence could not be noticed meanwhile.
+                    let sent = timeout(CONNECT, to.write_all(wire.bytes())).await;
+                    sent.map_err(|_| closed())?.map_err(|_| closed())?;
+                }
                 Output::Update(update) => reports.tell(Report::Update(update)).await?,
                 Output::Stage(Stage::Live) => reports.tell(Report::Live).await?,
-                Output::Stage(_) | Output::Sent { .. } => {}
-                Output::Refused { numeric, .. } => {
-                    tracing::warn!(server = %network.server, numeric, "a line of ours was refused");
-                }
+                // Orders: answered above.
+                Output::Stage(_)
+                | Output::Done { .. }
+                | Output::Refused { .. }
+                | Output::Unanswered { .. } => {}
                 Output::Kicked { channel, reason } => {
                     tracing::warn!(%channel, %reason, "kicked; joining again after a wait");
                 }
@@ -93,7 +115,10 @@ async fn run(
                     reports.tell(Report::Unreadable).await?;
                 }
             }
-            Some(order) = orders.recv() => reports.cannot(&order).await?,
+            Some(Order { number, action }) = orders.recv() => {
+                let answer = open.begin(session, clock.now(), number, &action);
+                answered(reports, answer.map(|answer| (number, answer))).await?;
+            }
             _ = tick.tick() => session.tick(clock.now()),
         }
     }
@@ -101,7 +126,7 @@ async fn run(
 
 fn left(server: &Server, why: &Left) -> Ended {
     let text = match why {
-        Left::Rejected(why) => format!("{server} does not let us in: {why:?}"),
+        Left::Rejected(why) => format!("{server}: {why}{}", advice(*why)),
         Left::NotWelcomed => format!("{server} did not welcome us in time"),
         Left::NotJoined => format!("{server}: no channel could be joined in time"),
         Left::NoChannel(numeric) => {
@@ -112,4 +137,15 @@ fn left(server: &Server, why: &Left) -> Ended {
         Left::Silent => format!("{server} does not answer any more"),
     };
     Ended { why: text, lasting: why.is_lasting() }
+}
+
+/// What to do about it.
+const fn advice(why: Rejection) -> &'static str {
+    match why {
+        Rejection::LoginRefused => "; check the account and its password",
+        Rejection::PasswordRefused => "; check it",
+        Rejection::NoSasl => "; leave out the account, or ask the network's operators",
+        Rejection::NoNick => "; choose another nick",
+        Rejection::LoginUnsafe | Rejection::Banned => "",
+    }
 }

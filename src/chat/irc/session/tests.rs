@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::chat::{
     Kind,
-    irc::{BadSetting, Rejection, Wire},
+    irc::{BadSetting, Refusal, Rejection, Wire},
 };
 
 fn settings(account: Option<&str>) -> Settings {
@@ -104,13 +104,16 @@ fn a_plain_old_server_without_capabilities_is_read() {
     ));
     assert_eq!(said.len(), 2, "two equal lines are two messages, and only our channel counts");
     assert!(said[0].id != said[1].id && said[0].at == Now::test(0).wall && said[0].may_act());
-    // Without an echo the own line is reported at once, once.
-    let (label, kept) = play.session.say(Now::test(0), "#shop", "ok\r\nQUIT").unwrap();
+    // Without an echo the own line is reported once the server has passed it, once.
+    let label = play.session.say(Now::test(0), "#shop", "ok\r\nQUIT").unwrap();
     let out = play.all();
-    assert_eq!(sent(&out), ["PRIVMSG #shop :ok  QUIT"]);
-    assert_eq!(kept, 8);
-    assert!(out.contains(&Output::Sent { label, id: None }));
-    assert!(messages(&out)[0].own && !messages(&out)[0].may_act());
+    assert_eq!(sent(&out), ["PRIVMSG #shop :ok  QUIT", "PING :hawker.1"]);
+    assert!(messages(&out).is_empty());
+    let out = play.hear(":ngircd PONG ngircd :hawker.1");
+    let own = &messages(&out)[0];
+    assert!(own.own && !own.may_act() && own.text.as_str() == "ok  QUIT");
+    assert!(out.contains(&Output::Done { label, id: Some(own.id.clone()) }));
+    assert!(play.hear(":ngircd PONG ngircd :hawker.1").is_empty());
 }
 
 #[test]
@@ -255,22 +258,111 @@ fn history_is_asked_for_where_the_server_has_it() {
     );
 }
 
+fn holes(outputs: &[Output]) -> Vec<(i64, i64)> {
+    let since = |at: Timestamp| at.duration_since(Now::test(0).wall).as_millis() as i64;
+    let hole = |o: &Output| match o {
+        Output::Update(Update::Hole { from, until }) => Some((since(*from), since(*until))),
+        _ => None,
+    };
+    outputs.iter().filter_map(hole).collect()
+}
+
+/// Heard last at 5 s, back at 20 s.
+fn away(server: &str) -> Play {
+    let mut play = Play::new(None);
+    assert!(holes(&play.hear(server)).is_empty());
+    play.ms = 5_000;
+    play.hear("@time=2026-01-01T00:00:05.000Z;msgid=a1 :lan!l@h PRIVMSG #shop :x");
+    play.session.disconnected();
+    play.ms = 20_000;
+    play.connect();
+    let again = server.replace("00:00:00.000Z", "00:00:20.000Z");
+    assert!(holes(&play.hear(&again)).is_empty(), "not yet");
+    play
+}
+
+#[test]
+fn a_hole_is_told_once_no_history_has_filled_it() {
+    let (known, early, late) = ("05.000Z;msgid=a1", "04.000Z;msgid=b1", "12.000Z;msgid=b2");
+    for (lines, want) in [
+        (&[][..], Some((5_000, 20_000))),
+        (&[known, late], None),
+        (&[early, late], None),
+        (&[late], Some((5_000, 12_000))),
+    ] {
+        let mut play = away(INSPIRCD);
+        if !lines.is_empty() {
+            play.hear(":irc.test BATCH +1 chathistory #shop");
+            for line in lines {
+                play.hear(&format!(
+                    "@batch=1;time=2026-01-01T00:00:{line} :lan!l@h PRIVMSG #shop :x"
+                ));
+            }
+            play.hear(":irc.test BATCH -1");
+        }
+        assert!(holes(&play.wait(2_999)).is_empty(), "{lines:?}");
+        assert_eq!(holes(&play.wait(1)), Vec::from_iter(want), "{lines:?}");
+        assert!(holes(&play.wait(20_000)).is_empty());
+    }
+}
+
+#[test]
+fn a_history_that_is_asked_for_is_asked_for_to_its_end() {
+    let with = INSPIRCD.replace("batch echo", "batch draft/chathistory echo");
+    let mut play = away(&with);
+    let page = |from: usize, lines: usize| {
+        let line = |n: usize| {
+            format!(
+                "@batch=1;time=2026-01-01T00:00:{:02}.{:03}Z;msgid=h{n} :lan!l@h PRIVMSG #shop :{n}\n",
+                5 + n / 50,
+                n % 50
+            )
+        };
+        let lines: String = (from..from + lines).map(line).collect();
+        format!(":irc.test BATCH +1 chathistory #shop\n{lines}:irc.test BATCH -1")
+    };
+    let out = play.hear(&page(0, 100));
+    assert_eq!(messages(&out).len(), 100);
+    assert_eq!(sent(&out), ["CHATHISTORY AFTER #shop timestamp=2026-01-01T00:00:06.049Z 100"]);
+    let out = play.hear(&page(100, 30));
+    assert_eq!((messages(&out).len(), sent(&out).len()), (30, 0));
+    assert!(holes(&play.wait(30_000)).is_empty());
+    // The rest never comes.
+    let mut play = away(&with);
+    play.hear(&page(0, 100));
+    assert_eq!(holes(&play.wait(3_000)), [(6_049, 20_000)]);
+}
+
+#[test]
+fn a_kick_leaves_a_hole_of_its_length() {
+    let mut play = Play::new(None);
+    play.hear(INSPIRCD);
+    play.hear(":lan!l@h KICK #shop hawker :no bots");
+    assert_eq!(sent(&play.wait(10_000)), ["JOIN #shop"]);
+    play.hear(":hawker!h@h JOIN #shop");
+    assert_eq!(holes(&play.wait(3_000)), [(0, 10_000)]);
+}
+
 #[test]
 fn own_lines_are_confirmed_by_label_and_shown_once() {
     let mut play = Play::new(None);
     play.hear(INSPIRCD);
-    let (label, _) = play.session.say(Now::test(0), "#shop", "hello").unwrap();
+    let label = play.session.say(Now::test(0), "#shop", "hello").unwrap();
     let out = play.all();
     assert_eq!(sent(&out), ["@label=1 PRIVMSG #shop :hello"]);
     assert!(messages(&out).is_empty(), "the echo is the message");
     let out = play
         .hear("@label=1;msgid=e1;time=2026-01-01T00:00:09.000Z :hawker!h@h PRIVMSG #shop :hello");
-    assert!(out.contains(&Output::Sent { label, id: Some(MessageId::new("e1")) }));
+    assert!(out.contains(&Output::Done { label, id: Some(MessageId::new("e1")) }));
     assert!(messages(&out).len() == 1 && messages(&out)[0].own);
-    let (label, _) = play.session.say(Now::test(0), "#SHOP", "again").unwrap();
+    let label = play.session.say(Now::test(0), "#SHOP", "again").unwrap();
     let out =
         play.hear("@label=2 :irc.test 404 hawker #shop :You cannot send messages to this channel");
-    assert!(out.contains(&Output::Refused { label, numeric: 404 }));
+    assert!(out.contains(&Output::Refused {
+        label,
+        numeric: 404,
+        text: Text::new("You cannot send messages to this channel"),
+    }));
     assert_eq!(play.session.say(Now::test(0), "#other", "x"), Err(Refusal::NotJoined));
     assert_eq!(play.session.say(Now::test(0), "#shop", "\r\n\u{202e}"), Err(Refusal::Empty));
 }
@@ -343,14 +435,21 @@ fn modes_are_read_as_the_server_says_they_have_parameters() {
 fn a_ban_names_one_nickname_only() {
     let mut play = Play::new(None);
     play.hear(INSPIRCD);
-    play.session.ban("#shop", "spam", "no\r\nQUIT").unwrap();
-    play.session.unban("#shop", "spam").unwrap();
-    let lines = ["MODE #shop +b spam!*@*", "KICK #shop spam :no  QUIT", "MODE #shop -b spam!*@*"];
+    play.session.ban(Now::test(0), "#shop", "spam", "no\r\nQUIT").unwrap();
+    play.session.unban(Now::test(0), "#shop", "spam").unwrap();
+    let lines =
+        ["MODE #shop +b spam!*@*", "PING :hawker.1", "MODE #shop -b spam!*@*", "PING :hawker.2"];
     assert_eq!(sent(&play.all()), lines);
+    let kicked = sent(&play.hear(":s PONG s :hawker.1"));
+    assert_eq!(kicked, ["KICK #shop spam :no  QUIT", "PING :hawker.1"]);
     for bad in ["", "*", "a*", "a b", "a\nb", "~a:x", "x,y"] {
-        assert_eq!(play.session.ban("#shop", bad, ""), Err(Refusal::BadNick), "{bad:?}");
+        assert_eq!(
+            play.session.ban(Now::test(0), "#shop", bad, ""),
+            Err(Refusal::BadNick),
+            "{bad:?}"
+        );
     }
-    assert_eq!(play.session.ban("#other", "spam", ""), Err(Refusal::NotJoined));
+    assert_eq!(play.session.ban(Now::test(0), "#other", "spam", ""), Err(Refusal::NotJoined));
     assert!(play.all().is_empty());
 }
 
