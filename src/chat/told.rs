@@ -129,6 +129,9 @@ pub enum Row {
         source: String,
         /// How long the hole is, in seconds.
         hole_s: f64,
+        /// In an export: so many lines came in that time, but could not be stored.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        unstored: Option<u64>,
     },
     /// A source is doing otherwise.
     Source {
@@ -193,6 +196,35 @@ pub struct MessageRow {
     /// It was found by a second reading only.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub late: bool,
+    /// In an export: it was removed, and its text is not stored any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub removed: Option<RemovedRow>,
+}
+
+/// When and how a stored message was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RemovedRow {
+    /// When this was heard.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// How.
+    pub how: RemovedHow,
+}
+
+/// How a stored message came to be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RemovedHow {
+    /// By itself.
+    Deleted,
+    /// With all messages of its author.
+    Cleared,
+    /// The same, and the author may not write for a while.
+    TimedOut,
+    /// The same, and the author may not write any more.
+    Banned,
+    /// With the whole chat.
+    AllCleared,
 }
 
 /// What was found in a text.
@@ -264,7 +296,8 @@ impl Row {
             }
             Update::AllCleared => Self::AllCleared { at: now, cleared_all: source },
             Update::Hole { from, until } => {
-                Self::Hole { at: *from, source, hole_s: until.duration_since(*from).as_secs_f64() }
+                let hole_s = until.duration_since(*from).as_secs_f64();
+                Self::Hole { at: *from, source, hole_s, unstored: None }
             }
         }
     }
@@ -319,6 +352,7 @@ impl MessageRow {
             backlog: message.backlog,
             own: message.own,
             late: message.late,
+            removed: None,
             text,
         }
     }

@@ -97,6 +97,7 @@ fn specs(args: &Chat) -> Result<Vec<ChatSpec>, Failure> {
             languages,
             bots: Vec::new(),
             hold: Duration::ZERO,
+            keep_days: 0,
         });
     };
     if args.lines.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
