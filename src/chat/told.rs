@@ -1,6 +1,8 @@
 //! What is told of the chat: an update of a source with what was found in it. [`Told`] travels to the faces; [`Row`] is
 //! the same as one flat JSON object, for scripts (`hawker chat --json`).
 
+mod export;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,8 @@ use super::{
     language::Language,
 };
 use crate::base::SourceId;
+
+pub use export::COLUMNS;
 
 /// One step of the merged chat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

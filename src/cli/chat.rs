@@ -1,5 +1,5 @@
 //! `hawker chat`: the live chat of all sources in one stream, on a screen of its own, or as lines of text or JSON. It
-//! needs no show.
+//! needs no show, and stores nothing.
 
 use std::{
     io::{self, IsTerminal},

@@ -78,6 +78,3 @@ const fn how_of(removal: Removal) -> RemovedHow {
         Removal::Banned => RemovedHow::Banned,
     }
 }
-
-#[cfg(test)]
-mod tests;

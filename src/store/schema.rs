@@ -202,9 +202,9 @@ pub fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
 
 /// What a connection is told before it writes.
 fn settle(db: &Connection) -> rusqlite::Result<()> {
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
     // A killed process loses nothing that was committed; a power cut may lose the last commits, no more. What a
     // long step of housekeeping made of the log is given back at the next checkpoint. What is deleted is overwritten.
-    db.set_prepared_statement_cache_capacity(STATEMENTS);
     db.execute_batch(
         "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 4194304;
          PRAGMA secure_delete = ON",

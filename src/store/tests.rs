@@ -1,5 +1,7 @@
 //! The store against real files: what is kept, what is not, and what is said.
 
+mod chat;
+
 use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},

@@ -49,7 +49,7 @@ pub struct Entry {
 const MESSAGES: &str = "
 SELECT m.seq, s.name, m.message, m.at, m.at_ns, m.text, m.kind, m.paid_micros, m.currency, m.channel, m.language,
   m.lang, m.badges, m.finds, m.reply_to, m.shared_channel, m.shared_id, m.flags, m.removed, m.removed_at,
-  p.platform, p.account, p.name, p.login
+  p.platform, p.account, p.name AS author, p.login
 FROM chat_message m JOIN chat_source s ON s.show = m.show AND s.id = m.source
 LEFT JOIN chat_person p ON p.id = m.person WHERE m.show = ?1";
 
@@ -225,7 +225,7 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Option<Entry>> {
     let Some(base) = told(row, Update::AllCleared)? else { return Ok(None) };
     let author = Author {
         id: some(row.get("account")?).map(|id| UserId::new(&id)),
-        name: Text::name(&row.get::<_, String>("name")?),
+        name: Text::name(&row.get::<_, String>("author")?),
         login: some(row.get("login")?).map(|login| Text::name(&login)),
         badges: serde_json::from_str(&list("badges")?).unwrap_or_default(),
     };

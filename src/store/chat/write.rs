@@ -164,12 +164,15 @@ impl Lines {
     fn replace_copy(&self, db: &Connection, id: &MessageId) -> rusqlite::Result<Gone> {
         let found: Option<(Option<String>, Option<i64>)> = db
             .prepare_cached(
-                "SELECT removed, removed_at FROM chat_message WHERE show = ? AND shared_id = ? LIMIT 1",
+                "SELECT removed, removed_at FROM chat_message INDEXED BY chat_message_shared
+                 WHERE show = ? AND shared_id = ? LIMIT 1",
             )?
             .query_row(params![self.show, id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let Some((removed, at)) = found else { return Ok(None) };
-        db.prepare_cached("DELETE FROM chat_message WHERE show = ? AND shared_id = ?")?
+        db.prepare_cached(
+            "DELETE FROM chat_message INDEXED BY chat_message_shared WHERE show = ? AND shared_id = ?",
+        )?
             .execute(params![self.show, id.as_str()])?;
         Ok(removed.zip(at))
     }
@@ -221,7 +224,7 @@ impl Lines {
         // Its copies in other channels.
         removing(
             db,
-            "UPDATE chat_message SET {EMPTY}, removed = ?1, removed_at = ?2
+            "UPDATE chat_message INDEXED BY chat_message_shared SET {EMPTY}, removed = ?1, removed_at = ?2
              WHERE show = ?3 AND shared_id = ?4 AND removed IS NULL",
         )?
         .execute(params![how, at, self.show, id])?;
