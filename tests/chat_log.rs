@@ -1,4 +1,5 @@
-//! The chat of a real show in the store: lines, a removal and a hole, exported by the program, after a kill, and erased.
+//! The chat of a real show in the store: lines, a removal and a hole, exported by the program, kept over a kill, and
+//! erased.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 

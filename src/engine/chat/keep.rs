@@ -17,8 +17,8 @@ use crate::{
 /// Steps on their way to the store's queue.
 const STEPS: usize = 256;
 
-/// Where the steps go, and the other end for the keeper of the show; none where no source is to be stored. Needs a tokio
-/// runtime.
+/// Where the steps go, and the other end for the keeper of the show; none where no source is to be stored. Needs a
+/// tokio runtime.
 pub fn keep(specs: &[ChatSpec]) -> Option<(mpsc::Sender<Arc<Told>>, ChatRows)> {
     let sources: Vec<ChatSource> =
         specs.iter().filter(|spec| spec.keep_days > 0).map(source).collect();

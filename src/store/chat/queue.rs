@@ -1,5 +1,6 @@
-//! The way of a chat's steps to the keeper's thread. The giving side never waits. Lines that do not fit are counted, with
-//! the time they span; removals have room of their own, so that a flood of lines does not keep a removed text stored.
+//! The way of a chat's steps to the keeper's thread. The giving side never waits. Lines that do not fit are counted,
+//! with the time they span; removals have room of their own, so that a flood of lines does not keep a removed text
+//! stored.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
