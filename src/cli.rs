@@ -5,6 +5,7 @@
 
 mod attach;
 mod chat;
+mod chat_log;
 mod check;
 mod detach;
 mod devices;
@@ -100,6 +101,8 @@ enum What {
     Report(report::Report),
     /// Read the live chat of all platforms in one stream
     Chat(chat::Chat),
+    /// Export the chat that is stored of shows, or erase a person from it
+    ChatLog(chat_log::ChatLog),
     /// Say what a viewer of a WHEP stream gets: latency, stalls, frames, by the second
     Watch(watch::Watch),
     /// Say what this machine lacks for a show, and which package brings it
@@ -143,6 +146,7 @@ pub fn main() -> ExitCode {
         Some(What::Probe(args)) => probe::probe(&args),
         Some(What::Report(args)) => report::report(&args),
         Some(What::Chat(args)) => chat::chat(&args),
+        Some(What::ChatLog(args)) => chat_log::chat_log(&args),
         Some(What::Watch(args)) => watch::watch(&args),
         Some(What::Plan(args)) => plan::plan(&args),
         Some(What::Doctor(args)) => doctor::doctor(&args),

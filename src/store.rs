@@ -1,9 +1,10 @@
 //! Floor 4: what is kept of shows, in one SQLite database in the state directory: shows, their events, their
-//! seconds, and viewers that came from elsewhere. It decides nothing, and a show goes on without it.
+//! seconds, their chat, and viewers that came from elsewhere. It decides nothing, and a show goes on without it.
 //!
 //! A show is written by one thread behind a bounded queue ([`Keeper`]) and read by anybody at any time
 //! ([`Shows`]): the database is in WAL mode, so readers and writers do not wait for each other.
 
+mod chat;
 mod housekeeping;
 mod imported;
 mod keeper;
@@ -19,6 +20,9 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+pub use chat::{
+    ChatQueue, ChatRows, ChatSource, Entry, Erased, Filter, Person, Who, erase, queue as chat_queue,
+};
 pub use housekeeping::Limits;
 pub use imported::{Changed, Imported, Watched, import};
 pub use keeper::{Closing, Keeper, News, Opening, Output};
@@ -78,6 +82,16 @@ pub enum StoreError {
     /// There is no such show in it.
     #[error("there is no show '{0}': `hawker report --list` lists those that were kept")]
     NoShow(String),
+    /// No line of such a person is stored.
+    #[error("nobody is called '{called}' on {platform} in the store{}", known_platforms(.known))]
+    NoPerson {
+        /// As they were called.
+        called: String,
+        /// The platform.
+        platform: String,
+        /// Platforms of which lines are stored.
+        known: Vec<String>,
+    },
     /// Anything else.
     #[error("{path} cannot be used: {why}")]
     Other {
@@ -86,6 +100,14 @@ pub enum StoreError {
         /// As SQLite or the system says it.
         why: String,
     },
+}
+
+fn known_platforms(known: &[String]) -> String {
+    if known.is_empty() {
+        ": no line of any chat is stored".to_owned()
+    } else {
+        format!("; lines are stored of {}", known.join(", "))
+    }
 }
 
 impl StoreError {

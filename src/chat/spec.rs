@@ -31,6 +31,16 @@ pub struct ChatSpec {
     /// How long a line is held before it is shown to viewers.
     #[serde(default, skip_serializing_if = "Duration::is_zero")]
     pub hold: Duration,
+    /// How many days after the show began its lines stay in the store; 0: they are not stored.
+    #[serde(default = "keep_days")]
+    pub keep_days: u32,
+}
+
+/// [`ChatSpec::keep_days`] where a show does not say it.
+pub const KEEP_DAYS: u32 = 30;
+
+const fn keep_days() -> u32 {
+    KEEP_DAYS
 }
 
 /// What is read.

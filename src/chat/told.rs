@@ -1,6 +1,8 @@
 //! What is told of the chat: an update of a source with what was found in it. [`Told`] travels to the faces; [`Row`] is
 //! the same as one flat JSON object, for scripts (`hawker chat --json`).
 
+mod export;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,8 @@ use super::{
     room::Ours,
 };
 use crate::base::SourceId;
+
+pub use export::COLUMNS;
 
 /// One step of the merged chat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -142,6 +146,9 @@ pub enum Row {
         source: String,
         /// How long the hole is, in seconds.
         hole_s: f64,
+        /// In an export: so many lines came in that time, but could not be stored.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        unstored: Option<u64>,
     },
     /// A source is doing otherwise.
     Source {
@@ -206,6 +213,35 @@ pub struct MessageRow {
     /// It was found by a second reading only.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub late: bool,
+    /// In an export: it was removed, and its text is not stored any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub removed: Option<RemovedRow>,
+}
+
+/// When and how a stored message was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RemovedRow {
+    /// When this was heard.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// How.
+    pub how: RemovedHow,
+}
+
+/// How a stored message came to be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RemovedHow {
+    /// By itself.
+    Deleted,
+    /// With all messages of its author.
+    Cleared,
+    /// The same, and the author may not write for a while.
+    TimedOut,
+    /// The same, and the author may not write any more.
+    Banned,
+    /// With the whole chat.
+    AllCleared,
 }
 
 /// What was found in a text.
@@ -286,7 +322,8 @@ impl Row {
                 Self::Moderated { at: now, source, moderated: message.to_string(), state }
             }
             Update::Hole { from, until } => {
-                Self::Hole { at: *from, source, hole_s: until.duration_since(*from).as_secs_f64() }
+                let hole_s = until.duration_since(*from).as_secs_f64();
+                Self::Hole { at: *from, source, hole_s, unstored: None }
             }
         }
     }
@@ -341,6 +378,7 @@ impl MessageRow {
             backlog: message.backlog,
             own: message.own,
             late: message.late,
+            removed: None,
             text,
         }
     }

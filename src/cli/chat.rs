@@ -1,5 +1,5 @@
 //! `hawker chat`: the live chat of all sources in one stream, on a screen of its own, or as lines of text or JSON. It
-//! needs no show.
+//! needs no show, and stores nothing.
 
 use std::{
     io::{self, IsTerminal},
@@ -106,6 +106,7 @@ fn specs(args: &Chat) -> Result<(Vec<ChatSpec>, ControlSpec), Failure> {
             languages,
             bots: Vec::new(),
             hold: Duration::ZERO,
+            keep_days: 0,
         });
     };
     if args.lines.iter().filter(|path| path.as_os_str() == "-").count() > 1 {

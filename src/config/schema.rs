@@ -152,6 +152,9 @@ pub struct ChatForm {
     /// How long a line is held before it is shown to viewers, in seconds.
     #[schemars(range(min = 0.0, max = 60.0))]
     pub hold_s: Option<f32>,
+    /// How many days after the show began its lines stay in the store; 30 by default, 0 stores nothing of this source.
+    #[schemars(range(min = 0, max = 3660))]
+    pub keep_days: Option<u32>,
     /// `twitch`, `irc`: channels.
     pub channels: Option<Vec<String>>,
     /// `irc`: HOST or HOST:PORT. `twitch`: a stand-in for Twitch itself.

@@ -2,6 +2,7 @@
 //! It runs beside the engine's loop and never waits for it; what a face does not take in time is counted by the number
 //! of each step.
 
+pub mod keep;
 mod merge;
 mod source;
 mod writer;

@@ -10,7 +10,7 @@ use crate::{
     base::{Moment, OutputId},
     show::{Event, Fact, Happening, Show},
     stats::{Meters, Report, Seconds},
-    store::{Closing, Keeper, Limits, News, Opening, Output},
+    store::{ChatRows, Closing, Keeper, Limits, News, Opening, Output},
 };
 
 /// A show that is being kept.
@@ -24,7 +24,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Begins to keep a show that has just begun.
+    /// Begins to keep a show that has just begun, and its chat.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -32,6 +32,7 @@ impl Kept {
         path: PathBuf,
         show: &Show,
         started: jiff::Timestamp,
+        chat: Option<ChatRows>,
         facts: mpsc::Sender<Fact>,
     ) -> std::io::Result<Self> {
         let outputs = show.outputs.iter().map(|o| Output {
@@ -63,7 +64,7 @@ impl Kept {
             let _ = facts.blocking_send(fact);
         };
         Ok(Self {
-            keeper: Keeper::start(path, opening, Limits::default(), Box::new(tell))?,
+            keeper: Keeper::start(path, opening, chat, Limits::default(), Box::new(tell))?,
             seconds: Seconds::new(stage.clone()),
             stage,
             last_s: None,

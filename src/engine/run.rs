@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use super::{
     Clock,
     adapters::{Adapters, Factory, Making, StartError},
-    chat::Hub,
+    chat::{Hub, keep::keep},
     faces::{ASKS, Faces, Log, Past},
     files::Files,
     handle::{Ask, confirmed},
@@ -34,6 +34,7 @@ use crate::{
         replay::{Entry, Opening},
     },
     stats::{Meters, Report, WatchFigures, alarm::Alarms},
+    store::ChatRows,
 };
 
 /// How many facts may wait.
@@ -95,6 +96,8 @@ pub struct Engine {
     report: Option<PathBuf>,
     store: Option<PathBuf>,
     kept: Option<Kept>,
+    /// The chat, until it is kept with the show.
+    chat_rows: Option<ChatRows>,
     process: Process,
     meters: Meters,
     judges: Judges,
@@ -150,7 +153,9 @@ impl Engine {
             Mode::Rehearse => Vec::new(),
         };
         let control = plan.spec.control.clone();
-        let chat = Hub::start(sources, control, plan.files.clone(), None);
+        let stored = if plan.store.is_some() { keep(&sources) } else { None };
+        let (chat_in, chat_rows) = stored.unzip();
+        let chat = Hub::start(sources, control, plan.files.clone(), chat_in);
         chat.report(facts_in.clone());
         let show = Show::new(plan.spec.without_secrets(), plan.mode);
         let faces = Faces {
@@ -172,6 +177,7 @@ impl Engine {
             report: plan.report,
             store: plan.store,
             kept: None,
+            chat_rows,
             process: Process::default(),
             meters: Meters::default(),
             judges: Judges::default(),
@@ -368,7 +374,8 @@ impl Engine {
     /// Begins to keep the show, whose outputs are known now.
     fn keep(&mut self) {
         let Some(path) = self.store.take() else { return };
-        match Kept::start(path, &self.show, self.started, self.facts_in.clone()) {
+        let chat = self.chat_rows.take();
+        match Kept::start(path, &self.show, self.started, chat, self.facts_in.clone()) {
             Ok(kept) => self.kept = Some(kept),
             Err(error) => {
                 tracing::warn!(%error, "the show is not kept: the system gives no thread");

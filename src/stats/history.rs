@@ -126,15 +126,23 @@ pub struct Lost {
     pub seconds: u32,
     /// Events that are missing.
     pub events: u32,
+    /// Lines of chat that are missing.
+    #[serde(default)]
+    pub lines: u32,
 }
 
 impl Lost {
     /// In words; `None` when nothing is missing.
     pub fn words(self) -> Option<String> {
-        match (self.seconds, self.events) {
+        let figures = match (self.seconds, self.events) {
             (0, 0) => None,
             (s, 0) => Some(format!("{s} s of figures")),
             (s, n) => Some(format!("{s} s of figures and {n} events")),
+        };
+        match (figures, self.lines) {
+            (figures, 0) => figures,
+            (None, lines) => Some(format!("{lines} lines of chat")),
+            (Some(figures), lines) => Some(format!("{figures}, and {lines} lines of chat")),
         }
     }
 }

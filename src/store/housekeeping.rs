@@ -1,8 +1,10 @@
 //! Keeps the database from growing without end: shows that are too old go, the oldest go while it is too large,
-//! and shows older than a month are kept by tens of seconds. One small step at a time, so that no step holds
+//! shows older than a month are kept by tens of seconds, and each chat source's lines go when their days are over. One small step at a time, so that no step holds
 //! the database for long.
 
 use rusqlite::{Connection, OptionalExtension, params};
+
+use super::chat;
 
 /// What is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +32,17 @@ const DAY_MS: i64 = 86_400_000;
 /// Pages given back to the disk in one step (of 4 KiB).
 const PAGES: u32 = 2000;
 
-const TABLES: [&str; 5] = ["program_second", "output_second", "monitor_second", "event", "source"];
+const TABLES: [&str; 9] = [
+    "program_second",
+    "output_second",
+    "monitor_second",
+    "event",
+    "source",
+    "chat_message",
+    "chat_hole",
+    "chat_cleared",
+    "chat_source",
+];
 
 /// Takes one step; true while there is more to do. `current` is the show that is being written.
 pub fn step(
@@ -39,6 +51,9 @@ pub fn step(
     now: jiff::Timestamp,
     current: i64,
 ) -> rusqlite::Result<bool> {
+    if chat::expire::step(db, now, current)? {
+        return Ok(true);
+    }
     let now = now.as_millisecond();
     let before = |days: u32| now - i64::from(days) * DAY_MS;
     let oldest = "SELECT id FROM show WHERE id <> ?1 AND (ended IS NOT NULL OR started < ?2)";
@@ -46,9 +61,23 @@ pub fn step(
     let find = |sql: &str, limit: i64| {
         db.query_row(sql, params![current, dead, limit], |row| row.get::<_, i64>(0)).optional()
     };
-    let kept_since = if used(db)? > limits.bytes { i64::MAX } else { before(limits.days) };
+    let is_large = used(db)? > limits.bytes;
+    if is_large {
+        // Chat takes far more room than figures, and is of use for a shorter time.
+        let talks = format!(
+            "{oldest} AND EXISTS (SELECT 1 FROM chat_message WHERE chat_message.show = show.id)
+             AND started < ?3 ORDER BY started LIMIT 1"
+        );
+        if let Some(show) = find(&talks, i64::MAX)? {
+            return chat::expire::some_of(db, show).map(|_| true);
+        }
+    }
+    let kept_since = if is_large { i64::MAX } else { before(limits.days) };
     let old = format!("{oldest} AND started < ?3 ORDER BY started LIMIT 1");
     if let Some(show) = find(&old, kept_since)? {
+        if chat::expire::some_of(db, show)? {
+            return Ok(true);
+        }
         remove(db, show)?;
         return Ok(true);
     }

@@ -192,13 +192,20 @@ mod tests {
             let drop = format!("ALTER TABLE output_second DROP COLUMN {column}");
             first.execute_batch(&drop).unwrap();
         }
-        first.execute_batch("DROP TABLE imported; PRAGMA user_version = 1").unwrap();
+        for table in ["source", "person", "message", "hole", "cleared"] {
+            first.execute_batch(&format!("DROP TABLE chat_{table}")).unwrap();
+        }
+        first
+            .execute_batch(
+                "ALTER TABLE show DROP COLUMN lost_lines; DROP TABLE imported; PRAGMA user_version = 1",
+            )
+            .unwrap();
         drop(first);
         let rows = [row("TH", "2027-03-04T13:00:00Z", 10.5, "import")];
         assert_eq!(import(&path, &rows).unwrap().new, 1);
         let version =
             open(&path).unwrap().query_row("PRAGMA user_version", [], |r| r.get::<_, i64>(0));
-        assert_eq!(version.unwrap(), 3);
+        assert_eq!(version.unwrap(), 4);
         let kept = open(&path).unwrap();
         for column in columns {
             kept.prepare(&format!("SELECT {column} FROM output_second")).unwrap();

@@ -2,6 +2,7 @@
 //! is slow or full, or a database that is locked, costs seconds of the record, never the show.
 
 use std::{
+    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
     sync::{
@@ -15,13 +16,14 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    StoreError,
+    ChatRows, StoreError,
+    chat::{Heard, Lines, Unstored},
     housekeeping::{self, Limits},
     open,
     write::Book,
 };
 use crate::{
-    base::Moment,
+    base::{Moment, SourceId},
     show::Event,
     stats::{
         Report, Second,
@@ -33,6 +35,10 @@ use crate::{
 const QUEUE: usize = 512;
 /// At most so many are written at once.
 const BATCH: usize = 128;
+/// Steps of the chat that are written at once: half a second at 2,000 a second, some 10 ms of the disk's time.
+const CHAT_BATCH: usize = 1_000;
+/// Steps of the chat are written at least so often: a removal is to be in the store within 200 ms.
+const CHAT_WAIT: Duration = Duration::from_millis(100);
 /// Between two tries on a disk that takes nothing.
 const RETRY: Duration = Duration::from_secs(1);
 /// The same when the show is over.
@@ -119,6 +125,7 @@ impl Shared {
         Lost {
             seconds: self.lost_seconds.load(Ordering::Relaxed),
             events: self.lost_events.load(Ordering::Relaxed),
+            lines: 0,
         }
     }
 }
@@ -133,19 +140,26 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Begins to keep a show in the database at `path`, which is made when it is not there. Does not wait:
-    /// what goes wrong, now or later, is told.
+    /// Begins to keep a show in the database at `path`, which is made when it is not there, and its chat, where it has
+    /// one. Does not wait: what goes wrong, now or later, is told.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(path: PathBuf, opening: Opening, limits: Limits, tell: Tell) -> io::Result<Self> {
-        Self::with(open, path, opening, limits, tell)
+    pub fn start(
+        path: PathBuf,
+        opening: Opening,
+        chat: Option<ChatRows>,
+        limits: Limits,
+        tell: Tell,
+    ) -> io::Result<Self> {
+        Self::with(open, path, opening, chat, limits, tell)
     }
 
     pub(super) fn with(
         open: impl Fn(&Path) -> Result<Connection, StoreError> + Send + 'static,
         path: PathBuf,
         opening: Opening,
+        chat: Option<ChatRows>,
         limits: Limits,
         tell: Tell,
     ) -> io::Result<Self> {
@@ -161,6 +175,7 @@ impl Keeper {
             tell,
             shared: Arc::clone(&shared),
             book: None,
+            chat: chat.map(Chat::of),
             noted_lost: Lost::default(),
             told: false,
         };
@@ -244,6 +259,69 @@ fn fill(batch: &mut Vec<Row>, queue: &Receiver<Row>, wait: Duration) -> bool {
     true
 }
 
+/// The chat of the show.
+struct Chat {
+    rows: ChatRows,
+    /// Steps that are not written yet.
+    batch: Vec<Heard>,
+    /// Lines of which that is not written yet.
+    unstored: BTreeMap<SourceId, Unstored>,
+    /// None until its sources are written.
+    lines: Option<Lines>,
+    /// Lines that are missing, all in all, as is written.
+    lost: u64,
+    /// More may wait than was taken last.
+    is_behind: bool,
+}
+
+impl Chat {
+    const fn of(rows: ChatRows) -> Self {
+        Self {
+            rows,
+            batch: Vec::new(),
+            unstored: BTreeMap::new(),
+            lines: None,
+            lost: 0,
+            is_behind: false,
+        }
+    }
+
+    /// Takes what waits. Whether there is something to write.
+    fn fill(&mut self) -> bool {
+        self.rows.fill(&mut self.batch, CHAT_BATCH);
+        self.rows.unstored(&mut self.unstored);
+        self.is_behind = self.batch.len() >= CHAT_BATCH;
+        !self.batch.is_empty() || !self.unstored.is_empty() || self.lines.is_none()
+    }
+
+    fn lost(&self) -> u64 {
+        self.lost + self.unstored.values().map(|lines| lines.lines).sum::<u64>()
+    }
+
+    /// Writes what was taken.
+    fn write(&self, db: &Connection, show: i64) -> rusqlite::Result<Lines> {
+        let lines = match &self.lines {
+            Some(lines) => lines.clone(),
+            None => Lines::begin(db, show, &self.rows.sources)?,
+        };
+        for heard in &self.batch {
+            lines.step(db, heard)?;
+        }
+        for (source, unstored) in &self.unstored {
+            lines.unstored(db, source, unstored)?;
+        }
+        Ok(lines)
+    }
+
+    /// What was taken is written for good.
+    fn written(&mut self, lines: Lines) {
+        self.lost = self.lost();
+        self.lines = Some(lines);
+        self.batch.clear();
+        self.unstored.clear();
+    }
+}
+
 /// The keeper's thread.
 struct Thread {
     open: Open,
@@ -256,6 +334,7 @@ struct Thread {
     shared: Arc<Shared>,
     /// None until the show's own row is written.
     book: Option<Book>,
+    chat: Option<Chat>,
     noted_lost: Lost,
     /// It was told that rows cannot be written.
     told: bool,
@@ -269,13 +348,19 @@ impl Thread {
         loop {
             // The show's own row is written at once.
             let waiting = !batch.is_empty() || self.book.is_none();
-            let open = fill(&mut batch, queue, if waiting { Duration::ZERO } else { HOUSEKEEPING });
+            let is_behind = self.chat.as_ref().is_some_and(|chat| chat.is_behind);
+            let wait = if self.chat.is_some() { CHAT_WAIT } else { HOUSEKEEPING };
+            let open =
+                fill(&mut batch, queue, if waiting || is_behind { Duration::ZERO } else { wait });
+            let talks = self.chat.as_mut().is_some_and(Chat::fill);
             if !open {
                 give_up.get_or_insert_with(|| Instant::now() + LAST_ROWS);
             }
-            if waiting || !batch.is_empty() || !open {
-                match self.write(&batch, !open) {
-                    Ok(()) if !open => return,
+            if waiting || talks || !batch.is_empty() || !open {
+                // At the end, all that waits of the chat comes before the end itself.
+                let last = !open && !self.chat.as_ref().is_some_and(|chat| chat.is_behind);
+                match self.write(&batch, last) {
+                    Ok(()) if last => return,
                     Ok(()) => batch.clear(),
                     Err(error) => {
                         let late = give_up.is_some_and(|at| at <= Instant::now());
@@ -304,8 +389,11 @@ impl Thread {
         let closing = last
             .then(|| self.shared.closing.lock().unwrap_or_else(PoisonError::into_inner).clone())
             .flatten();
-        let lost = self.shared.lost();
-        let written: rusqlite::Result<Book> = (|| {
+        let mut lost = self.shared.lost();
+        if let Some(chat) = &self.chat {
+            lost.lines = u32::try_from(chat.lost()).unwrap_or(u32::MAX);
+        }
+        let written: rusqlite::Result<(Book, Option<Lines>)> = (|| {
             let all = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             // A copy: what is not committed did not happen.
             let mut book = match &self.book {
@@ -318,6 +406,7 @@ impl Thread {
                     Row::Event(at, event) => book.event(&all, &noted(*at, event))?,
                 }
             }
+            let lines = self.chat.as_ref().map(|chat| chat.write(&all, book.show)).transpose()?;
             if lost != self.noted_lost {
                 book.lost(&all, lost)?;
             }
@@ -325,9 +414,12 @@ impl Thread {
                 book.end(&all, closing)?;
             }
             all.commit()?;
-            Ok(book)
+            Ok((book, lines))
         })();
-        let book = written.map_err(|e| StoreError::of(&self.path, &e))?;
+        let (book, lines) = written.map_err(|e| StoreError::of(&self.path, &e))?;
+        if let (Some(chat), Some(lines)) = (&mut self.chat, lines) {
+            chat.written(lines);
+        }
         (self.book, self.noted_lost) = (Some(book), lost);
         if std::mem::take(&mut self.told) {
             (self.tell)(News::Back(lost));

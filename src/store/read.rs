@@ -176,7 +176,7 @@ impl Shows {
 
     fn whole(&self, number: i64) -> rusqlite::Result<Option<History>> {
         let sql = format!(
-            "SELECT {SHOW}, profile, latency_target_ms, stall_target_permille, report, step, lost_seconds, lost_events FROM show WHERE id = ?"
+            "SELECT {SHOW}, profile, latency_target_ms, stall_target_permille, report, step, lost_seconds, lost_events, lost_lines FROM show WHERE id = ?"
         );
         let head = self.db.query_row(&sql, [number], |row| {
             let show = show_of(row)?;
@@ -193,7 +193,7 @@ impl Shows {
                 fate: None,
                 targets: Targets { latency_ms: row.get(8)?, stall_permille: row.get(9)? },
                 step_s: row.get::<_, u32>(11)?.max(1),
-                lost: Lost { seconds: row.get(12)?, events: row.get(13)? },
+                lost: Lost { seconds: row.get(12)?, events: row.get(13)?, lines: row.get(14)? },
                 program: Vec::new(),
                 outputs: Vec::new(),
                 monitors: Vec::new(),

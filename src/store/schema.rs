@@ -15,6 +15,13 @@ use super::StoreError;
 
 /// One step after another. Times are milliseconds: `started` and `ended` since 1970, `at` of events since the
 /// show began; `at` of seconds in seconds since the show began; `at` of what was imported in milliseconds since 1970.
+///
+/// Chat: times in milliseconds since 1970, `at_ns` the nanoseconds beyond. `seq` counts the steps of a show's chat in
+/// order of arrival. `chat_person` is one appearance of a person: `account` is the platform's identifier ('' where it
+/// gives none), `called` the login name, else the name shown, in lower case. `chat_message.person` is NULL only where
+/// a deletion came before its message. `text` is NULL once the platform removed it; `removed` says how. `flags`: 1
+/// backlog, 2 own, 4 late. `chat_hole.unstored` counts lines that came but could not be written; NULL where the source
+/// itself has a hole.
 const STEPS: &[&str] = &["
 CREATE TABLE show (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -94,7 +101,78 @@ ALTER TABLE output_second ADD COLUMN pace_tenths INTEGER;
 ALTER TABLE output_second ADD COLUMN nacks INTEGER;
 ALTER TABLE output_second ADD COLUMN plis INTEGER;
 ALTER TABLE output_second ADD COLUMN limited INTEGER;
+", "
+ALTER TABLE show ADD COLUMN lost_lines INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE chat_source (
+  show INTEGER NOT NULL REFERENCES show ON DELETE CASCADE,
+  id INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  platform TEXT,
+  market TEXT,
+  keep_days INTEGER NOT NULL,
+  expired INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (show, id)
+) WITHOUT ROWID;
+CREATE TABLE chat_person (
+  id INTEGER PRIMARY KEY,
+  account TEXT NOT NULL,
+  called TEXT NOT NULL,
+  name TEXT NOT NULL,
+  login TEXT NOT NULL,
+  platform TEXT NOT NULL,
+  UNIQUE (account, called, name, login, platform)
+);
+CREATE INDEX chat_person_called ON chat_person (called);
+CREATE TABLE chat_message (
+  show INTEGER NOT NULL REFERENCES show ON DELETE CASCADE,
+  seq INTEGER NOT NULL,
+  source INTEGER NOT NULL,
+  message TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  at_ns INTEGER NOT NULL DEFAULT 0,
+  person INTEGER,
+  text TEXT,
+  kind TEXT,
+  paid_micros INTEGER, currency TEXT,
+  channel TEXT,
+  language TEXT, lang TEXT,
+  badges TEXT,
+  finds TEXT,
+  reply_to TEXT,
+  shared_channel TEXT, shared_id TEXT,
+  flags INTEGER NOT NULL DEFAULT 0,
+  removed TEXT, removed_at INTEGER,
+  PRIMARY KEY (show, seq)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX chat_message_once ON chat_message (show, source, message);
+CREATE INDEX chat_message_person ON chat_message (person);
+CREATE INDEX chat_message_shared ON chat_message (show, shared_id) WHERE shared_id IS NOT NULL;
+CREATE TABLE chat_hole (
+  show INTEGER NOT NULL REFERENCES show ON DELETE CASCADE,
+  seq INTEGER NOT NULL,
+  source INTEGER NOT NULL,
+  since INTEGER NOT NULL,
+  until INTEGER NOT NULL,
+  unstored INTEGER,
+  PRIMARY KEY (show, seq)
+) WITHOUT ROWID;
+CREATE TABLE chat_cleared (
+  show INTEGER NOT NULL REFERENCES show ON DELETE CASCADE,
+  seq INTEGER NOT NULL,
+  source INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  how TEXT NOT NULL,
+  account TEXT NOT NULL,
+  called TEXT NOT NULL,
+  name TEXT NOT NULL,
+  timeout_s INTEGER,
+  PRIMARY KEY (show, seq)
+) WITHOUT ROWID;
 "];
+
+/// Prepared statements that a connection keeps; the keeper has some 30.
+const STATEMENTS: usize = 48;
 
 /// The newest form.
 pub fn newest() -> i64 {
@@ -124,10 +202,12 @@ pub fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
 
 /// What a connection is told before it writes.
 fn settle(db: &Connection) -> rusqlite::Result<()> {
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
     // A killed process loses nothing that was committed; a power cut may lose the last commits, no more. What a
-    // long step of housekeeping made of the log is given back at the next checkpoint.
+    // long step of housekeeping made of the log is given back at the next checkpoint. What is deleted is overwritten.
     db.execute_batch(
-        "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 4194304",
+        "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 4194304;
+         PRAGMA secure_delete = ON",
     )
 }
 

@@ -1,5 +1,7 @@
 //! The store against real files: what is kept, what is not, and what is said.
 
+mod chat;
+
 use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -122,7 +124,8 @@ fn keeper(
     };
     let limits = Limits::default();
     (
-        Keeper::with(open, path.to_owned(), opening(START, "Tea"), limits, Box::new(tell)).unwrap(),
+        Keeper::with(open, path.to_owned(), opening(START, "Tea"), None, limits, Box::new(tell))
+            .unwrap(),
         told,
     )
 }
@@ -238,7 +241,7 @@ fn a_locked_database_costs_what_is_counted_and_never_waits() {
     until("it is told", || told.lock().unwrap().len() == 2);
     keeper.close(closing(1000));
     let show = kept();
-    let Lost { seconds, events } = show.lost;
+    let Lost { seconds, events, .. } = show.lost;
     assert_eq!(show.program.len() + seconds as usize, 1000, "what is missing is counted");
     assert_eq!(show.events.len() + events as usize, 1, "{:?}", show.lost);
     assert!(seconds > 100 && show.ended.is_some(), "{seconds}");

@@ -125,8 +125,8 @@ impl Book {
     /// Notes what could not be kept.
     pub fn lost(&self, db: &Connection, lost: Lost) -> rusqlite::Result<()> {
         db.execute(
-            "UPDATE show SET lost_seconds = ?, lost_events = ? WHERE id = ?",
-            params![lost.seconds, lost.events, self.show],
+            "UPDATE show SET lost_seconds = ?, lost_events = ?, lost_lines = ? WHERE id = ?",
+            params![lost.seconds, lost.events, lost.lines, self.show],
         )?;
         Ok(())
     }

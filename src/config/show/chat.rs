@@ -17,7 +17,7 @@ use crate::{
     chat::{
         Platform,
         irc::Settings,
-        spec::{ChatSpec, Server, Service, TWITCH, Transport, YOUTUBE, YOUTUBE_QUOTA},
+        spec::{ChatSpec, KEEP_DAYS, Server, Service, TWITCH, Transport, YOUTUBE, YOUTUBE_QUOTA},
     },
     config::{
         diagnostics::{Findings, listed, quoted},
@@ -27,7 +27,8 @@ use crate::{
 };
 
 /// The keys of every source.
-pub(in crate::config) const COMMON: [&str; 5] = ["id", "kind", "market", "bots", "hold-s"];
+pub(in crate::config) const COMMON: [&str; 6] =
+    ["id", "kind", "market", "bots", "hold-s", "keep-days"];
 
 /// The kinds, and the keys each has beside the common ones.
 pub(in crate::config) const KINDS: [(&str, &[&str]); 9] = [
@@ -48,6 +49,8 @@ const MAX_SOURCES: usize = 32;
 const MAX_BOTS: usize = 64;
 /// The longest hold: after that a line answers nothing on screen.
 const MAX_HOLD_S: f32 = 60.0;
+/// Ten years: the longest that tax law asks for an order's record.
+const MAX_KEEP_DAYS: u32 = 3660;
 /// IRC with and without TLS (RFC 7194, RFC 1459).
 const IRC_TLS: u16 = 6697;
 const IRC_PLAIN: u16 = 6667;
@@ -66,9 +69,11 @@ pub(super) fn read_all(
         let (market, languages) = read_market(&fields, place, findings);
         let bots = words(&fields, "bots", MAX_BOTS, findings).unwrap_or_default();
         let hold = fields.number(findings, "hold-s", 0.0..=MAX_HOLD_S, " seconds");
+        let keep = fields.whole(findings, "keep-days", 0..=MAX_KEEP_DAYS, " days");
         let (Some(id), Some(service)) = (id, service) else { continue };
         let hold = std::time::Duration::from_secs_f32(hold.unwrap_or_default());
-        sources.push(ChatSpec { id, service, market, languages, bots, hold });
+        let keep_days = keep.map_or(KEEP_DAYS, |(days, _)| days);
+        sources.push(ChatSpec { id, service, market, languages, bots, hold, keep_days });
     }
     listen::refuse_shared(&sources, findings);
     if sources.len() > MAX_SOURCES {
