@@ -11,6 +11,7 @@
 #[allow(dead_code, reason = "shared by several sets of tests")]
 #[path = "real/hawker.rs"]
 mod hawker_process;
+#[allow(dead_code, reason = "shared by several sets of tests")]
 #[path = "chat/irc.rs"]
 mod irc;
 #[allow(dead_code, reason = "shared by several sets of tests")]
@@ -136,6 +137,7 @@ fn after_a_cut_nothing_is_lost_and_nothing_comes_twice_where_the_network_has_a_h
     cable.mend();
     let missed = says(&chat, "meanwhile 4");
     assert_eq!(missed["backlog"], true, "{missed}");
+    let back = Instant::now();
     lan.say("after");
     says(&chat, "after");
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -144,6 +146,11 @@ fn after_a_cut_nothing_is_lost_and_nothing_comes_twice_where_the_network_has_a_h
     }
     assert_eq!(counts.len(), 11, "{counts:?}");
     assert!(counts.values().all(|n| *n == 1), "{counts:?}");
+    // A hole would be told about 3 s after the return.
+    thread::sleep(Duration::from_millis(4_500).saturating_sub(back.elapsed()));
+    lan.say("last");
+    says(&chat, "last");
+    assert!(chat.events().iter().all(|e| e.get("hole_s").is_none()), "{:?}", chat.events());
     ends(chat);
 }
 

@@ -68,12 +68,29 @@ pub struct Inspircd {
     /// Ended when this is dropped.
     _process: Process,
     pub port: u16,
+    /// Where other servers connect.
+    pub servers: u16,
+    /// Over TLS, where there is a certificate in its folder.
+    pub tls: u16,
+}
+
+/// Another server, as one server is told of it.
+pub struct Peer<'a> {
+    pub name: &'a str,
+    /// Where it is connected to, by the one that does it.
+    pub port: Option<u16>,
 }
 
 impl Inspircd {
+    /// Alone.
     pub fn start(folder: &Path) -> Self {
-        let (port, shown) = (free_port(), folder.display());
-        let modules = [
+        Self::linked(folder, "irc.test.example", None)
+    }
+
+    /// In a network with another, if there is one. Where that is a server of services, accounts come from it.
+    pub fn linked(folder: &Path, name: &str, peer: Option<Peer>) -> Self {
+        let (port, servers, tls, shown) = (free_port(), free_port(), free_port(), folder.display());
+        let mut modules = vec![
             "ircv3",
             "cap",
             "ircv3_batch",
@@ -85,30 +102,106 @@ impl Inspircd {
             "ircv3_accounttag",
             "chanhistory",
         ];
-        let modules = modules.map(|m| format!("<module name=\"{m}\">")).join("\n");
-        let conf = folder.join("inspircd.conf");
+        let (mut more, mut id) = (String::new(), "1AA");
+        if let Some(Peer { name: peer, port: at }) = peer {
+            modules.extend(["spanningtree", "services_account", "sasl"]);
+            more = format!(
+                "<bind address=\"127.0.0.1\" port=\"{servers}\" type=\"servers\">\n\
+                 <sasl target=\"services.test.example\" requiressl=\"yes\">\n\
+                 <uline server=\"services.test.example\" silent=\"yes\">\n\
+                 <link name=\"{peer}\" ipaddr=\"127.0.0.1\" port=\"{}\" allowmask=\"127.0.0.0/8\" \
+                 sendpass=\"between-servers\" recvpass=\"between-servers\" timeout=\"5s\">\n",
+                at.unwrap_or(1)
+            );
+            match at {
+                Some(_) => more += &format!("<autoconnect period=\"1\" server=\"{peer}\">\n"),
+                None => id = "2BB",
+            }
+        }
+        if folder.join("cert.pem").exists() {
+            modules.push("ssl_gnutls");
+            more += &format!(
+                "<sslprofile name=\"own\" provider=\"gnutls\" certfile=\"{shown}/cert.pem\" keyfile=\"{shown}/key.pem\">\n\
+                 <bind address=\"127.0.0.1\" port=\"{tls}\" type=\"clients\" sslprofile=\"own\">\n"
+            );
+        }
+        let modules: Vec<String> =
+            modules.iter().map(|m| format!("<module name=\"{m}\">\n")).collect();
+        let modules = modules.concat();
+        let conf = folder.join(format!("{name}.conf"));
         fs::write(
             &conf,
             format!(
                 "<config format=\"xml\">\n\
-                 <server name=\"irc.test.example\" description=\"t\" id=\"1AA\" network=\"Test\">\n\
+                 <server name=\"{name}\" description=\"t\" id=\"{id}\" network=\"Test\">\n\
                  <admin name=\"a\" nick=\"a\" email=\"a@example\">\n\
                  <bind address=\"127.0.0.1\" port=\"{port}\" type=\"clients\">\n\
                  <connect allow=\"*\" timeout=\"60\" pingfreq=\"2m\" threshold=\"100000\" commandrate=\"1000000\" \
                  fakelag=\"no\" recvq=\"1M\" softsendq=\"10M\" hardsendq=\"20M\" localmax=\"200\" globalmax=\"200\" \
-                 maxconnwarn=\"no\" resolvehostnames=\"no\" useident=\"no\" limit=\"1000\">\n{modules}\
+                 maxconnwarn=\"no\" resolvehostnames=\"no\" useident=\"no\" limit=\"1000\">\n{modules}{more}\
                  <chanhistory maxlines=\"200\" prefixmsg=\"no\" bots=\"yes\" enableumode=\"no\">\n\
-                 <log method=\"file\" type=\"*\" level=\"default\" target=\"{shown}/inspircd.log\">\n\
-                 <files motd=\"/dev/null\">\n<pid file=\"{shown}/inspircd.pid\">\n"
+                 <log method=\"file\" type=\"*\" level=\"default\" target=\"{shown}/{name}.log\">\n\
+                 <files motd=\"/dev/null\">\n<pid file=\"{shown}/{name}.pid\">\n"
             ),
         )
         .unwrap();
         let mut command = tool("inspircd");
         command.arg(format!("--config={}", conf.display())).args(["--nofork", "--runasroot"]);
-        command.stdout(fs::File::create(folder.join("inspircd.out")).unwrap());
+        command.stdout(fs::File::create(folder.join(format!("{name}.out"))).unwrap());
         let process = Process::start(&mut command);
         listens(port);
-        Self { _process: process, port }
+        Self { _process: process, port, servers, tls }
+    }
+}
+
+/// Atheme: accounts for a network.
+pub struct Services {
+    /// Ended when this is dropped.
+    _process: Process,
+}
+
+impl Services {
+    /// What the network is told of it.
+    pub const PEER: Peer<'static> = Peer { name: "services.test.example", port: None };
+
+    /// For `irc.test.example`, which listens for servers there.
+    pub fn at(folder: &Path, servers: u16) -> Self {
+        let conf = folder.join("atheme.conf");
+        let service = |name: &str| {
+            format!(
+                "{} {{ nick = \"{name}\"; user = \"{name}\"; host = \"services.test.example\"; real = \"s\"; }};\n",
+                name.to_lowercase()
+            )
+        };
+        let modules = [
+            "protocol/inspircd",
+            "backend/opensex",
+            "crypto/pbkdf2",
+            "nickserv/main",
+            "nickserv/register",
+            "saslserv/main",
+            "saslserv/plain",
+        ];
+        let modules = modules.map(|m| format!("loadmodule \"modules/{m}\";\n")).concat();
+        fs::write(
+            &conf,
+            format!(
+                "{modules}\
+                 serverinfo {{ name = \"services.test.example\"; desc = \"s\"; numeric = \"00A\"; recontime = 1; \
+                 netname = \"Test\"; hidehostsuffix = \"users\"; adminname = \"a\"; adminemail = \"a@test.example\"; \
+                 registeremail = \"n@test.example\"; mta = \"/bin/true\"; auth = none; }};\n\
+                 uplink \"irc.test.example\" {{ host = \"127.0.0.1\"; password = \"between-servers\"; port = {servers}; }};\n\
+                 {}{}",
+                service("NickServ"),
+                service("SaslServ")
+            ),
+        )
+        .unwrap();
+        let mut command = tool("atheme-services");
+        command.args(["-n", "-c"]).arg(&conf).arg("-D").arg(folder);
+        command.arg("-l").arg(folder.join("atheme.log")).arg("-p").arg(folder.join("atheme.pid"));
+        command.stdout(fs::File::create(folder.join("atheme.out")).unwrap());
+        Self { _process: Process::start(&mut command) }
     }
 }
 
@@ -121,6 +214,7 @@ fn listens(port: u16) {
 /// Somebody who writes in #shop.
 pub struct Writer {
     to: TcpStream,
+    heard: Arc<Mutex<Vec<String>>>,
 }
 
 impl Writer {
@@ -128,19 +222,20 @@ impl Writer {
         let to = TcpStream::connect(("127.0.0.1", port)).unwrap();
         to.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let mut from = BufReader::new(to.try_clone().unwrap());
-        let mut writer = Self { to };
+        let mut writer = Self { to, heard: Arc::default() };
         writer.send(&format!("NICK {nick}\r\nUSER {nick} 0 * :{nick}\r\n"));
         // A server of old closes on whoever joins before it has welcomed them.
         writer.wait(&mut from, " 001 ");
         writer.send("JOIN #shop\r\n");
         writer.wait(&mut from, " 366 ");
-        let mut back = writer.to.try_clone().unwrap();
+        let (mut back, heard) = (writer.to.try_clone().unwrap(), Arc::clone(&writer.heard));
         thread::spawn(move || {
             let mut line = String::new();
             while from.read_line(&mut line).is_ok_and(|n| n > 0) {
                 if let Some(word) = line.strip_prefix("PING ") {
                     let _ = back.write_all(format!("PONG {word}").as_bytes());
                 }
+                heard.lock().unwrap().push(line.trim_end().to_owned());
                 line.clear();
             }
         });
@@ -165,6 +260,20 @@ impl Writer {
 
     pub fn send(&mut self, raw: &str) {
         self.to.write_all(raw.as_bytes()).unwrap();
+    }
+
+    /// How many lines came since it joined that hold this.
+    pub fn heard(&self, what: &str) -> usize {
+        self.heard.lock().unwrap().iter().filter(|line| line.contains(what)).count()
+    }
+
+    /// Waits until a line that holds this has come so often.
+    #[track_caller]
+    pub fn hears(&self, what: &str, times: usize) {
+        until(what, 20, || match self.heard(what) {
+            n if n >= times => Ok(()),
+            _ => Err(self.heard.lock().unwrap().join("\n")),
+        });
     }
 
     pub fn say(&mut self, text: &str) {
