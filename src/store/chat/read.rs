@@ -101,7 +101,7 @@ impl Shows {
         let mut sql = MESSAGES.to_owned();
         if let Some(people) = &filter.people {
             let people: Vec<String> = people.iter().map(ToString::to_string).collect();
-            sql.push_str(&format!(" AND m.person IN ({})", people.join(",")));
+            sql = format!("{sql} AND m.person IN ({})", people.join(","));
         }
         sql.push_str(" AND (?2 IS NULL OR s.name = ?2)");
         if filter.orders {

@@ -11,6 +11,7 @@ use crate::{
     base::SourceId,
     chat::{
         Amount, Author, Kind, Message, MessageId, Removal, Text, Update, UserId,
+        language::Language,
         person::login,
         told::{RemovedHow, Told},
     },
@@ -37,6 +38,17 @@ pub fn split(at: Timestamp) -> (i64, i64) {
 pub struct Lines {
     show: i64,
     sources: BTreeMap<SourceId, i64>,
+}
+
+/// A note that many lines were removed: a person's, or all of a source (nobody is named then).
+struct Cleared<'a> {
+    source: i64,
+    at: i64,
+    how: &'a str,
+    account: &'a str,
+    called: &'a str,
+    name: &'a str,
+    seconds: Option<i64>,
 }
 
 /// When and how something was removed, as the tables hold it.
@@ -146,7 +158,7 @@ impl Lines {
             ":micros": amount.map(|amount| amount.micros as i64),
             ":currency": amount.map(|amount| amount.currency.as_str()),
             ":channel": message.channel.as_ref().map(Text::as_str),
-            ":language": told.language.filter(|_| is_here).map(|language| language.code()),
+            ":language": told.language.filter(|_| is_here).map(Language::code),
             ":lang": message.lang.as_ref().filter(|_| is_here).map(Text::as_str),
             ":badges": badges,
             ":finds": finds,
@@ -276,7 +288,8 @@ impl Lines {
             Removal::TimedOut(time) => Some(time.as_secs() as i64),
             Removal::Cleared | Removal::Banned => None,
         };
-        self.cleared(db, seq, source, at, how, (account, &called, name), seconds)
+        let called = called.as_str();
+        self.cleared(db, seq, Cleared { source, at, how, account, called, name, seconds })
     }
 
     fn all_cleared(
@@ -293,19 +306,12 @@ impl Lines {
              WHERE show = ? AND source = ? AND removed IS NULL",
         )?
         .execute(params![how, at, self.show, source])?;
-        self.cleared(db, seq, source, at, how, ("", "", ""), None)
+        let whole = Cleared { source, at, how, account: "", called: "", name: "", seconds: None };
+        self.cleared(db, seq, whole)
     }
 
-    fn cleared(
-        &self,
-        db: &Connection,
-        seq: i64,
-        source: i64,
-        at: i64,
-        how: &str,
-        (account, called, name): (&str, &str, &str),
-        seconds: Option<i64>,
-    ) -> rusqlite::Result<()> {
+    fn cleared(&self, db: &Connection, seq: i64, row: Cleared<'_>) -> rusqlite::Result<()> {
+        let Cleared { source, at, how, account, called, name, seconds } = row;
         db.prepare_cached(
             "INSERT OR IGNORE INTO chat_cleared (show, seq, source, at, how, account, called, name, timeout_s)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -268,7 +268,7 @@ fn what_a_platform_removes_loses_its_text_and_keeps_who_when_and_how() {
         line(5, "tom", "fifth"),
         line(6, "nam", "same name, other account"),
         step(7, Update::Deleted(MessageId::new("m1"))),
-        user(8, Some("id-lan"), None, Removal::TimedOut(Duration::from_secs(600))),
+        user(8, Some("id-lan"), None, Removal::TimedOut(Duration::from_mins(10))),
         user(9, Some("id-of-nobody"), Some("NAM"), Removal::Banned),
     ]);
     use RemovedHow::{AllCleared, Banned, Deleted, TimedOut};
