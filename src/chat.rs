@@ -6,6 +6,7 @@ pub mod base64;
 pub mod bridge;
 pub mod capability;
 pub mod claims;
+pub mod control;
 pub mod emotes;
 pub mod facebook;
 pub mod finders;

@@ -21,7 +21,9 @@ use futures::{SinkExt, StreamExt};
 use hawker::{
     base::{Secret, SourceId},
     chat::{
-        Message, Platform, Update, bridge, facebook, kick, lines, shopee,
+        Message, Platform, Update, bridge,
+        control::ControlSpec,
+        facebook, kick, lines, shopee,
         spec::{Bridge, ChatSpec, Server, Service, Transport},
     },
     engine::{chat::Hub, files::Files},
@@ -239,7 +241,7 @@ async fn a_bridge_that_comes_back_is_read_on_after_a_hole() {
         hold: Duration::ZERO,
     };
     let (all, mut steps) = mpsc::channel(64);
-    let _hub = Hub::start(vec![spec], Files::default(), Some(all));
+    let _hub = Hub::start(vec![spec], ControlSpec::default(), Files::default(), Some(all));
     let mut told = Vec::new();
     while told.last().is_none_or(|step| step != "t2") {
         let step = within("a step", steps.recv()).await.unwrap();

@@ -79,6 +79,7 @@ fn spec() -> ShowSpec {
         alarms: Vec::new(),
         segments: Vec::new(),
         chats: Vec::new(),
+        control: hawker::chat::control::ControlSpec::default(),
     }
 }
 

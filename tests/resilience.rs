@@ -86,6 +86,7 @@ fn show(inputs: &[(&str, InputKind)]) -> ShowSpec {
         alarms: Vec::new(),
         segments: Vec::new(),
         chats: Vec::new(),
+        control: hawker::chat::control::ControlSpec::default(),
     }
 }
 

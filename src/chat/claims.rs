@@ -413,6 +413,11 @@ impl Claims {
         changes
     }
 
+    /// Whether a further turn may change something although nothing comes.
+    pub fn is_unsettled(&self) -> bool {
+        self.items.values().any(|item| item.dirty)
+    }
+
     /// A claim as of the last turn.
     pub fn get(&self, id: ClaimId) -> Option<&Claim> {
         self.all.get(&id)

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{EntryId, Message, Room, room::Place};
-use crate::base::Moment;
+use crate::base::{Moment, SourceId};
 
 /// One step of the outgoing view.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,43 +27,34 @@ pub enum Outgoing {
     Remove(EntryId),
 }
 
-/// Holds lines back.
-#[derive(Debug)]
+/// Holds lines back. Backlog is never shown: it is old news to viewers.
+#[derive(Debug, Default)]
 pub struct Hold {
-    delay: Duration,
     seen: u64,
     /// By the moment at which they may be shown.
     waiting: BTreeSet<(Moment, Place)>,
     due: BTreeMap<Place, Moment>,
     shown: BTreeSet<Place>,
-    skip_backlog: bool,
     lost: u64,
 }
 
 impl Hold {
-    /// Shows lines `hold` after they came. Backlog is not shown to viewers: it is old news to them.
-    pub fn new(hold: Duration) -> Self {
-        Self {
-            delay: hold,
-            seen: 0,
-            waiting: BTreeSet::new(),
-            due: BTreeMap::new(),
-            shown: BTreeSet::new(),
-            skip_backlog: true,
-            lost: 0,
-        }
-    }
-
-    /// Reads what changed in the room, and what is to be done with the outgoing view. Removals come first.
-    pub fn turn(&mut self, room: &Room, now: Moment) -> Vec<Outgoing> {
+    /// Reads what changed in the room, and what is to be done with the outgoing view. Removals come first. A line is shown
+    /// once the delay of its source has passed since it came.
+    pub fn turn(
+        &mut self,
+        room: &Room,
+        now: Moment,
+        delay: &dyn Fn(&SourceId) -> Duration,
+    ) -> Vec<Outgoing> {
         let mut out = Vec::new();
         self.forget(room, &mut out);
         for entry in room.changed_since(self.seen) {
             let place = entry.place;
-            let old = self.skip_backlog && entry.message().is_some_and(|m| m.backlog);
+            let old = entry.message().is_some_and(|m| m.backlog);
             if entry.is_public() && !old {
                 if !self.shown.contains(&place) && !self.due.contains_key(&place) {
-                    let due = entry.arrived + self.delay;
+                    let due = entry.arrived + delay(entry.source());
                     self.due.insert(place, due);
                     self.waiting.insert((due, place));
                 }
@@ -131,11 +122,6 @@ impl Hold {
     pub fn lost(&self) -> u64 {
         self.lost
     }
-
-    /// Changes the hold for lines that come from now on.
-    pub fn set(&mut self, hold: Duration) {
-        self.delay = hold;
-    }
 }
 
 #[cfg(test)]
@@ -162,6 +148,10 @@ mod tests {
         }
     }
 
+    fn after(seconds: u64) -> impl Fn(&SourceId) -> Duration {
+        move |_| Duration::from_secs(seconds)
+    }
+
     fn told(out: &[Outgoing]) -> Vec<(char, u64)> {
         out.iter()
             .map(|out| match out {
@@ -174,47 +164,47 @@ mod tests {
     #[test]
     fn a_line_deleted_within_the_hold_never_appears() {
         let mut room = Room::new(RoomConfig::default());
-        let mut hold = Hold::new(Duration::from_secs(4));
+        let (mut hold, delay) = (Hold::default(), after(4));
         let at = Moment::from_ms;
         put(&mut room, line("a", "1", 0, "lan", "x"), 0);
         put(&mut room, line("a", "2", 1_000, "lan", "x"), 1_000);
         put(&mut room, Message { backlog: true, ..line("a", "0", 0, "lan", "x") }, 1_000);
-        assert!(hold.turn(&room, at(3_999)).is_empty());
+        assert!(hold.turn(&room, at(3_999), &delay).is_empty());
         assert_eq!((hold.next(), hold.waiting()), (Some(at(4_000)), 2));
-        assert_eq!(told(&hold.turn(&room, at(4_000))), [('+', 1)]);
+        assert_eq!(told(&hold.turn(&room, at(4_000), &delay)), [('+', 1)]);
         // Deleted in the very turn in which it would have been shown.
         room.apply(&source("a"), Update::Deleted(MessageId::new("2")), Now::test(5_000));
-        assert!(hold.turn(&room, at(5_000)).is_empty());
+        assert!(hold.turn(&room, at(5_000), &delay).is_empty());
         room.apply(&source("a"), Update::AllCleared, Now::test(6_000));
-        assert_eq!(told(&hold.turn(&room, at(6_000))), [('-', 1)]);
+        assert_eq!(told(&hold.turn(&room, at(6_000), &delay)), [('-', 1)]);
         assert_eq!((hold.next(), hold.lost()), (None, 0));
     }
 
     #[test]
     fn a_line_released_from_review_is_shown_when_its_hold_is_over() {
         let mut room = Room::new(RoomConfig::default());
-        let mut hold = Hold::new(Duration::from_secs(4));
+        let (mut hold, delay) = (Hold::default(), after(4));
         let id = put(&mut room, line("a", "1", 0, "lan", "x"), 0);
         room.set(id, Ours::Hold).unwrap();
-        assert!(hold.turn(&room, Moment::from_ms(10_000)).is_empty());
+        assert!(hold.turn(&room, Moment::from_ms(10_000), &delay).is_empty());
         room.set(id, Ours::Show).unwrap();
-        assert_eq!(told(&hold.turn(&room, Moment::from_ms(20_000))), [('+', 1)]);
+        assert_eq!(told(&hold.turn(&room, Moment::from_ms(20_000), &delay)), [('+', 1)]);
     }
 
     #[test]
     fn what_falls_out_of_the_room_is_taken_back() {
         let mut room = Room::new(RoomConfig { most: 2, ..RoomConfig::default() });
-        let mut hold = Hold::new(Duration::from_secs(1));
+        let (mut hold, delay) = (Hold::default(), after(1));
         for n in 1..=2 {
             put(&mut room, line("a", &n.to_string(), n, "lan", "x"), n);
         }
-        assert_eq!(told(&hold.turn(&room, Moment::from_ms(2_000))), [('+', 1), ('+', 2)]);
+        assert_eq!(told(&hold.turn(&room, Moment::from_ms(2_000), &delay)), [('+', 1), ('+', 2)]);
         for n in 3..=4 {
             put(&mut room, line("a", &n.to_string(), n, "lan", "x"), 2_000);
         }
-        assert_eq!(told(&hold.turn(&room, Moment::from_ms(2_000))), [('-', 1), ('-', 2)]);
+        assert_eq!(told(&hold.turn(&room, Moment::from_ms(2_000), &delay)), [('-', 1), ('-', 2)]);
         put(&mut room, line("a", "5", 5, "lan", "x"), 2_000);
-        hold.turn(&room, Moment::from_ms(2_000));
+        hold.turn(&room, Moment::from_ms(2_000), &delay);
         assert_eq!((hold.lost(), hold.waiting()), (1, 2));
     }
 
@@ -224,7 +214,7 @@ mod tests {
             steps in prop::collection::vec((0..8_u8, 0..30_u8, 0..1_500_u64), 1..120)
         ) {
             let mut room = Room::new(RoomConfig { most: 10, ..RoomConfig::default() });
-            let mut hold = Hold::new(Duration::from_secs(3));
+            let (mut hold, delay) = (Hold::default(), after(3));
             let mut shown: BTreeSet<EntryId> = BTreeSet::new();
             let mut now = 0;
             for (what, n, pause) in steps {
@@ -240,7 +230,7 @@ mod tests {
                     }
                     _ => drop(put(&mut room, line("a", id.as_str(), now, "lan", "x"), now)),
                 }
-                for out in hold.turn(&room, Moment::from_ms(now)) {
+                for out in hold.turn(&room, Moment::from_ms(now), &delay) {
                     match out {
                         Outgoing::Show { entry, .. } => prop_assert!(shown.insert(entry)),
                         Outgoing::Remove(entry) => prop_assert!(shown.remove(&entry)),

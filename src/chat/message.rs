@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::room::Ours;
 use crate::base::{SourceId, text};
 
 /// Longest text of a message that is kept, in graphemes. The largest limit of the platforms read is IRC's 8,191 bytes of
@@ -418,6 +419,13 @@ pub enum Update {
     },
     /// The whole chat was cleared.
     AllCleared,
+    /// What we did to one message here; its platform is asked apart.
+    Moderated {
+        /// The message.
+        message: MessageId,
+        /// What.
+        to: Ours,
+    },
     /// Messages between these times are missing, and the platform offers no way to read them.
     Hole {
         /// The last time up to which nothing is missing.

@@ -95,7 +95,7 @@ pub enum Voted {
 }
 
 /// Counts of a poll.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Votes for each choice, in their order.
     pub votes: Vec<u64>,

@@ -96,6 +96,11 @@ impl Room {
                 self.user_cleared(source, id.as_ref(), name.as_ref(), removal, now)
             }
             Update::AllCleared => self.all_cleared(source, now),
+            Update::Moderated { message, to } => {
+                let id = self.find(source, &message).map(|entry| entry.id);
+                let changed = id.is_some_and(|id| self.set(id, to).unwrap_or(false));
+                Applied::Deleted(usize::from(changed))
+            }
             Update::Hole { from, until } => {
                 self.counters.holes += 1;
                 let until = until.max(from);

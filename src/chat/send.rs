@@ -37,7 +37,7 @@ const ECHO: Duration = Duration::from_mins(1);
 pub struct LineId(pub u64);
 
 /// Why a line could not be sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
     /// No connection, or no answer.
@@ -51,7 +51,7 @@ pub enum Failure {
 }
 
 /// The outcome of a line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// Waits for its turn.

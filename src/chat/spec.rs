@@ -146,6 +146,16 @@ impl Service {
         matches!(self, Self::Lines { path, .. } if path.as_os_str() == "-")
     }
 
+    /// The longest name of the channels that are written to; a line has room beside it.
+    pub fn longest_channel(&self) -> Option<&str> {
+        match self {
+            Self::Irc { channels, .. } | Self::Twitch { channels, .. } => {
+                channels.iter().max_by_key(|name| name.len()).map(String::as_str)
+            }
+            _ => None,
+        }
+    }
+
     /// The word of `kind`.
     pub const fn kind(&self) -> &'static str {
         match self {

@@ -9,6 +9,7 @@ use super::{
     Amount, Kind, Message, Update,
     finders::{Complaint, Finds, Question},
     language::Language,
+    room::Ours,
 };
 use crate::base::SourceId;
 
@@ -119,6 +120,18 @@ pub enum Row {
         at: Timestamp,
         /// The source whose chat was cleared.
         cleared_all: String,
+    },
+    /// What was done to one message here.
+    Moderated {
+        /// When this was heard.
+        #[schemars(with = "String")]
+        at: Timestamp,
+        /// The source.
+        source: String,
+        /// Its `id`.
+        moderated: String,
+        /// `shown`, `hidden`, `held` (for review) or `deleted`.
+        state: &'static str,
     },
     /// Messages of a source are missing, and cannot be read any more.
     Hole {
@@ -263,6 +276,15 @@ impl Row {
                 Self::UserCleared { at: now, source, cleared_user, removal, seconds }
             }
             Update::AllCleared => Self::AllCleared { at: now, cleared_all: source },
+            Update::Moderated { message, to } => {
+                let state = match to {
+                    Ours::Show => "shown",
+                    Ours::Hide => "hidden",
+                    Ours::Hold => "held",
+                    Ours::Delete => "deleted",
+                };
+                Self::Moderated { at: now, source, moderated: message.to_string(), state }
+            }
             Update::Hole { from, until } => {
                 Self::Hole { at: *from, source, hole_s: until.duration_since(*from).as_secs_f64() }
             }

@@ -342,6 +342,9 @@ impl View {
                 Update::Deleted(id) => message.id != *id,
                 Update::UserCleared { id, name, .. } => !is_by(message, id.as_ref(), name.as_ref()),
                 Update::AllCleared => false,
+                Update::Moderated { message: id, to } => {
+                    *to == super::room::Ours::Show || message.id != *id
+                }
                 Update::Message(_) | Update::Hole { .. } => true,
             }
         });

@@ -15,6 +15,8 @@ use super::{Failure, duration, engine_runtime, load, out, out_json, tell};
 use crate::{
     chat::{
         Platform, Update,
+        control::ControlSpec,
+        room::Ours,
         spec::{ChatSpec, Server, Service, TWITCH, Transport},
         told::{Row, SourceState, Status, Told},
     },
@@ -51,7 +53,7 @@ pub(crate) struct Chat {
 }
 
 pub(crate) fn chat(args: &Chat) -> Result<u8, Failure> {
-    let specs = specs(args)?;
+    let (specs, control) = specs(args)?;
     if specs.is_empty() {
         return Err(Failure::usage(match &args.show {
             Some(show) => format!(
@@ -65,16 +67,23 @@ pub(crate) fn chat(args: &Chat) -> Result<u8, Failure> {
     }
     let runtime = engine_runtime()?;
     let code = runtime.block_on(async {
-        if has_screen(args) { read(args, specs).await } else { follow(args, specs).await }
+        if has_screen(args) {
+            read(args, specs, control).await
+        } else {
+            follow(args, specs, control).await
+        }
     });
     runtime.shutdown_timeout(Duration::from_millis(200));
     code
 }
 
-fn specs(args: &Chat) -> Result<Vec<ChatSpec>, Failure> {
-    let mut specs = match &args.show {
-        Some(path) => load::show(Some(path))?.chats,
-        None => Vec::new(),
+fn specs(args: &Chat) -> Result<(Vec<ChatSpec>, ControlSpec), Failure> {
+    let (mut specs, control) = match &args.show {
+        Some(path) => {
+            let show = load::show(Some(path))?;
+            (show.chats, show.control)
+        }
+        None => Default::default(),
     };
     let market = args.market.as_deref().map(load::market).transpose()?;
     let languages = market.as_ref().map_or_else(Vec::new, |market| market.languages.value.clone());
@@ -110,7 +119,7 @@ fn specs(args: &Chat) -> Result<Vec<ChatSpec>, Failure> {
         let channels = args.twitch.clone();
         add("twitch", Service::Twitch { channels, server, transport: Transport::Tls });
     }
-    Ok(specs)
+    Ok((specs, control))
 }
 
 /// Whether it is read on a screen of its own. Lines from standard input leave no keyboard.
@@ -122,13 +131,13 @@ fn has_screen(args: &Chat) -> bool {
 }
 
 /// On a screen, until the reader leaves.
-async fn read(args: &Chat, specs: Vec<ChatSpec>) -> Result<u8, Failure> {
+async fn read(args: &Chat, specs: Vec<ChatSpec>, control: ControlSpec) -> Result<u8, Failure> {
     let theme = load::theme()?;
     let mut signals =
         Signals::listen().map_err(|e| Failure::start(format!("signals cannot be heard: {e}")))?;
     let market = |spec: &ChatSpec| Some((spec.id.clone(), spec.market.clone()?));
     let markets = specs.iter().filter_map(market).collect();
-    let hub = Hub::start(specs, Files::default(), None);
+    let hub = Hub::start(specs, control, Files::default(), None);
     let mut reading =
         Reading::open(hub.look(), markets, theme).map_err(|e| Failure::start(e.to_string()))?;
     let end = async {
@@ -153,11 +162,11 @@ async fn read(args: &Chat, specs: Vec<ChatSpec>) -> Result<u8, Failure> {
     }
 }
 
-async fn follow(args: &Chat, specs: Vec<ChatSpec>) -> Result<u8, Failure> {
+async fn follow(args: &Chat, specs: Vec<ChatSpec>, control: ControlSpec) -> Result<u8, Failure> {
     let mut signals =
         Signals::listen().map_err(|e| Failure::start(format!("signals cannot be heard: {e}")))?;
     let (all, mut steps) = mpsc::channel(STEPS);
-    let hub = Hub::start(specs, Files::default(), Some(all));
+    let hub = Hub::start(specs, control, Files::default(), Some(all));
     let mut sources = hub.look().sources;
     let mut states = sources.borrow_and_update().clone();
     let end = async {
@@ -275,6 +284,15 @@ fn text(told: &Told, now: Timestamp) -> String {
             format!("{} {source}: the messages of {whose} were removed", local(now))
         }
         Update::AllCleared => format!("{} {source}: the chat was cleared", local(now)),
+        Update::Moderated { message, to } => {
+            let done = match to {
+                Ours::Show => "is shown again",
+                Ours::Hide => "is hidden",
+                Ours::Hold => "waits for review",
+                Ours::Delete => "was deleted here",
+            };
+            format!("{} {source}: message {message} {done}", local(now))
+        }
         Update::Hole { from, until } => {
             let seconds = until.duration_since(*from).as_secs_f64();
             format!("{} {source}: messages of {seconds:.1} s are missing", local(*until))

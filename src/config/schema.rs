@@ -83,6 +83,54 @@ pub struct ShowForm {
     /// Where the audience writes.
     #[schemars(length(max = 32))]
     pub chat: Option<Vec<ChatForm>>,
+    /// By which rules the chat is moderated.
+    pub moderation: Option<ModerationForm>,
+    /// How claims of orders are treated.
+    pub claims: Option<ClaimsForm>,
+    /// Items that can be claimed from the beginning.
+    #[schemars(length(max = 1000))]
+    pub item: Option<Vec<ItemForm>>,
+}
+
+/// By which rules the chat is moderated.
+#[derive(Debug, JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ModerationForm {
+    /// The file of the rules.
+    pub rules: String,
+}
+
+/// How claims of orders are treated.
+#[derive(Debug, JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ClaimsForm {
+    /// A second claim of one person on one item: `ignore` it (the default), `add` it, or let it `replace` the first.
+    #[schemars(regex(pattern = r"^(ignore|add|replace)$"))]
+    pub duplicates: Option<String>,
+    /// Grant a part of a claim when there is no more; false by default.
+    pub partial: Option<bool>,
+    /// Items that were not opened are opened by their first claim, without a limit; false by default.
+    pub any_item: Option<bool>,
+    /// For so long a claim may still be overtaken by one that was written earlier, in seconds; 3 by default.
+    #[schemars(range(min = 0.0, max = 60.0))]
+    pub settle_s: Option<f32>,
+    /// The largest quantity of one claim; 99 by default.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub most: Option<u32>,
+}
+
+/// An item that can be claimed.
+#[derive(Debug, JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ItemForm {
+    /// What viewers write to claim it: 1-32 letters, digits, '-' or '_'.
+    pub code: String,
+    /// Other names by which viewers call it.
+    #[schemars(length(max = 20))]
+    pub names: Option<Vec<String>>,
+    /// How many there are; without a limit where it is left out.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub stock: Option<u32>,
 }
 
 /// A chat source.

@@ -2,6 +2,7 @@
 //! not start.
 
 mod chat;
+mod control;
 mod input;
 mod monitor;
 mod output;
@@ -39,8 +40,20 @@ pub const EXAMPLES: [(&str, &str); 5] = [
 ];
 
 /// The keys of each table of a show file, beside those of an input's kind.
-pub(super) const SHOW_KEYS: [&str; 9] =
-    ["title", "profile", "program", "input", "scene", "segment", "output", "monitor", "chat"];
+pub(super) const SHOW_KEYS: [&str; 12] = [
+    "title",
+    "profile",
+    "program",
+    "input",
+    "scene",
+    "segment",
+    "output",
+    "monitor",
+    "chat",
+    "moderation",
+    "claims",
+    "item",
+];
 pub(super) const PROGRAM_KEYS: [&str; 2] = ["canvas", "codec"];
 
 /// Reads a show file. Relative paths in it start at its folder.
@@ -138,6 +151,7 @@ fn read_show(
     let outputs = output::read_all(fields, profile.as_ref(), &place, findings);
     let monitors = monitor::read_all(fields, &outputs, &place, findings);
     let chats = chat::read_all(fields, &place, findings);
+    let control = control::read(fields, &place, findings);
     let alarms = pointed(findings, &(0..0), presets::load_alarms(dirs)).unwrap_or_default();
     Some(ShowSpec {
         title: title?,
@@ -149,6 +163,7 @@ fn read_show(
         alarms,
         segments,
         chats,
+        control,
     })
 }
 

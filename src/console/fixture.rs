@@ -97,6 +97,7 @@ pub(super) fn spec(title: &str) -> ShowSpec {
         alarms: Vec::new(),
         segments: Vec::new(),
         chats: Vec::new(),
+        control: crate::chat::control::ControlSpec::default(),
     }
 }
 

@@ -149,7 +149,8 @@ impl Engine {
             Mode::Live => plan.spec.chats.clone(),
             Mode::Rehearse => Vec::new(),
         };
-        let chat = Hub::start(sources, plan.files.clone(), None);
+        let control = plan.spec.control.clone();
+        let chat = Hub::start(sources, control, plan.files.clone(), None);
         chat.report(facts_in.clone());
         let show = Show::new(plan.spec.without_secrets(), plan.mode);
         let faces = Faces {
@@ -338,6 +339,7 @@ impl Engine {
             match effect {
                 Effect::Finish { exit_code } => self.over = Some(exit_code),
                 Effect::Alert(alert) => self.hooks.tell(*alert),
+                Effect::Chat(request) => self.faces.chat.request(request),
                 effect => self.adapters.order(effect),
             }
         }

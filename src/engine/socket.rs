@@ -373,6 +373,7 @@ impl Guest {
                         pen.say(&FromEngine::Chat { chat }).await?;
                     }
                     handle.chat.sources.mark_changed();
+                    handle.chat.control.mark_changed();
                 }
                 step = handle.chat.steps.recv(), if *reads.borrow() => match step {
                     Ok(chat) => pen.say(&FromEngine::Chat { chat }).await?,
@@ -384,6 +385,10 @@ impl Guest {
                 Ok(()) = handle.chat.sources.changed(), if *reads.borrow() => {
                     let chat_sources = handle.chat.sources.borrow_and_update().clone();
                     pen.say(&FromEngine::ChatSources { chat_sources }).await?;
+                }
+                Ok(()) = handle.chat.control.changed(), if *reads.borrow() => {
+                    let chat_control = handle.chat.control.borrow_and_update().clone();
+                    pen.say(&FromEngine::ChatControl { chat_control }).await?;
                 }
                 Ok(()) = handle.picture.changed(), if !script => {
                     let picture = handle.picture.borrow_and_update().clone();

@@ -509,7 +509,7 @@ impl Adapters for StudioAdapters {
             Effect::Watch(spec) => self.watch(spec.id),
             Effect::Unwatch(id) => self.unwatch(&id),
             // The loop itself ends the engine, and calls `finish`; it tells of alarms, too.
-            Effect::Finish { .. } | Effect::Alert(_) => {}
+            Effect::Finish { .. } | Effect::Alert(_) | Effect::Chat(_) => {}
         }
     }
 

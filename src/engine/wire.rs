@@ -8,7 +8,10 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
 use super::handle::Look;
 use crate::{
-    chat::told::{SourceState, Told},
+    chat::{
+        control::ControlState,
+        told::{SourceState, Told},
+    },
     show::{Command, Event, Folded, Mode, Show},
     stats::{Meters, Picture},
 };
@@ -177,6 +180,11 @@ pub enum FromEngine {
     ChatSources {
         /// All of them.
         chat_sources: Arc<Vec<SourceState>>,
+    },
+    /// Claims, poll, outgoing lines and acts of moderation, when something of them changed.
+    ChatControl {
+        /// All of it.
+        chat_control: Arc<ControlState>,
     },
     /// The face did something wrong.
     Error {

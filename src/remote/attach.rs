@@ -19,7 +19,10 @@ use tokio::{
 use super::running::is_ours;
 use crate::{
     base::{Ring, text::plain},
-    chat::told::{SourceState, Told},
+    chat::{
+        control::ControlState,
+        told::{SourceState, Told},
+    },
     engine::{
         Handle,
         chat::{Chat, STEPS},
@@ -167,11 +170,13 @@ pub async fn attach(path: &Path) -> Result<Handle, AttachError> {
     let (picture_in, picture) = watch::channel(None);
     let (steps_in, steps) = broadcast::channel(STEPS);
     let (sources_in, sources) = watch::channel(Arc::default());
-    let chat = Chat { past: Vec::new(), steps, sources };
+    let (control_in, control) = watch::channel(Arc::default());
+    let chat = Chat { past: Vec::new(), steps, sources, control };
     let client = Client {
         line,
         steps: steps_in,
         sources: sources_in,
+        control: control_in,
         asked,
         events: events_in,
         show: show_in,
@@ -200,6 +205,7 @@ struct Client {
     picture: watch::Sender<Option<Arc<Picture>>>,
     steps: broadcast::Sender<Arc<Told>>,
     sources: watch::Sender<Arc<Vec<SourceState>>>,
+    control: watch::Sender<Arc<ControlState>>,
     waiting: BTreeMap<u64, Answer>,
     last: u64,
 }
@@ -266,6 +272,9 @@ impl Client {
             FromEngine::Chat { chat } => drop(self.steps.send(chat)),
             FromEngine::ChatSources { chat_sources } => {
                 drop(self.sources.send_replace(chat_sources));
+            }
+            FromEngine::ChatControl { chat_control } => {
+                drop(self.control.send_replace(chat_control));
             }
             FromEngine::Error { error } => tracing::warn!("the engine says: {error}"),
         }

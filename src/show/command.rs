@@ -1,16 +1,20 @@
 //! What an operator can ask for: one command per intention, imperative. `registry` holds a row for each.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-use super::spec::{OutputSpec, Profile, Target};
+use super::{
+    registry,
+    spec::{OutputSpec, Profile, Target},
+};
 use crate::{
     base::{AlarmId, Db, InputId, OutputId, SceneId},
+    chat::control::Request,
     scene::{Transition, TransitionKind},
 };
 
 /// An intention of the operator. As JSON: `{"command": "cut-to", "scene": "table"}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "command", deny_unknown_fields)]
+#[serde(remote = "Self", rename_all = "kebab-case", tag = "command", deny_unknown_fields)]
 pub enum Command {
     /// Put a scene on preview.
     Preview {
@@ -104,8 +108,32 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<String>,
     },
+    /// Ask something of the chat. Its form in JSON is the request's own.
+    #[serde(skip)]
+    Chat(Request),
     /// End the show: every output is taken off the air in order, then the engine ends.
     EndShow,
+}
+
+impl Serialize for Command {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Chat(request) => request.serialize(serializer),
+            other => Self::serialize(other, serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Command {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Looked at as a whole first, so that an error speaks of the command that was meant.
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let name = value.get("command").and_then(|name| name.as_str()).unwrap_or_default();
+        if registry::is_of_chat(name) {
+            return Request::deserialize(value).map(Self::Chat).map_err(D::Error::custom);
+        }
+        Self::deserialize(value).map_err(D::Error::custom)
+    }
 }
 
 impl Command {

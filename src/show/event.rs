@@ -1,5 +1,7 @@
 //! What happened, in the past tense, numbered; and what an adapter is to do about it.
 
+mod chat_words;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,10 @@ use super::{
 };
 use crate::{
     base::{AlarmId, Canvas, Db, InputId, Kbps, MonitorId, OutputId, SceneId, Severity, SourceId},
+    chat::{
+        control::{ActId, ClaimNews, Outcome, Request, What},
+        send::{self, LineId},
+    },
     scene::{Composition, Transition},
     stats::{Grade, verdict::Subject},
 };
@@ -117,6 +123,25 @@ pub enum Happening {
     MonitorUp { monitor: MonitorId },
     /// A monitor sees nothing, and tries again.
     MonitorLost { monitor: MonitorId, reason: String },
+    /// Claims are new, or have changed.
+    ClaimsChanged { claims: Vec<ClaimNews> },
+    /// A poll began.
+    PollOpened { labels: Vec<String> },
+    /// A poll was closed, with the votes for each of its choices.
+    PollClosed { labels: Vec<String>, votes: Vec<u64> },
+    /// An act of moderation, or its outcome.
+    ChatModerated {
+        chat: SourceId,
+        act: ActId,
+        what: What,
+        by_rule: bool,
+        #[serde(flatten)]
+        outcome: Outcome,
+    },
+    /// What became of a line that was said.
+    ChatSent { chat: SourceId, line: LineId, status: send::Status },
+    /// What was asked of the chat was not done.
+    ChatRefused { request: String, why: String },
     /// A chat source is read.
     ChatUp { chat: SourceId },
     /// A chat source is not read; it is tried again, or it needs somebody.
@@ -187,6 +212,12 @@ impl Happening {
             | Self::Marked { .. }
             | Self::MonitorLost { .. }
             | Self::ChatLost { .. }
+            | Self::ChatRefused { .. }
+            | Self::ChatModerated { outcome: Outcome::Failed { .. }, .. }
+            | Self::ChatSent {
+                status: send::Status::Dropped { .. } | send::Status::Failed(_),
+                ..
+            }
             | Self::OutputWarned { .. }
             | Self::Panicked
             | Self::StoreFailed { .. }
@@ -307,6 +338,14 @@ impl Happening {
             Self::MonitorLost { monitor, reason } => {
                 format!("monitor {monitor} sees nothing: {reason}; it tries again")
             }
+            Self::ClaimsChanged { claims } => chat_words::claims(claims),
+            Self::PollOpened { labels } => format!("poll: {}", labels.join(", ")),
+            Self::PollClosed { labels, votes } => chat_words::poll(labels, votes),
+            Self::ChatModerated { chat, act, what, by_rule, outcome } => {
+                chat_words::moderated(chat, *act, *what, *by_rule, outcome)
+            }
+            Self::ChatSent { chat, line, status } => chat_words::sent(chat, *line, status),
+            Self::ChatRefused { request, why } => format!("{request}: {why}"),
             Self::ChatUp { chat } => format!("chat {chat} is read"),
             Self::ChatLost { chat, reason, retry_in_ms: Some(ms) } => {
                 format!("chat {chat} is not read: {reason}; again in {:.1} s", *ms as f64 / 1000.0)
@@ -475,6 +514,8 @@ pub enum Effect {
     Unpublish(OutputId),
     /// Begin a new file of a recording at the next key frame. `Fact::FileBegun` follows.
     Split(OutputId),
+    /// Ask that of the chat. `Fact::ChatNews` follows.
+    Chat(Request),
     /// Begin to watch, if it does not already. `Fact::MonitorUp` follows, or `Fact::MonitorLost`.
     Watch(MonitorSpec),
     /// Watch no more.

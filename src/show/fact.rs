@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     base::{AlarmId, Canvas, InputId, Kbps, MonitorId, OutputId, SourceId},
+    chat::control::News,
     show::EncoderEffort,
     stats::{Grade, alarm::Crossing, verdict::Subject},
 };
@@ -200,6 +201,11 @@ pub enum Fact {
         /// After how long it is tried again; `None` is never, by itself.
         retry_in_ms: Option<u64>,
     },
+    /// Something happened in the chat.
+    ChatNews {
+        /// What.
+        news: News,
+    },
     /// A figure crossed a threshold of an alarm's rule.
     AlarmCrossed(Crossing),
     /// A command or a web address that was to be told of an alarm could not be.
@@ -251,6 +257,7 @@ impl Fact {
             | Self::HookFailed { reason: text, .. }
             | Self::StoreFailed { reason: text }
             | Self::StoreBack { missing: Some(text) } => *text = clean(text),
+            Self::ChatNews { news } => news.with_foreign(clean),
             Self::InputEnded { .. }
             | Self::EncoderUp { .. }
             | Self::PictureStepped { .. }

@@ -2,6 +2,7 @@
 //! and says what happened and what is to be done.
 
 pub(super) mod alarms;
+mod chat;
 mod hopeless;
 mod outputs;
 mod rundown;
@@ -204,6 +205,7 @@ pub(super) fn allows(show: &Show, command: &Command) -> Result<(), Refusal> {
                 Err(Refusal::new("it is off the air already"))
             }
         }
+        Command::Chat(request) => chat::allows(show, request),
         Command::NextSegment => rundown::allows_next(show),
         Command::BeginSegment { number } => rundown::allows(show, *number),
         Command::Acknowledge { alarm } => match alarm {
@@ -372,6 +374,7 @@ impl Turn<'_> {
                     self.order(Effect::Split(id));
                 }
             }
+            Command::Chat(request) => self.ask_chat(request),
             Command::NextSegment => self.next_segment(),
             Command::BeginSegment { number } => {
                 self.begin_segment(number as usize - 1, self.now.mono);
@@ -591,6 +594,7 @@ impl Turn<'_> {
             Fact::MonitorLost { monitor, reason } => {
                 self.say(Happening::MonitorLost { monitor, reason });
             }
+            Fact::ChatNews { news } => self.chat_news(news),
             Fact::ChatUp { chat } => self.say(Happening::ChatUp { chat }),
             Fact::ChatLost { chat, reason, retry_in_ms } => {
                 self.say(Happening::ChatLost { chat, reason, retry_in_ms });

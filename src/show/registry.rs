@@ -1,6 +1,8 @@
 //! The one table of commands. The keymap, the help, the scripts and the remote all read it; nothing else
 //! knows which commands there are.
 
+mod chat;
+
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -130,7 +132,25 @@ fn target(text: &str) -> Result<Target, String> {
 }
 
 /// Every command there is.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row] = &ALL;
+
+const ALL: [Row; OWN.len() + chat::ROWS.len()] = {
+    let mut all = [OWN[0]; OWN.len() + chat::ROWS.len()];
+    let mut at = 1;
+    while at < all.len() {
+        all[at] = if at < OWN.len() { OWN[at] } else { chat::ROWS[at - OWN.len()] };
+        at += 1;
+    }
+    all
+};
+
+/// Whether a command of that name is asked of the chat.
+pub fn is_of_chat(name: &str) -> bool {
+    chat::ROWS.iter().any(|row| row.name == name)
+}
+
+/// The commands that the core carries out itself.
+const OWN: &[Row] = &[
     Row {
         name: "preview",
         args: SCENE,
@@ -307,6 +327,7 @@ impl Command {
             Self::BeginSegment { .. } => "begin-segment",
             Self::Acknowledge { .. } => "acknowledge",
             Self::Mark { .. } => "mark",
+            Self::Chat(request) => request.name(),
             Self::EndShow => "end-show",
         }
     }
@@ -372,7 +393,7 @@ mod tests {
                     "ms" => "500",
                     "db" => "-6",
                     "to" => "https://ingest.example/whip",
-                    "number" => "2",
+                    "number" | "seconds" | "act" | "stock" | "quantity" | "claim" => "2",
                     _ => "x",
                 })
                 .collect();

@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::{
     base::{Canvas, Db, InputId, Kbps, SceneId},
-    chat::spec::ChatSpec,
+    chat::{control::ControlSpec, spec::ChatSpec},
     scene::{Composition, Layer, Layout},
     stats::history::Targets,
 };
@@ -52,6 +52,9 @@ pub struct ShowSpec {
     /// Where the audience writes. Journals of earlier shows have none.
     #[serde(default)]
     pub chats: Vec<ChatSpec>,
+    /// What is done with the chat besides reading it. Journals of earlier shows have none.
+    #[serde(default)]
+    pub control: ControlSpec,
 }
 
 impl ShowSpec {
@@ -59,6 +62,8 @@ impl ShowSpec {
     /// port, since user, password, path and query may each be the key to a stream.
     #[must_use]
     pub fn without_secrets(mut self) -> Self {
+        // Lists of words may be long, and whoever needs them has them from the show file.
+        self.control = ControlSpec::default();
         for input in &mut self.inputs {
             if let InputKind::Network { uri } = &mut input.kind {
                 *uri = host_only(uri);

@@ -154,7 +154,7 @@ pub enum By {
 }
 
 /// A claim.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// Its number.
     pub id: ClaimId,

@@ -286,7 +286,7 @@ fn read_market(
 }
 
 /// A list of texts, at most so many.
-fn words(
+pub(super) fn words(
     fields: &Fields<'_>,
     key: &str,
     most: usize,

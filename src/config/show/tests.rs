@@ -152,6 +152,9 @@ fn the_schema_has_the_keys_the_reader_has() {
     assert_eq!(of("OutputForm"), outputs.chain(output::COMMON).map(str::to_owned).collect());
     let chats = chat::KINDS.iter().flat_map(|(_, keys)| keys.iter().copied());
     assert_eq!(of("ChatForm"), chats.chain(chat::COMMON).map(str::to_owned).collect());
+    assert_eq!(of("ModerationForm"), set(&control::MODERATION_KEYS));
+    assert_eq!(of("ClaimsForm"), set(&control::CLAIMS_KEYS));
+    assert_eq!(of("ItemForm"), set(&control::ITEM_KEYS));
     assert_eq!(of("StandbyTable"), set(&output::whip::STANDBY_KEYS));
     assert_eq!(of("IceForm"), set(&output::whip::ICE_KEYS));
     assert_eq!(of("IceServerForm"), set(&output::whip::ICE_SERVER_KEYS));
