@@ -20,4 +20,9 @@ mod tests;
 pub use keys::Pressed;
 pub use run::{Left, Reading};
 pub use state::Pane;
+pub(super) use state::Standing;
 pub use view::draw;
+pub(super) use view::paint;
+
+/// The pane's clock begins so much before its reader came: what was said just before has a moment, too.
+pub(super) const BEFORE: std::time::Duration = complaints::WINDOW;

@@ -1,7 +1,7 @@
 //! Shows in the states the tests look at, made by the show itself: facts and commands in, never a field set
 //! by hand.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -13,6 +13,10 @@ use super::{
 };
 use crate::{
     base::{Canvas, Db, InputId, Kbps, Now, Severity},
+    chat::{
+        Platform,
+        spec::{ChatSpec, Service},
+    },
     scene::{Fit, Layer, Layout},
     show::{
         Command, Container, Fact, FailureKind, Hears, Input, InputKind, InputSpec, Mode,
@@ -172,6 +176,30 @@ pub(super) fn on_air_after(title: &str, more: Vec<Input>) -> State {
 
 pub(super) fn on_air() -> State {
     on_air_after("Spring sale", Vec::new())
+}
+
+/// On air, with two sources of chat in which nobody has written yet.
+pub(super) fn with_chat() -> State {
+    with_chat_after(Vec::new())
+}
+
+pub(super) fn with_chat_after(more: Vec<Input>) -> State {
+    let mut spec = spec("Spring sale");
+    for (id, market) in [("tt", "vn"), ("yt", "th")] {
+        let platform = Platform::named(if id == "tt" { "tiktok" } else { "youtube" });
+        spec.chats.push(ChatSpec {
+            id: id.parse().unwrap(),
+            service: Service::Lines { path: "lines.jsonl".into(), platform },
+            market: market.parse().ok(),
+            languages: Vec::new(),
+            bots: Vec::new(),
+            hold: Duration::ZERO,
+        });
+    }
+    let mut inputs = inputs_up();
+    inputs.extend([connected("main"), connected("backup")]);
+    inputs.extend(more);
+    after(spec, Mode::Live, inputs)
 }
 
 /// In the second of three segments; `ms` after it began.

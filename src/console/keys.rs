@@ -45,6 +45,10 @@ pub(super) enum Action {
     Statistics(Step),
     /// In the planner.
     Planner(planner::Step),
+    /// A key of the chat.
+    Chat(KeyEvent),
+    /// The chat on the whole screen, or not.
+    Zoom,
     /// Explain other figures than those that fit: so many on.
     Explain(isize),
     /// Leave, or ask whether to.
@@ -117,6 +121,7 @@ pub(super) enum Own {
     OtherList,
     Statistics,
     Planner,
+    Chat,
     Up,
     Down,
     Louder,
@@ -152,17 +157,12 @@ pub(super) const OWN: &[OwnKey<Own>] = &[
     OwnKey { chords: &["-", "_"], shown: "", doc: "", own: Own::Softer },
     OwnKey {
         chords: &["up", "k"],
-        shown: "↑ ↓",
-        doc: "select the one above, or below (also k, j)",
+        shown: "↑ ↓ tab",
+        doc: "select an input; with tab an output, which g and o then mean",
         own: Own::Up,
     },
     OwnKey { chords: &["down", "j"], shown: "", doc: "", own: Own::Down },
-    OwnKey {
-        chords: &["tab"],
-        shown: "tab",
-        doc: "inputs or outputs; on outputs, g and o mean the selected one",
-        own: Own::OtherList,
-    },
+    OwnKey { chords: &["tab"], shown: "", doc: "", own: Own::OtherList },
     OwnKey {
         chords: &["q", "ctrl-c"],
         shown: "q",
@@ -180,6 +180,12 @@ pub(super) const OWN: &[OwnKey<Own>] = &[
         shown: "w",
         doc: "the week: what is next on air, and the plan to be changed",
         own: Own::Planner,
+    },
+    OwnKey {
+        chords: &["c"],
+        shown: "c",
+        doc: "the chat: read, search, mark; c again goes back",
+        own: Own::Chat,
     },
     OwnKey {
         chords: &["?"],
@@ -277,11 +283,20 @@ pub(super) fn press(state: &State, key: &KeyEvent) -> Option<Action> {
     let shifted_digit = key.modifiers.contains(KeyModifiers::SHIFT)
         && matches!(key.code, KeyCode::Char(c) if c.is_ascii_digit());
     let bind = state.keymap.find(Chord { alt: chord.alt || shifted_digit, ..chord });
-    // Two keys work whatever is open: the slate cannot wait for a dialog, and the way out is never shut.
+    // Two keys work whatever is open: the slate cannot wait for a dialog, and the way out is never shut. Where text is
+    // typed, and the screen says so, the slate's key takes ctrl.
+    let typing = state.is_typing() && state.dialog.is_none();
+    let slate = if typing && chord.ctrl {
+        state.keymap.find(Chord { ctrl: false, ..chord })
+    } else {
+        bind.filter(|_| !typing)
+    };
+    if let Some(Bind::Row(row)) = slate
+        && row.name == "panic"
+    {
+        return Some(safe(Command::Panic));
+    }
     match bind {
-        Some(Bind::Row(row)) if row.name == "panic" => {
-            return Some(Action::Give { command: Command::Panic, confirm: false });
-        }
         Some(Bind::Own(Own::Leave)) if chord.ctrl => return Some(Action::AskToLeave),
         _ => {}
     }
@@ -316,6 +331,7 @@ pub(super) fn press(state: &State, key: &KeyEvent) -> Option<Action> {
         None if state.pane == Pane::Planner => {
             planner::step(&state.planner, key).map(Action::Planner)
         }
+        None if state.pane == Pane::Chat => in_chat(state, bind, key),
         None => match bind? {
             Bind::Row(row) => meant(state, row.name).map(|command| ask(state, command)),
             Bind::Preview(scene) => Some(safe(Command::Preview { scene: scene.clone() })),
@@ -339,6 +355,26 @@ fn in_statistics(bind: Option<&Bind>, chord: Chord) -> Option<Action> {
     }
 }
 
+/// What a key does while the chat has the focus. Scenes on digits stay at hand where they are seen: the chat has no
+/// digits.
+fn in_chat(state: &State, bind: Option<&Bind>, key: &KeyEvent) -> Option<Action> {
+    let chat = state.chat.as_ref()?;
+    let digit = matches!(key.code, KeyCode::Char(c) if c.is_ascii_digit());
+    match bind {
+        _ if chat.is_typing() => {}
+        Some(Bind::Own(Own::Chat)) => return Some(Action::Pane(Pane::Show)),
+        Some(Bind::Preview(scene)) if digit && chat.is_beside() => {
+            return Some(safe(Command::Preview { scene: scene.clone() }));
+        }
+        Some(Bind::Cut(scene)) if digit && chat.is_beside() => {
+            return Some(safe(Command::CutTo { scene: scene.clone() }));
+        }
+        _ if Chord::of(key) == Chord::plain(KeyCode::Char('z')) => return Some(Action::Zoom),
+        _ => {}
+    }
+    Some(Action::Chat(*key))
+}
+
 fn unseen() -> Action {
     Action::Refuse(
         "this key is for the selected input, which is not seen here: esc goes back to it".into(),
@@ -357,6 +393,16 @@ fn own_action(state: &State, own: Own) -> Option<Action> {
         Own::OtherList => Action::OtherList,
         Own::Statistics => Action::Pane(Pane::Statistics),
         Own::Planner => Action::Pane(Pane::Planner),
+        Own::Chat => match (&state.chat, state.show.spec.chats.is_empty()) {
+            (Some(_), _) => Action::Pane(Pane::Chat),
+            (None, true) => {
+                Action::Refuse("this show has no chat: a [[chat]] table names one".into())
+            }
+            (None, false) => Action::Refuse(
+                "a rehearsal reads no chat: `hawker chat` with the show file reads it by itself"
+                    .into(),
+            ),
+        },
         Own::Up => Action::Move(-1),
         Own::Down => Action::Move(1),
         Own::Louder | Own::Softer => {

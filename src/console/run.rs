@@ -13,7 +13,7 @@ use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use jiff::{Timestamp, tz::TimeZone};
 use ratatui::layout::Rect;
 use tokio::sync::{
-    broadcast::error::RecvError,
+    broadcast::error::{RecvError, TryRecvError},
     mpsc::{Sender, error::TrySendError},
     oneshot,
 };
@@ -37,6 +37,8 @@ use crate::{
 const FRAME: Duration = Duration::from_millis(33);
 /// Figures and pictures are drawn together, ten times a second at most.
 const FIGURES: Duration = Duration::from_millis(100);
+/// Steps of the chat taken before anything else is looked at again.
+const STEPS: usize = 512;
 /// And twice a second while nothing moves.
 const CALM: Duration = Duration::from_millis(500);
 /// When the show is over, this long is waited for the event that says how it ended.
@@ -51,13 +53,18 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
     let mut signals = Signals::new()?;
     let mut screen = Screen::take()?;
     signals.heed(&screen);
-    let Handle { log, asks, mut events, mut show, mut past, mut meters, mut picture, .. } = handle;
+    let Handle { log, asks, mut events, mut show, mut past, mut meters, mut picture, mut chat } =
+        handle;
     let palette = Palette::of_terminal(options.theme);
     let first = show.borrow_and_update().clone();
     let mut state = State::new(first, &palette, TimeZone::system(), Timestamp::now());
     for line in &log {
         state.on_logged(line);
     }
+    for told in std::mem::take(&mut chat.past) {
+        state.on_told(&told);
+    }
+    chat.sources.mark_changed();
     // Declared behind the screen, so that it goes before it.
     let mut console = Console {
         state,
@@ -65,6 +72,7 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
         answers: FuturesUnordered::new(),
         began: Instant::now(),
         looking: None,
+        reading: false,
         area: Rect::default(),
         wanted: Some(Instant::now()),
         drawn: Instant::now(),
@@ -77,12 +85,15 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
     meters.mark_changed();
     let mut keys = EventStream::new();
     let (mut meters_open, mut picture_open) = (true, true);
+    let has_chat = console.state.chat.is_some();
+    let (mut steps_open, mut sources_open) = (has_chat, has_chat);
     let mut fatal = None;
     let leave = loop {
         if console.wanted.is_some_and(|at| at <= Instant::now()) {
             console.wanted = None;
             console.drawn = Instant::now();
             console.look();
+            console.state.settle(console.area);
             match screen.draw(|frame| view::draw(&console.state, frame)) {
                 Ok(()) => {}
                 // As when it cannot be read: it is gone, the show is not.
@@ -167,6 +178,29 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
                 console.state.picture.clone_from(&picture.borrow_and_update());
                 console.soon(FIGURES);
             }
+            changed = chat.sources.changed(), if sources_open => {
+                sources_open = changed.is_ok();
+                let sources = chat.sources.borrow_and_update().clone();
+                console.state.on_chat_sources(sources, !sources_open);
+                console.soon(FIGURES);
+            }
+            step = chat.steps.recv(), if steps_open => {
+                console.tick();
+                match step {
+                    Ok(told) => console.state.on_told(&told),
+                    // The numbers of the steps say how many are missing.
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => steps_open = false,
+                }
+                for _ in 0..STEPS {
+                    match chat.steps.try_recv() {
+                        Ok(told) => console.state.on_told(&told),
+                        Err(TryRecvError::Lagged(_)) => {}
+                        Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+                    }
+                }
+                console.soon(if console.state.reads_chat() { FRAME } else { FIGURES });
+            }
             () = tokio::time::sleep_until(wake.into()) => {
                 if console.over.is_some_and(|at| at <= Instant::now()) {
                     break Ok(console.ending().unwrap_or(Leave::EngineGone));
@@ -199,6 +233,8 @@ struct Console {
     began: Instant,
     /// The picture asked for.
     looking: Option<Look>,
+    /// The chat was asked for.
+    reading: bool,
     area: Rect,
     /// When to draw next; `None` while the screen shows the state.
     wanted: Option<Instant>,
@@ -291,11 +327,20 @@ impl Console {
                 None
             }
             // What is pasted is text, never keys.
+            TerminalEvent::Paste(text) => {
+                if self.state.paste(&text) {
+                    self.soon(FRAME);
+                }
+                None
+            }
             _ => None,
         };
         if let Some(action) = action {
             self.soon(FRAME);
-            match self.state.act(action, Timestamp::now()) {
+            let todo = self.state.act(action, Timestamp::now());
+            // The next key finds the chat where this one has put it.
+            self.state.settle(self.area);
+            match todo {
                 Some(Todo::Leave) => return true,
                 Some(Todo::Give { command, confirm }) => self.give(command, confirm),
                 Some(Todo::Plan(todo)) => self.plan(Some(todo)),
@@ -337,8 +382,11 @@ impl Console {
         self.soon(FRAME);
     }
 
-    /// Asks for pictures of the size they have on the screen, when that changed.
+    /// Asks for pictures of the size they have on the screen, when that changed; and once for the chat.
     fn look(&mut self) {
+        if !self.reading && self.state.chat.is_some() {
+            self.reading = self.asks.try_send(Ask::Chat(true)).is_ok();
+        }
         let look = view::look(&self.state, self.area);
         if look != self.looking && self.asks.try_send(Ask::Look(look)).is_ok() {
             self.looking = look;

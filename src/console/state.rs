@@ -1,6 +1,8 @@
 //! What the console knows at one moment: the show, the figures, the picture, its log, and where the
 //! operator's hand is. An owned snapshot; nothing here reads a clock or touches the terminal.
 
+mod chat;
+
 use std::{sync::Arc, time::Duration};
 
 use jiff::{Timestamp, tz::TimeZone};
@@ -76,6 +78,8 @@ pub(super) enum Pane {
     Statistics,
     /// The week, and when the next show is.
     Planner,
+    /// The chat has the focus: beside the picture where there is room, else instead of it.
+    Chat,
 }
 
 /// A question that waits for an answer, or the help.
@@ -121,6 +125,12 @@ pub(super) struct State {
     pub pane: Pane,
     pub statistics: Statistics,
     pub planner: Planner,
+    /// The chat, in a show that reads one.
+    pub chat: Option<super::chat::Pane>,
+    /// It fills the screen also where it has room beside the picture.
+    pub zoomed: bool,
+    /// When the chat changes although nothing happens, by the console's clock.
+    chat_due: Option<u64>,
     pub focus: Focus,
     /// The selected input.
     pub input: usize,
@@ -160,6 +170,9 @@ impl State {
             pane: Pane::Show,
             statistics: Statistics::new(&show),
             planner: Planner::new(now, true),
+            chat: chat::pane(&show, palette, &zone),
+            zoomed: false,
+            chat_due: None,
             show,
             focus: Focus::Inputs,
             input: 0,
@@ -236,9 +249,13 @@ impl State {
         if self.leaving_until.is_some_and(|until| until <= self.clock_ms) {
             self.leaving_until = None;
         }
+        let said = self.chat_due.is_some_and(|due| due <= self.clock_ms);
+        if said {
+            self.chat_due = None;
+        }
         let planned = self.pane == Pane::Planner && self.planner.tick(self.now());
         let after = (self.figures().is_some(), self.seconds_armed(), self.leaving());
-        planned || !was_stale || before != after
+        said || planned || !was_stale || before != after
     }
 
     /// The wall clock, as far as the console's clock tells it.
@@ -266,7 +283,7 @@ impl State {
             let into = self.now().subsec_millisecond().unsigned_abs();
             self.clock_ms + 1000 - u64::from(into)
         });
-        [armed, self.leaving_until, Some(stale), second].into_iter().flatten().min()
+        [armed, self.leaving_until, Some(stale), second, self.chat_due].into_iter().flatten().min()
     }
 
     /// Whole seconds a dangerous command stays armed, rounded up.
@@ -354,6 +371,7 @@ impl State {
                 *at = at.saturating_add_signed(by).min(count.saturating_sub(1));
             }
             Action::Hand(focus, index) => {
+                self.show_pane(Pane::Show);
                 self.focus = focus;
                 match focus {
                     Focus::Inputs => self.input = index,
@@ -367,13 +385,15 @@ impl State {
                 };
             }
             Action::Pane(Pane::Planner) => {
-                self.pane = Pane::Planner;
+                self.show_pane(Pane::Planner);
                 self.planner.tick(now);
                 return self.planner.wanted().map(Todo::Plan);
             }
-            Action::Pane(pane) => self.pane = pane,
+            Action::Pane(pane) => self.show_pane(pane),
+            Action::Zoom => self.zoomed = !self.zoomed,
+            Action::Chat(key) => return self.chat_key(&key),
             Action::Planner(step) => match self.planner.act(step) {
-                Some(planner::Todo::Leave) => self.pane = Pane::Show,
+                Some(planner::Todo::Leave) => self.show_pane(Pane::Show),
                 todo => return todo.map(Todo::Plan),
             },
             Action::Statistics(step) => self.statistics.step(step, &self.meters),

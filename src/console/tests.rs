@@ -1,5 +1,7 @@
 //! What the screen looks like. The pictures are in `snapshots/`: read them as a designer would.
 
+mod chat;
+
 use ratatui::{
     Terminal,
     backend::TestBackend,

@@ -1,5 +1,6 @@
 //! Pure drawing: a state in, cells out. No view changes anything, and none reads a clock.
 
+mod chat;
 pub(super) mod dialog;
 mod figures;
 pub(super) mod gauge;
@@ -24,6 +25,7 @@ use ratatui::{
 
 use self::places::Places;
 use super::{
+    chat::Standing,
     keys::Action,
     planner,
     state::{Focus, Pane, State},
@@ -40,14 +42,16 @@ pub(super) fn draw(state: &State, frame: &mut Frame) {
         return;
     };
     header::header(state, places.header, buf);
-    if state.pane == Pane::Planner {
-        let mut pane = Rect { y: area.y + 1, height: area.height - 1, ..area };
-        if state.show.panic {
-            // The slate is nothing to be forgotten over a plan.
+    if state.pane == Pane::Planner || chat::is_zoomed(state, &places) {
+        let pane = below_the_slate(state, area);
+        if pane.y > area.y + 1 {
             header::bus(state, places.bus, buf);
-            pane = Rect { y: pane.y + 1, height: pane.height - 1, ..pane };
         }
-        planner::draw(&state.planner, &state.palette, pane, buf);
+        if state.pane == Pane::Planner {
+            planner::draw(&state.planner, &state.palette, pane, buf);
+        } else {
+            chat::pane(state, pane, buf);
+        }
         if state.leaving() {
             Clear.render(places.footer, buf);
             log::footer(state, places.footer, buf);
@@ -69,6 +73,9 @@ pub(super) fn draw(state: &State, frame: &mut Frame) {
     outputs::outputs(state, places.outputs, buf);
     figures::figures(state, places.figures, buf);
     log::log(state, None, places.log, buf);
+    if let Some(at) = places.chat {
+        chat::beside(state, at, buf);
+    }
     dialog::dialog(state, area, buf);
 }
 
@@ -86,12 +93,38 @@ const fn below_the_tally(area: Rect) -> Rect {
     Rect { y: area.y + 1, height: area.height.saturating_sub(2), ..area }
 }
 
+/// What a pane has that needs the keys' row, too: all but the tally, and the bus while the slate is on, which is nothing
+/// to be forgotten over a plan.
+fn below_the_slate(state: &State, area: Rect) -> Rect {
+    let above = 1 + u16::from(state.show.panic);
+    Rect { y: area.y + above, height: area.height.saturating_sub(above), ..area }
+}
+
+/// Where the chat's pane stands on a screen of that size, and its columns and rows.
+pub(super) fn chat_place(state: &State, area: Rect) -> (Standing, (u16, u16)) {
+    let unseen = (Standing::Unseen, (0, 0));
+    let Some(places) = Places::new(state, area) else { return unseen };
+    if chat::is_zoomed(state, &places) {
+        let pane = below_the_slate(state, area);
+        return (Standing::Zoomed, (pane.width, pane.height));
+    }
+    match (state.pane, places.chat) {
+        (Pane::Show | Pane::Chat, Some(at)) => {
+            (Standing::Beside { focused: state.pane == Pane::Chat }, (at.width, at.height))
+        }
+        _ => unseen,
+    }
+}
+
 /// The picture worth asking for on a screen of that size; `None` when there is no room for one.
 pub(super) fn look(state: &State, area: Rect) -> Option<Look> {
-    if state.pane != Pane::Show {
-        return None;
-    }
-    Places::new(state, area)?.picture.map(picture::look)
+    let places = Places::new(state, area)?;
+    let is_seen = match state.pane {
+        Pane::Show => true,
+        Pane::Chat => !chat::is_zoomed(state, &places),
+        Pane::Statistics | Pane::Planner => false,
+    };
+    places.picture.filter(|_| is_seen).map(picture::look)
 }
 
 /// How many entries the explanation of the figures has.
@@ -108,10 +141,13 @@ pub(super) fn click(state: &State, area: Rect, x: u16, y: u16) -> Option<Action>
     if state.pane == Pane::Statistics {
         return statistics::click(state, below_the_tally(area), x, y);
     }
-    if state.pane == Pane::Planner {
+    if state.pane == Pane::Planner || chat::is_zoomed(state, &places) {
         return None;
     }
     let at = (x, y).into();
+    if places.chat.is_some_and(|chat| chat.contains(at)) {
+        return Some(Action::Pane(Pane::Chat));
+    }
     if places.scenes.contains(at) {
         let scene = scenes::at(state, places.scenes, x, y)?;
         let command = crate::show::Command::Preview { scene };

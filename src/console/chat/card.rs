@@ -92,7 +92,7 @@ pub(super) fn draw(
         None => rows.push(("nothing is known of the author".into(), palette.dim)),
     }
     let height = (rows.len() as u16 + 2).min(size.1);
-    let title = "who wrote it   a answered   p pin   h highlight   esc close";
+    let title = "who wrote it   a answered   t pin   h highlight   esc close";
     let inside = boxed(palette, area, (size.0, height), title, palette.rule, buf);
     for (y, (line, style)) in rows.iter().enumerate() {
         Row::new(buf, inside, u16::try_from(y).unwrap_or(u16::MAX)).put(line, *style);

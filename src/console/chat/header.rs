@@ -5,7 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
-use super::{complaints, list::seconds, state::Pane};
+use super::{
+    complaints,
+    list::seconds,
+    state::{Pane, Standing},
+};
 use crate::{
     base::Now,
     chat::{
@@ -176,7 +180,15 @@ pub(super) fn draw(pane: &Pane, palette: &Palette, area: Rect, buf: &mut Buffer,
         .collect();
     let complaints = complaints.join("  ");
     let mut row = Row::new(buf, area, 0);
-    row.badge("CHAT", 6, palette.rehearsal).gap(2);
+    let badge = match pane.standing {
+        Standing::Beside { focused: false } => palette.off,
+        _ => palette.rehearsal,
+    };
+    row.badge("CHAT", 6, badge).gap(1);
+    if pane.standing == (Standing::Beside { focused: true }) {
+        row.put("focused", palette.key).gap(1);
+    }
+    row.gap(1);
     let beside = if complaints.is_empty() { 0 } else { width(&complaints) + 2 };
     let room = row.rest().saturating_sub(beside);
     if pane.is_filtered() {

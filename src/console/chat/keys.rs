@@ -7,7 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use super::{
     edit::Edit,
     list,
-    state::{Over, Pane},
+    state::{Over, Pane, Standing},
 };
 use crate::{
     base::Now,
@@ -33,15 +33,25 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ),
     ("o", "orders only, or all again"),
     ("u", "questions only, or all again"),
-    ("c", "complaints about picture or sound only, or all again"),
+    ("e", "complaints about picture or sound only, or all again"),
     ("f", "people who write here for the first time only, or all again"),
     ("m", "moderators and the owner only, or all again"),
     ("a", "mark the selected line as answered, or not"),
-    ("p", "pin the selected line at the top, or take the pin away"),
+    ("t", "pin the selected line at the top, or take the pin away"),
     ("h", "highlight the author of the selected line for 5 minutes"),
     ("enter", "the selected line in full, and who wrote it: last lines and removals"),
     ("esc", "back: close what is open, go to the newest line, show all lines"),
-    ("q ctrl-c", "leave"),
+];
+
+/// What the keys do beside those, where the pane has the screen for itself.
+const ALONE: &[(&str, &str)] = &[("q ctrl-c", "leave")];
+
+/// The same, in the console of a show.
+const IN_SHOW: &[(&str, &str)] = &[
+    ("c q esc", "the focus goes back to the show; with esc once nothing is open any more"),
+    ("z", "the chat on the whole screen, or beside the picture again"),
+    ("1 to 9", "beside the picture: the scene of that key on preview, with alt on program"),
+    ("p", "panic, as everywhere; ctrl-p while text is typed"),
 ];
 
 /// What the pane did with a key.
@@ -60,6 +70,23 @@ pub enum Pressed {
 const NOTHING_SELECTED: &str = "select a line first: ↑ ↓";
 
 impl Pane {
+    /// What the keys do where the pane stands.
+    pub(super) fn explained(&self) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+        let beside = if self.standing == Standing::Alone { ALONE } else { IN_SHOW };
+        KEYS.iter().chain(beside)
+    }
+
+    /// Whether keys are letters of a text.
+    pub(in crate::console) const fn is_typing(&self) -> bool {
+        matches!(self.over, Over::Search(_))
+    }
+
+    /// It loses the focus: what lies over the list is closed. A search stays as it was typed.
+    pub(in crate::console) fn blur(&mut self) {
+        self.over = Over::Nothing;
+        self.notice = None;
+    }
+
     /// Text that was pasted. It is typed text in a search, and nothing else.
     pub fn paste(&mut self, text: &str) -> Pressed {
         let Over::Search(edit) = &mut self.over else { return Pressed::Ignored };
@@ -79,6 +106,7 @@ impl Pane {
             return Pressed::Interrupt;
         }
         self.notice = None;
+        let last = self.explained().count() - 1;
         match &mut self.over {
             Over::Nothing if ctrl => Pressed::Ignored,
             Over::Nothing => self.listed(key.code, now),
@@ -86,7 +114,7 @@ impl Pane {
             Over::Help(from) => {
                 match key.code {
                     KeyCode::Up => *from = from.saturating_sub(1),
-                    KeyCode::Down => *from = (*from + 1).min(KEYS.len() - 1),
+                    KeyCode::Down => *from = (*from + 1).min(last),
                     _ => self.over = Over::Nothing,
                 }
                 Pressed::Taken
@@ -95,7 +123,7 @@ impl Pane {
                 match key.code {
                     KeyCode::Char('h') => self.highlight(now),
                     KeyCode::Char('a') => self.answer(),
-                    KeyCode::Char('p') => self.pin(),
+                    KeyCode::Char('t') => self.pin(),
                     _ => self.over = Over::Nothing,
                 }
                 Pressed::Taken
@@ -116,11 +144,11 @@ impl Pane {
             KeyCode::Char('/') => self.over = Over::Search(Edit::new(&self.search)),
             KeyCode::Char('o') => self.only(Only::Orders),
             KeyCode::Char('u') => self.only(Only::Questions),
-            KeyCode::Char('c') => self.only(Only::Complaints),
+            KeyCode::Char('e') => self.only(Only::Complaints),
             KeyCode::Char('f') => self.only(Only::FirstTimers),
             KeyCode::Char('m') => self.only(Only::Moderators),
             KeyCode::Char('a') => self.answer(),
-            KeyCode::Char('p') => self.pin(),
+            KeyCode::Char('t') => self.pin(),
             KeyCode::Char('h') => self.highlight(now),
             KeyCode::Enter => match self.selected() {
                 Some(entry) => {
@@ -132,6 +160,7 @@ impl Pane {
             },
             KeyCode::Char('?') => self.over = Over::Help(0),
             KeyCode::Esc if self.view.new_below().is_some() => self.live(),
+            KeyCode::Esc if !self.is_filtered() => return Pressed::Ignored,
             KeyCode::Esc => {
                 self.search.clear();
                 self.filter(|filter| filter.only.clear());

@@ -81,8 +81,7 @@ impl Reading {
 
     fn now(&self) -> Now {
         let passed = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        // Complaints of the minute before it began have a moment, too.
-        let mono = Moment(passed) + super::complaints::WINDOW;
+        let mono = Moment(passed) + super::BEFORE;
         Now { mono, wall: Timestamp::now() }
     }
 

@@ -9,7 +9,7 @@ use std::{
 use jiff::tz::TimeZone;
 
 use super::{
-    complaints::{Complaints, Who},
+    complaints::{Complaints, Who, word},
     edit::Edit,
 };
 use crate::{
@@ -51,6 +51,30 @@ pub(super) enum Over {
     Help(usize),
 }
 
+/// Where the pane stands, and whether it has the focus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::console) enum Standing {
+    /// It has the screen and the keys for itself: `hawker chat`.
+    Alone,
+    /// It fills the screen of a show's console, and has the focus.
+    Zoomed,
+    /// Beside the picture of a show.
+    Beside {
+        /// Keys are the pane's, not the show's.
+        focused: bool,
+    },
+    /// It is not on the screen.
+    Unseen,
+}
+
+/// What came while the pane was not on the screen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::console) struct Missed {
+    pub(in crate::console) lines: u64,
+    pub(in crate::console) orders: u64,
+    pub(in crate::console) questions: u64,
+}
+
 /// The pane of one reader.
 #[derive(Debug)]
 pub struct Pane {
@@ -79,6 +103,8 @@ pub struct Pane {
     pub(super) highlights: Vec<Moment>,
     /// Columns and rows that it had last.
     pub(super) size: (u16, u16),
+    pub(super) standing: Standing,
+    unseen: Missed,
     pub(super) palette: Palette,
     pub(super) zone: TimeZone,
 }
@@ -111,6 +137,8 @@ impl Pane {
             notice: None,
             highlights: Vec::new(),
             size: (80, 24),
+            standing: Standing::Alone,
+            unseen: Missed::default(),
             palette: *palette,
             zone,
         }
@@ -119,6 +147,45 @@ impl Pane {
     /// How large it is drawn: keys scroll by it.
     pub fn resized(&mut self, width: u16, height: u16) {
         self.size = (width, height);
+    }
+
+    /// Where it stands from now on. What is on the screen is seen.
+    pub(in crate::console) fn stands(&mut self, standing: Standing) {
+        self.standing = standing;
+        if standing != Standing::Unseen {
+            self.unseen = Missed::default();
+        }
+    }
+
+    /// Whether it is on the screen.
+    pub(in crate::console) fn is_seen(&self) -> bool {
+        self.standing != Standing::Unseen
+    }
+
+    /// Whether it stands beside the picture.
+    pub(in crate::console) const fn is_beside(&self) -> bool {
+        matches!(self.standing, Standing::Beside { .. })
+    }
+
+    /// What came since it was on the screen last.
+    pub(in crate::console) const fn unseen(&self) -> Missed {
+        self.unseen
+    }
+
+    /// How many people complained of what in the last minute, the most first.
+    pub(in crate::console) fn said_wrong(&self, now: Now) -> Vec<(&'static str, usize)> {
+        let counts = self.complaints.counts(now.mono).into_iter();
+        counts.map(|(complaint, count)| (word(complaint), count)).collect()
+    }
+
+    /// The sources that are not read, or likely not: each with a word for it.
+    pub(in crate::console) fn in_trouble(&self) -> impl Iterator<Item = (&SourceId, &'static str)> {
+        self.sources.iter().filter_map(|state| match &state.status {
+            Status::Silent { overdue: true, .. } => Some((&state.id, "SILENT")),
+            Status::Waiting { .. } => Some((&state.id, "RETRYING")),
+            Status::Failed { .. } => Some((&state.id, "FAILED")),
+            _ => None,
+        })
     }
 
     /// The sources as they are now.
@@ -185,6 +252,11 @@ impl Pane {
                 self.extras.entry(entry).or_default().count = count;
             }
         }
+        if is_new && self.standing == Standing::Unseen && !message.own && !message.backlog {
+            self.unseen.lines += 1;
+            self.unseen.orders += u64::from(finds.order.is_some() && message.may_act());
+            self.unseen.questions += u64::from(!finds.questions.is_empty());
+        }
         let marks = Marks {
             order: finds.order.is_some(),
             question: !finds.questions.is_empty(),
@@ -220,6 +292,10 @@ impl Pane {
 
     /// When the screen has to change although nothing happens: an age grows, a complaint is forgotten, a highlight ends.
     pub fn next_change(&self, now: Now) -> Option<Moment> {
+        let complaint = self.complaints.next_change(now.mono);
+        if self.standing == Standing::Unseen {
+            return complaint;
+        }
         let ages = self.sources.iter().filter(|source| source.status != Status::Ended).filter_map(
             |source| {
                 let age = super::header::age_ms(source.heard?, now.wall);
@@ -228,7 +304,7 @@ impl Pane {
             },
         );
         let highlight = self.highlights.iter().copied();
-        ages.chain(highlight).chain(self.complaints.next_change(now.mono)).min()
+        ages.chain(highlight).chain(complaint).min()
     }
 
     pub(super) fn extra(&self, id: EntryId) -> Extra {

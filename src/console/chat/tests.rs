@@ -245,7 +245,7 @@ fn busy() -> Fed {
         KeyCode::Up,
         KeyCode::Up,
         KeyCode::Up,
-        KeyCode::Char('p'),
+        KeyCode::Char('t'),
         KeyCode::PageUp,
     ]);
     for n in 0..37 {
@@ -361,7 +361,7 @@ fn filters_show_what_they_say() {
     for (key, texts) in [
         ('o', &["A12 +1", "mine 12", "A7 x2"][..]),
         ('u', &["is this live?", "áo này giá bao nhiêu vậy shop ơi?"]),
-        ('c', &["直播很卡，声音断断续续的", "the picture is frozen", "no sound here"]),
+        ('e', &["直播很卡，声音断断续续的", "the picture is frozen", "no sound here"]),
         ('f', &["áo này giá bao nhiêu vậy shop ơi?"]),
     ] {
         fed.press(&[KeyCode::Char(key)]);
@@ -410,7 +410,7 @@ fn a_line_is_answered_pinned_and_its_author_highlighted() {
     assert!(fed.screen(80, 24).contains("✓ Lan: how much?"));
     fed.press(&[KeyCode::Char('a')]);
     assert!(!fed.screen(80, 24).contains('✓'));
-    fed.press(&[KeyCode::Char('p')]);
+    fed.press(&[KeyCode::Char('t')]);
     assert!(fed.screen(80, 24).contains("^ TW  Lan: how much?"));
     fed.press(&[KeyCode::Char('h')]);
     let reversed = |fed: &mut Fed| {
@@ -432,7 +432,7 @@ fn what_was_removed_is_nowhere_on_the_screen() {
     fed.says("troll", "very rude words");
     fed.says("Bo", "hello");
     fed.drawn(80, 24);
-    fed.press(&[KeyCode::Up, KeyCode::Up, KeyCode::Char('p'), KeyCode::Enter]);
+    fed.press(&[KeyCode::Up, KeyCode::Up, KeyCode::Char('t'), KeyCode::Enter]);
     assert!(fed.screen(80, 24).contains("very rude words"));
     let removal = Removal::TimedOut(Duration::from_mins(10));
     let gone = Update::UserCleared { id: Some(UserId::new("troll")), name: None, removal };

@@ -5,9 +5,8 @@ use ratatui::{Frame, buffer::Buffer, layout::Rect, style::Style};
 
 use super::{
     card, header,
-    keys::KEYS,
     list::{self, Columns, Look, Shown},
-    state::{Over, Pane},
+    state::{Over, Pane, Standing},
 };
 use crate::{
     base::Now,
@@ -69,7 +68,11 @@ impl Places {
 /// Draws the pane. [`Pane::turn`] has been called since the last step.
 pub fn draw(frame: &mut Frame, area: Rect, pane: &Pane, now: Now) {
     let area = area.intersection(frame.area());
-    let buf = frame.buffer_mut();
+    paint(frame.buffer_mut(), area, pane, now);
+}
+
+/// The same, into cells that are drawn with others.
+pub(in crate::console) fn paint(buf: &mut Buffer, area: Rect, pane: &Pane, now: Now) {
     let palette = &pane.palette;
     let Some(places) = Places::new(pane, area, now) else {
         let text = format!(
@@ -97,7 +100,7 @@ pub fn draw(frame: &mut Frame, area: Rect, pane: &Pane, now: Now) {
         }
         Over::Help(from) => {
             let all: Vec<(String, String)> =
-                KEYS.iter().map(|(key, doc)| ((*key).into(), (*doc).into())).collect();
+                pane.explained().map(|(key, doc)| ((*key).into(), (*doc).into())).collect();
             meanings(palette, &all, *from, area, buf);
         }
     }
@@ -258,6 +261,10 @@ fn status(
 ) {
     let mut row = Row::new(buf, area, 0);
     if let Over::Search(edit) = &pane.over {
+        if pane.standing != Standing::Alone {
+            // The show's keys are letters now.
+            row.badge("TYPING", 8, palette.alarm).gap(1);
+        }
         row.put("/", palette.key);
         let (before, after) = edit.halves();
         let room = row.rest().saturating_sub(1);
@@ -298,9 +305,13 @@ fn tail(text: &str, columns: u16) -> &str {
 }
 
 fn footer(pane: &Pane, palette: &Palette, area: Rect, buf: &mut Buffer) {
-    if matches!(pane.over, Over::Search(_)) {
+    if pane.is_typing() {
         let offered = [("enter", "keep"), ("from:", "name"), ("in:", "source or platform")];
-        keys(buf, area, palette, &offered, &[("esc", "clear")]);
+        let always: &[_] = match pane.standing {
+            Standing::Alone => &[("esc", "clear")],
+            _ => &[("ctrl-p", "panic"), ("esc", "clear")],
+        };
+        keys(buf, area, palette, &offered, always);
         return;
     }
     let offered = [
@@ -308,13 +319,20 @@ fn footer(pane: &Pane, palette: &Palette, area: Rect, buf: &mut Buffer) {
         ("/", "search"),
         ("o", "orders"),
         ("u", "questions"),
-        ("c", "complaints"),
+        ("e", "complaints"),
         ("a", "answered"),
-        ("p", "pin"),
+        ("t", "pin"),
         ("h", "highlight"),
         ("enter", "who"),
         ("f", "first-timers"),
         ("m", "moderators"),
     ];
-    keys(buf, area, palette, &offered, &[("q", "leave"), ("?", "help")]);
+    let (offered, always): (&[_], &[_]) = match pane.standing {
+        Standing::Alone => (&offered, &[("q", "leave"), ("?", "help")]),
+        Standing::Zoomed => (&offered, &[("p", "panic"), ("c", "back"), ("?", "help")]),
+        Standing::Beside { focused: true } => (&offered, &[("c", "back"), ("?", "help")]),
+        // Its keys are the show's now.
+        Standing::Beside { focused: false } | Standing::Unseen => (&[("c", "focus the chat")], &[]),
+    };
+    keys(buf, area, palette, offered, always);
 }

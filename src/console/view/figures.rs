@@ -61,8 +61,9 @@ const BEFORE_MONITORS: u16 = 19;
 
 /// Rows wanted in that width, on a screen of so many rows.
 pub(super) fn height(state: &State, columns: u16, rows: u16) -> u16 {
-    let monitors = MONITORS.min(usize::from(rows.saturating_sub(BEFORE_MONITORS)));
-    height_with(state, columns, monitors)
+    let said = super::chat::height(state);
+    let monitors = MONITORS.min(usize::from(rows.saturating_sub(BEFORE_MONITORS + said)));
+    height_with(state, columns, monitors) + said
 }
 
 fn height_with(state: &State, columns: u16, monitors: usize) -> u16 {
@@ -75,7 +76,8 @@ fn height_with(state: &State, columns: u16, monitors: usize) -> u16 {
 pub(super) fn figures(state: &State, area: Rect, buf: &mut Buffer) {
     let palette = &state.palette;
     let meters = state.figures();
-    let fits = |monitors: &usize| height_with(state, area.width, *monitors) <= area.height;
+    let said = super::chat::height(state);
+    let fits = |monitors: &usize| height_with(state, area.width, *monitors) + said <= area.height;
     let monitors = (0..=MONITORS).rev().find(fits).unwrap_or(0);
     let mut y = 0;
     for line in lines(state, meters, (area.width, monitors), palette) {
@@ -94,6 +96,7 @@ pub(super) fn figures(state: &State, area: Rect, buf: &mut Buffer) {
             y += 1;
         }
     }
+    super::chat::row(state, area, y, buf);
 }
 
 fn draw(piece: &Piece, palette: &Palette, row: &mut Row) {

@@ -64,10 +64,17 @@ pub(super) fn header(state: &State, area: Rect, buf: &mut Buffer) {
         .unwrap_or_default();
     // What nobody has seen yet takes the place of what never changes.
     let unseen = show.alarms.unseen().count();
-    let (profile, look) = match unseen {
-        0 => (profile, palette.dim),
-        1 => (" 1 alarm ".into(), palette.alarm),
-        n => (format!(" {n} alarms "), palette.alarm),
+    let alarms = match unseen {
+        0 => None,
+        1 => Some("1 alarm".to_owned()),
+        n => Some(format!("{n} alarms")),
+    };
+    let said = super::chat::notice(state);
+    let (profile, look) = match (alarms, said) {
+        (None, None) => (profile, palette.dim),
+        (None, Some((words, false))) => (words, palette.text),
+        (Some(alarms), Some((words, true))) => (format!(" {alarms}  {words} "), palette.alarm),
+        (Some(words), _) | (None, Some((words, true))) => (format!(" {words} "), palette.alarm),
     };
     let profile_width = if profile.is_empty() { 0 } else { width(&profile) + 2 };
     let mut row = Row::new(buf, area, 0);

@@ -111,8 +111,12 @@ pub(super) fn footer(state: &State, area: Rect, buf: &mut Buffer) {
         );
         return;
     }
-    let always = [("s", "figures"), ("q", "leave"), ("?", "help")];
-    let tail = keys_width(&always);
+    if state.pane == Pane::Chat {
+        return super::chat::footer(state, area, buf);
+    }
+    let always = [("c", "chat"), ("s", "figures"), ("q", "leave"), ("?", "help")];
+    let always = always.get(usize::from(state.chat.is_none())..).unwrap_or(&always);
+    let tail = keys_width(always);
     for name in FIRST {
         let Some(known) = ROWS.iter().find(|r| r.name == name) else { continue };
         let Some(command) = meant(state, name) else { continue };
@@ -129,7 +133,7 @@ pub(super) fn footer(state: &State, area: Rect, buf: &mut Buffer) {
         }
     }
     row.skip_to(tail - 2);
-    for key in &always {
+    for key in always {
         row.key(key, palette);
     }
 }

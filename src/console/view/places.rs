@@ -1,6 +1,8 @@
 //! Where everything is: one pure plan for each shape of screen. The picture gets what the rest can spare; the
 //! tally, the states and the keys never go.
 //!
+//! A chat stands at the right of all of it on a large screen; the rest is planned in what is left.
+//!
 //! Side: picture at the left, scenes and inputs beside it, the rest below. Roomy: everything beside the
 //! picture, the log below. Stacked: one below the other, for narrow and upright screens.
 
@@ -11,6 +13,11 @@ use crate::console::state::State;
 
 /// The least screen, in columns and rows.
 pub(super) const LEAST: (u16, u16) = (60, 20);
+
+/// A chat stands beside the picture from this size on.
+const CHAT_FROM: (u16, u16) = (116, 34);
+/// Columns of a chat beside the picture, least and most.
+const CHAT: (u16, u16) = (44, 84);
 
 /// The places on the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +33,8 @@ pub(super) struct Places {
     pub outputs: Rect,
     pub figures: Rect,
     pub log: Rect,
+    /// The chat, where it has room beside the picture.
+    pub chat: Option<Rect>,
     pub footer: Rect,
 }
 
@@ -54,10 +63,17 @@ impl Places {
             outputs: Rect::default(),
             figures: Rect::default(),
             log: Rect::default(),
+            chat: None,
             footer: Rect { y: inner.bottom() - 1, height: 1, ..inner },
         };
         inner.height -= 1;
-        if area.width >= 120 && area.height >= 34 {
+        if state.chat.is_some() && area.width >= CHAT_FROM.0 && area.height >= CHAT_FROM.1 {
+            let width = (area.width * 3 / 8).clamp(CHAT.0, CHAT.1);
+            let left = inner.width - width;
+            // Its own margin stands at the edge of the screen; before it are a blank and a line.
+            places.chat = Some(Rect { x: inner.x + left, width: width + 1, ..inner });
+            places.beside_chat(state, Rect { width: left - 2, ..inner });
+        } else if area.width >= 120 && area.height >= 34 {
             places.roomy(state, inner);
         } else if area.width >= 76 {
             places.side(state, inner);
@@ -65,6 +81,18 @@ impl Places {
             places.stacked(state, inner);
         }
         Some(places)
+    }
+
+    /// What is left beside a chat: planned so that the picture is largest.
+    fn beside_chat(&mut self, state: &State, area: Rect) {
+        let plan = |shape: fn(&mut Self, &State, Rect)| {
+            let mut places = *self;
+            shape(&mut places, state, area);
+            places
+        };
+        let cells = |places: &Self| places.picture.map_or(0, Rect::area);
+        let (side, stacked) = (plan(Self::side), plan(Self::stacked));
+        *self = if cells(&side) >= cells(&stacked) { side } else { stacked };
     }
 
     fn side(&mut self, state: &State, mut area: Rect) {
@@ -170,6 +198,7 @@ mod tests {
             ("many", fixture::crowded()),
             ("watched", fixture::watched()),
             ("rundown", fixture::with_rundown(0)),
+            ("chat", fixture::with_chat()),
         ] {
             for width in (LEAST.0..220).step_by(7) {
                 for height in (LEAST.1..90).step_by(5) {
@@ -182,6 +211,7 @@ mod tests {
                         assert!(place.area() > 0, "{name} {width}x{height}: place {i} is empty");
                     }
                     all.extend(p.picture);
+                    all.extend(p.chat);
                     all.extend(Some(p.rundown).filter(|p| p.area() > 0));
                     for (i, a) in all.iter().enumerate() {
                         assert_eq!(

@@ -155,7 +155,7 @@ pub(in crate::console) fn keys(
         }
         row.key(one, palette);
     }
-    row.skip_to(tail - 2);
+    row.skip_to(tail.saturating_sub(2));
     for one in always {
         row.key(one, palette);
     }

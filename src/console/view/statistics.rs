@@ -28,12 +28,15 @@ const LOG: u16 = 6;
 /// The places of the pane.
 struct Places {
     title: Rect,
+    /// What viewers complain of; no row where nobody does.
+    said: Rect,
     subjects: Rect,
     figures: Rect,
     log: Rect,
 }
 
-fn places(area: Rect) -> Places {
+fn places(state: &State, area: Rect) -> Places {
+    let said = u16::from(!complaints(state).is_empty());
     let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     let log_rows = match area.height {
         0..17 => 0,
@@ -41,24 +44,27 @@ fn places(area: Rect) -> Places {
         30..40 => LOG,
         _ => LOG + 4,
     };
-    let body = inner.height.saturating_sub(1 + log_rows);
+    let top = 1 + said;
+    let body = inner.height.saturating_sub(top + log_rows);
     let list = if area.width >= 100 { 32 } else { 22 };
     Places {
         title: Rect { height: 1, ..inner },
-        subjects: Rect { y: inner.y + 1, width: list, height: body, ..inner },
+        said: Rect { y: inner.y + 1, height: said, ..inner },
+        subjects: Rect { y: inner.y + top, width: list, height: body, ..inner },
         figures: Rect {
             x: inner.x + list + 2,
-            y: inner.y + 1,
+            y: inner.y + top,
             width: inner.width.saturating_sub(list + 2),
             height: body,
         },
-        log: Rect { y: inner.y + 1 + body, height: log_rows, ..inner },
+        log: Rect { y: inner.y + top + body, height: log_rows, ..inner },
     }
 }
 
 pub(super) fn statistics(state: &State, area: Rect, buf: &mut Buffer) {
-    let places = places(area);
+    let places = places(state, area);
     title(state, places.title, buf);
+    said_of(state, places.said, buf);
     subjects(state, places.subjects, buf);
     figures(state, places.figures, buf);
     if places.log.height > 1 {
@@ -69,7 +75,7 @@ pub(super) fn statistics(state: &State, area: Rect, buf: &mut Buffer) {
 
 /// What a click there selects.
 pub(super) fn click(state: &State, area: Rect, x: u16, y: u16) -> Option<Action> {
-    let place = places(area).subjects;
+    let place = places(state, area).subjects;
     if !place.contains((x, y).into()) || y == place.y {
         return None;
     }
@@ -109,6 +115,31 @@ fn title(state: &State, area: Rect, buf: &mut Buffer) {
             row.put("nothing to judge is measured", palette.dim);
         }
     }
+}
+
+/// What viewers complain of now; nothing of a moment that is past.
+fn complaints(state: &State) -> String {
+    match state.statistics.frozen() {
+        None => super::chat::complaints(state),
+        Some(_) => String::new(),
+    }
+}
+
+/// Complaints of viewers beside what was measured meanwhile.
+fn said_of(state: &State, area: Rect, buf: &mut Buffer) {
+    if area.height == 0 {
+        return;
+    }
+    let palette = &state.palette;
+    let mut row = Row::new(buf, area, 0);
+    row.badge("CHAT", 12, palette.alarm).gap(2);
+    row.put(&complaints(state), palette.bad).gap(2);
+    let measured = match state.statistics.worst(&state.meters) {
+        Some((who, verdict)) => format!("measured: {}: {}", words(&who), said(verdict)),
+        None if is_judged(state) => "while all that is measured is well".to_owned(),
+        None => "while nothing to judge is measured".to_owned(),
+    };
+    row.put(&measured, palette.warn);
 }
 
 /// Whether anybody has a verdict.

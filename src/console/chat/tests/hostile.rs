@@ -70,11 +70,11 @@ fn hostile_text_stays_in_its_cells() {
             let (w, h) = size;
             let what = format!("text {n} at {w}x{h}");
             assert_harmless(&fed.drawn(w, h), &what);
-            fed.press(&[KeyCode::Up, KeyCode::Up, KeyCode::Char('p'), KeyCode::Char('h')]);
+            fed.press(&[KeyCode::Up, KeyCode::Up, KeyCode::Char('t'), KeyCode::Char('h')]);
             assert_harmless(&fed.drawn(w, h), &what);
             fed.press(&[KeyCode::Enter]);
             assert_harmless(&fed.drawn(w, h), &what);
-            fed.press(&[KeyCode::Esc, KeyCode::Char('p'), KeyCode::Char('/')]);
+            fed.press(&[KeyCode::Esc, KeyCode::Char('t'), KeyCode::Char('/')]);
             fed.pane.paste(text);
             assert_harmless(&fed.drawn(w, h), &what);
             fed.press(&[KeyCode::Esc, KeyCode::End]);
