@@ -13,6 +13,7 @@ use crate::{
         Amount, Author, Kind, Message, MessageId, Removal, Text, Update, UserId,
         language::Language,
         person::login,
+        room::Ours,
         told::{RemovedHow, Told},
     },
 };
@@ -84,7 +85,11 @@ impl Lines {
         let seq = told.number as i64;
         match &told.update {
             Update::Message(message) => self.message(db, seq, source, message, told),
-            Update::Deleted(id) => self.deleted(db, seq, source, id, *at),
+            Update::Deleted(id) | Update::Moderated { message: id, to: Ours::Delete } => {
+                self.deleted(db, seq, source, id, *at)
+            }
+            // Who is shown what is not what was written.
+            Update::Moderated { .. } => Ok(()),
             Update::UserCleared { id, name, removal } => {
                 self.user_cleared(db, seq, source, (id.as_ref(), name.as_ref()), *removal, *at)
             }
