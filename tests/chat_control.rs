@@ -95,7 +95,7 @@ fn a_script_sells_moderates_and_polls_through_the_chat() {
     // First come, first served; by name or by code; one who comes too late waits.
     let lines =
         [line("1", "lan", "A12 +1"), line("2", "bo", "red dress x1"), line("3", "mai", "a12")];
-    assert_eq!(post(port, &lines), 204);
+    assert_eq!(post(port, &lines), 200);
     claimed(&show, "A12", 1, "waiting");
     let id = |claim: &Value| claim["claim"].as_u64().unwrap().to_string();
     let first = claimed(&show, "A12", 1, "confirmed");
@@ -107,13 +107,13 @@ fn a_script_sells_moderates_and_polls_through_the_chat() {
     // Only a quantity: for the item on show.
     send(&place, &["open-item", "b7", "5"]).unwrap();
     send(&place, &["feature-item", "B7"]).unwrap();
-    assert_eq!(post(port, &[line("4", "lan", "+3")]), 204);
+    assert_eq!(post(port, &[line("4", "lan", "+3")]), 200);
     claimed(&show, "B7", 3, "confirmed");
     send(&place, &["enter-claim", "B7", "2", "by", "telephone"]).unwrap();
     claimed(&show, "B7", 2, "confirmed");
     // Rules, and an operator over them.
     let lines = [line("5", "eve", "this is a S C A M"), line("6", "eve", "see evil.example/x")];
-    assert_eq!(post(port, &lines), 204);
+    assert_eq!(post(port, &lines), 200);
     let hidden = show.event_that("hidden", 20, |e| e["what"] == "hide");
     assert_eq!((&hidden["by_rule"], &hidden["outcome"]), (&json!(true), &json!("done")));
     show.event_that("held", 20, |e| e["what"] == "hold");
@@ -131,8 +131,8 @@ fn a_script_sells_moderates_and_polls_through_the_chat() {
     send(&place, &["open-poll", "red=r,1;", "blue"]).unwrap();
     show.event("poll-opened", 20);
     let lines = [line("7", "lan", "1"), line("8", "bo", "BLUE"), line("9", "lan", "blue")];
-    assert_eq!(post(port, &lines), 204);
-    assert_eq!(post(port, &[line("10", "mai", "A12 +1")]), 204);
+    assert_eq!(post(port, &lines), 200);
+    assert_eq!(post(port, &[line("10", "mai", "A12 +1")]), 200);
     claimed(&show, "A12", 1, "waiting");
     send(&place, &["close-poll"]).unwrap();
     let poll = show.event("poll-closed", 20);
@@ -174,7 +174,7 @@ fn viewers_see_a_line_after_its_hold_and_never_one_that_was_removed() {
         line("2", "eve", "<img src=x onerror=alert(1)>"),
         line("3", "bo", "never seen"),
     ];
-    assert_eq!(post(port, &lines), 204);
+    assert_eq!(post(port, &lines), 200);
     send(&place, &["chat-hide", "shop", "3"]).unwrap();
     assert_eq!(shown(), "[]", "it is held");
     process::until("two lines are shown", 20, || {
@@ -198,7 +198,7 @@ fn viewers_see_a_line_after_its_hold_and_never_one_that_was_removed() {
         std::mem::take(&mut seen)
     };
     read(&|seen: &str| seen.contains("shop/2"));
-    assert_eq!(post(port, &[json!({ "delete": "2" })]), 204);
+    assert_eq!(post(port, &[json!({ "delete": "2" })]), 200);
     let after = read(&|seen: &str| seen.contains("data: "));
     assert!(!after.contains("shop/2") && after.contains("shop/1"), "{after}");
     // Nobody else's page reads it.

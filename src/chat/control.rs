@@ -138,9 +138,10 @@ impl std::fmt::Debug for Control {
     }
 }
 
-/// The form in which lines are held against rules and keywords of polls.
+/// The form in which lines are compared with the words of rules and the keywords of polls. Letters that are spelt one by
+/// one stay apart: the rules join them where they look for a word.
 fn folded(text: &str) -> String {
-    Normal::new(text, Folding::RULES).squeezed()
+    Normal::new(text, Folding { spacing: false, ..Folding::RULES }).squeezed()
 }
 
 fn limits(route: Route, channel: Option<&str>) -> Limits {

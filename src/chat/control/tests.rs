@@ -9,7 +9,7 @@ use crate::{
         finders::Finder,
         language::Language,
         room::Ours,
-        rules::{Action, FloodRule, LinkRule, RulesConfig},
+        rules::{Action, FloodRule, LinkRule, RulesConfig, WordList},
         sample::{line, source},
         spec::{Server, Service, Transport},
     },
@@ -136,6 +136,31 @@ fn a_line_that_breaks_a_rule_is_never_shown_and_its_author_is_timed_out_where_th
     // By mistake.
     rig.ask(Request::ChatUndo { act: Some(state.acts[0].id.0) }, 11_000).unwrap();
     assert_eq!(rig.shown, ["2", "1"]);
+}
+
+#[test]
+fn a_word_that_is_spelt_out_is_found_beside_other_single_letters() {
+    let words = WordList {
+        name: "rude".into(),
+        lang: None,
+        words: vec!["scam".into(), "ok".into()],
+        within_words: false,
+        action: Action::Hide,
+    };
+    let rules = RulesConfig { words: vec![words], ..RulesConfig::default() };
+    let mut rig = Rig::new(ControlSpec { rules: Some(rules), ..ControlSpec::default() });
+    let texts = [
+        ("this is a S C A M", true),
+        ("s.c.a.m!", true),
+        ("it is a scаm", true),
+        ("a b o k e", false),
+        ("scampi", false),
+    ];
+    for (n, (text, hidden)) in texts.into_iter().enumerate() {
+        let before = rig.updates.len();
+        rig.take(line("a", &n.to_string(), n as u64, &format!("w{n}"), text), n as u64);
+        assert_eq!(rig.updates.len() > before, hidden, "{text}");
+    }
 }
 
 #[test]

@@ -65,16 +65,18 @@ impl Words {
     /// The first word of the list that the text holds, as the list writes it; also one whose letters are parted.
     pub(super) fn find(&self, normalised: &str) -> Option<&str> {
         let text: Vec<char> = normalised.chars().collect();
-        self.find_in(&text).or_else(|| {
+        self.find_in(&text, self.anywhere, 1).or_else(|| {
             let joined = joined(&text);
-            joined.iter().find_map(|word| self.find_in(word))
+            // Each of its letters was a word: one may begin and end anywhere in it ("a s c a m").
+            joined.iter().find_map(|run| self.find_in(run, true, LEAST_SPELT))
         })
     }
 
-    fn find_in(&self, text: &[char]) -> Option<&str> {
+    /// The first word of at least so many letters.
+    fn find_in(&self, text: &[char], anywhere: bool, least: usize) -> Option<&str> {
         for start in 0..text.len() {
             let before = start.checked_sub(1).and_then(|at| text.get(at)).copied();
-            if !self.anywhere && !parts(before, text.get(start).copied()) {
+            if !anywhere && !parts(before, text.get(start).copied()) {
                 continue;
             }
             let mut node = 0;
@@ -83,7 +85,8 @@ impl Words {
                 let Some(next) = self.steps.get(&(node, c)) else { break };
                 node = *next;
                 if let Some(word) = self.ends.get(&node)
-                    && (self.anywhere || parts(Some(c), text.get(at + 1).copied()))
+                    && at + 1 - start >= least
+                    && (anywhere || parts(Some(c), text.get(at + 1).copied()))
                 {
                     return Some(word);
                 }
