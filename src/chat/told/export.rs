@@ -84,6 +84,12 @@ impl Row {
                 set("event", removal);
                 set("seconds", &seconds.map(|s| s.to_string()).unwrap_or_default());
             }
+            Self::Moderated { at, source, moderated, state } => {
+                set("at", &at.to_string());
+                set("source", source);
+                set("event", state);
+                set("id", moderated);
+            }
             Self::AllCleared { at, cleared_all } => {
                 set("at", &at.to_string());
                 set("source", cleared_all);
