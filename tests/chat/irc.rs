@@ -47,7 +47,7 @@ impl Ngircd {
             format!(
                 "[Global]\nName = irc.test.example\nInfo = test\nListen = 127.0.0.1\nPorts = {plain}\n\
                  MotdPhrase = hello\nAdminInfo1 = a\nAdminEMail = a@example\nServerUID = 0\nServerGID = 0\n\
-                 [Limits]\nMaxNickLength = 20\nMaxConnectionsIP = 0\nPingTimeout = 120\n\
+                 [Limits]\nMaxNickLength = 20\nMaxConnectionsIP = 0\nPingTimeout = 120\nMaxPenaltyTime = 0\n\
                  [Options]\nIdent = no\nDNS = no\nPAM = no\n\
                  [SSL]\nCertFile = {shown}/cert.pem\nKeyFile = {shown}/key.pem\nPorts = {tls}\n"
             ),
