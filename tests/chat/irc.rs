@@ -47,7 +47,7 @@ impl Ngircd {
             format!(
                 "[Global]\nName = irc.test.example\nInfo = test\nListen = 127.0.0.1\nPorts = {plain}\n\
                  MotdPhrase = hello\nAdminInfo1 = a\nAdminEMail = a@example\nServerUID = 0\nServerGID = 0\n\
-                 [Limits]\nMaxNickLength = 20\nMaxConnectionsIP = 0\nPingTimeout = 120\n\
+                 [Limits]\nMaxNickLength = 20\nMaxConnectionsIP = 0\nPingTimeout = 120\nMaxPenaltyTime = 0\n\
                  [Options]\nIdent = no\nDNS = no\nPAM = no\n\
                  [SSL]\nCertFile = {shown}/cert.pem\nKeyFile = {shown}/key.pem\nPorts = {tls}\n"
             ),
@@ -102,25 +102,26 @@ impl Inspircd {
             "ircv3_accounttag",
             "chanhistory",
         ];
-        let (mut more, mut id) = (String::new(), "1AA");
+        let (mut link, mut id, mut own_tls) = (String::new(), "1AA", String::new());
         if let Some(Peer { name: peer, port: at }) = peer {
             modules.extend(["spanningtree", "services_account", "sasl"]);
-            more = format!(
+            let connects = match at {
+                Some(_) => format!("<autoconnect period=\"1\" server=\"{peer}\">\n"),
+                None => String::new(),
+            };
+            id = if at.is_some() { "1AA" } else { "2BB" };
+            link = format!(
                 "<bind address=\"127.0.0.1\" port=\"{servers}\" type=\"servers\">\n\
                  <sasl target=\"services.test.example\" requiressl=\"yes\">\n\
                  <uline server=\"services.test.example\" silent=\"yes\">\n\
                  <link name=\"{peer}\" ipaddr=\"127.0.0.1\" port=\"{}\" allowmask=\"127.0.0.0/8\" \
-                 sendpass=\"between-servers\" recvpass=\"between-servers\" timeout=\"5s\">\n",
+                 sendpass=\"between-servers\" recvpass=\"between-servers\" timeout=\"5s\">\n{connects}",
                 at.unwrap_or(1)
             );
-            match at {
-                Some(_) => more += &format!("<autoconnect period=\"1\" server=\"{peer}\">\n"),
-                None => id = "2BB",
-            }
         }
         if folder.join("cert.pem").exists() {
             modules.push("ssl_gnutls");
-            more += &format!(
+            own_tls = format!(
                 "<sslprofile name=\"own\" provider=\"gnutls\" certfile=\"{shown}/cert.pem\" keyfile=\"{shown}/key.pem\">\n\
                  <bind address=\"127.0.0.1\" port=\"{tls}\" type=\"clients\" sslprofile=\"own\">\n"
             );
@@ -138,7 +139,7 @@ impl Inspircd {
                  <bind address=\"127.0.0.1\" port=\"{port}\" type=\"clients\">\n\
                  <connect allow=\"*\" timeout=\"60\" pingfreq=\"2m\" threshold=\"100000\" commandrate=\"1000000\" \
                  fakelag=\"no\" recvq=\"1M\" softsendq=\"10M\" hardsendq=\"20M\" localmax=\"200\" globalmax=\"200\" \
-                 maxconnwarn=\"no\" resolvehostnames=\"no\" useident=\"no\" limit=\"1000\">\n{modules}{more}\
+                 maxconnwarn=\"no\" resolvehostnames=\"no\" useident=\"no\" limit=\"1000\">\n{modules}{link}{own_tls}\
                  <chanhistory maxlines=\"200\" prefixmsg=\"no\" bots=\"yes\" enableumode=\"no\">\n\
                  <log method=\"file\" type=\"*\" level=\"default\" target=\"{shown}/{name}.log\">\n\
                  <files motd=\"/dev/null\">\n<pid file=\"{shown}/{name}.pid\">\n"
