@@ -83,3 +83,17 @@ fn two_sources_cannot_listen_at_one_place() {
     let wrong = read(&(webhook + &kick)).unwrap_err();
     assert!(wrong.to_string().contains("both listen on 127.0.0.1:8099"), "{wrong}");
 }
+
+#[test]
+fn each_source_says_how_long_its_lines_stay_in_the_store() {
+    let lines = |id: &str, keep: &str| {
+        format!("[[chat]]\nid = \"{id}\"\nkind = \"lines\"\npath = \"x\"\n{keep}\n")
+    };
+    let text = [lines("a", ""), lines("b", "keep-days = 0"), lines("c", "keep-days = 400")];
+    let kept: Vec<u32> = read(&text.concat()).unwrap().iter().map(|spec| spec.keep_days).collect();
+    assert_eq!(kept, [KEEP_DAYS, 0, 400]);
+    for wrong in ["-1", "3661", "\"30d\""] {
+        let told = read(&lines("a", &format!("keep-days = {wrong}"))).unwrap_err().to_string();
+        assert!(told.contains("keep-days"), "{wrong}: {told}");
+    }
+}
