@@ -9,7 +9,9 @@ use serde_json::Value;
 use super::{
     Author, Message, MessageId, Platform, Reply, Text, Update, UserId, json,
     request::{Method, Refusal, Request},
+    response::{Response, dropped},
     seen::Seen,
+    send::Answer,
     sse::Event,
 };
 use crate::base::{Moment, Now, SourceId};
@@ -26,6 +28,12 @@ const PAGE: &str = "100";
 const MOST_ON_PAGE: usize = 1_000;
 /// Pages of one reconciliation: 500 comments in 10 s are read whole.
 const PAGES: u32 = 5;
+/// The wait after code 4, 17, 32 or 613, which names none: limits are counted by the hour.
+const RATE_LIMIT: Duration = Duration::from_mins(1);
+
+/// What the page's token must allow so that comments can be deleted (the permissions reference).
+pub const PERMISSION: &str = "pages_manage_engagement";
+
 const FIELDS: &str = "id,from{name,id},message,created_time,parent{id}";
 
 /// Why something failed.
@@ -68,6 +76,10 @@ pub struct Session {
     /// Whether the first GET, whose comments are backlog, has been read.
     begun: bool,
     streaming: bool,
+    /// The stream is back: what was written without it does not come by it any more.
+    reopened: bool,
+    /// The running reconciliation leaves nothing to the stream.
+    whole: bool,
     asked: Option<Moment>,
     asking: bool,
     page: u32,
@@ -87,6 +99,8 @@ impl Session {
             seen: Seen::default(),
             begun: false,
             streaming: false,
+            reopened: false,
+            whole: false,
             asked: None,
             asking: false,
             page: 0,
@@ -109,8 +123,11 @@ impl Session {
             .with("fields", FIELDS)
     }
 
-    /// The event stream stands, or is gone.
+    /// The event stream stands, or is gone. When it is back, a GET is due at once.
     pub fn streaming(&mut self, on: bool) {
+        if on && !self.streaming && self.begun {
+            (self.reopened, self.asked) = (true, None);
+        }
         self.streaming = on;
     }
 
@@ -130,6 +147,7 @@ impl Session {
     pub fn reconcile(&mut self, now: Moment) -> Request {
         if self.cursor.is_none() {
             (self.asked, self.page) = (Some(now), 0);
+            self.whole = std::mem::take(&mut self.reopened);
         }
         self.asking = true;
         let request = Request::new(Method::Get, format!("/{}/comments", self.video))
@@ -213,7 +231,7 @@ impl Session {
         found.sort_by_key(|message| message.at);
         for mut message in found {
             let young = now.wall.duration_since(message.at) < GRACE;
-            if young && self.streaming && !first {
+            if young && self.streaming && !first && !self.whole {
                 continue;
             }
             if self.seen.insert(message.id.clone()) {
@@ -263,6 +281,22 @@ fn fault(status: u16, error: &Value) -> Fault {
             status => Fault::Status(status),
         },
     }
+}
+
+/// What the answer to [`hide`] or [`delete`] means.
+pub fn answer(response: &Response) -> Answer {
+    let body = response.json();
+    let error = json::any(&body, &["error"]);
+    if let (true, None) = (response.is_success(), error) {
+        let refused = body.get("success").and_then(Value::as_bool) == Some(false);
+        return if refused { dropped("not-done", "") } else { Answer::Taken(None) };
+    }
+    let error = error.unwrap_or(&Value::Null);
+    if fault(response.status, error) == Fault::RateLimited {
+        return response.later(RATE_LIMIT);
+    }
+    let code = json::id(error, &["code"]);
+    response.refused(code.as_deref(), json::text(error, &["error_user_msg", "message"]))
 }
 
 /// An identifier that becomes part of a path.
@@ -390,6 +424,22 @@ mod tests {
     }
 
     #[test]
+    fn when_the_stream_is_back_the_get_brings_what_was_missed_at_once() {
+        let mut session = session();
+        session.streaming(true);
+        get(&mut session, 0, &[comment("c0", 0, "x")], false);
+        session.streaming(false);
+        assert_eq!(session.due(Moment::from_ms(3_000)), Some(Moment::from_ms(10_000)));
+        session.streaming(true);
+        assert_eq!(session.due(Moment::from_ms(3_000)), Some(Moment::from_ms(3_000)));
+        let missed = [comment("c1", 2, "+1"), comment("c0", 0, "x")];
+        assert_eq!(get(&mut session, 3_000, &missed, false), [got("c1", false, true)]);
+        // The next one waits for the stream again.
+        assert_eq!(session.due(Moment::from_ms(3_100)), Some(Moment::from_ms(13_000)));
+        assert!(get(&mut session, 13_000, &[comment("c2", 12, "young")], false).is_empty());
+    }
+
+    #[test]
     fn a_comment_without_an_author_is_shown() {
         let mut session = session();
         session.event(Now::test(0), &event(&json!({"id": "c1", "message": "A12 +1", "created_time": "2026-01-01T00:00:00+0000", "parent": {"id": "c0"}}))).unwrap();
@@ -426,6 +476,21 @@ mod tests {
             session().event(Now::test(0), &Event { name: "ping".into(), data: "{}".into() }),
             Ok(())
         );
+    }
+
+    #[test]
+    fn what_is_answered_to_a_write_is_told_apart() {
+        let of = |status, body: &Value| {
+            answer(&Response { status, body: body.to_string().into_bytes(), after: None })
+        };
+        let error = |code| json!({"error": {"message": "words", "code": code}});
+        assert_eq!(of(200, &json!({"success": true})), Answer::Taken(None));
+        assert_eq!(of(200, &json!({"success": false})), dropped("not-done", ""));
+        assert_eq!(of(400, &error(190)), dropped("190", "words"));
+        assert_eq!(of(403, &error(200)), dropped("200", "words"));
+        assert_eq!(of(400, &error(32)), Answer::Later(RATE_LIMIT));
+        let network = Answer::Failed(crate::chat::send::Failure::Network);
+        assert_eq!(of(0, &Value::Null), network);
     }
 
     #[test]
