@@ -223,7 +223,6 @@ impl Session {
             )
         })
     }
-
 }
 
 /// Posts a comment in a live session. Returns how many bytes of the text fit.
@@ -251,9 +250,7 @@ pub fn answer(response: &Response) -> Answer {
             Answer::Taken(id.map(|id| MessageId::new(&id)))
         }
         Some(Fault::RateLimited) => response.later(RATE_LIMIT),
-        Some(_) => {
-            response.refused(read::text(&body, &["error"]), read::text(&body, &["message"]))
-        }
+        Some(_) => response.refused(read::text(&body, &["error"]), read::text(&body, &["message"])),
     }
 }
 

@@ -11,9 +11,9 @@ use crate::market::{Fold, Gap, Zone};
 pub const DAILY: u64 = 10_000;
 /// What `liveChat/messages` and its stream cost a call.
 pub const READ: u64 = 5;
-/// What inserting or deleting a message costs (the reference of `liveChatMessages`, "Quota impact").
+/// What inserting or deleting a message costs (the description file: "a quota cost of 20 units").
 pub const MESSAGE: u64 = 20;
-/// What setting or lifting a ban costs (R: the reference names no cost; most writes of the API cost this).
+/// What setting or lifting a ban costs (R: the description names no cost; most writes of the API cost this).
 pub const BAN: u64 = 50;
 /// One part in this many of the day is never spent on reading: the last calls of a show must not be refused because
 /// somebody else used the same project.

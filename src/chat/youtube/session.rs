@@ -132,6 +132,11 @@ impl Session {
         self.mode
     }
 
+    /// Whether nothing more is to come: the chat has ended, or cannot be read.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
     /// When something came last.
     pub fn heard(&self) -> Moment {
         self.heard

@@ -10,8 +10,9 @@ use super::source::Told;
 use crate::{
     base::{Secret, SecretRef},
     chat::{
-        PlatformAction, UserId, shopee,
+        PlatformAction, UserId,
         send::{Answer, Failure},
+        shopee,
         spec::{ChatSpec, KickAccount, Service},
         youtube::Bans,
     },

@@ -62,9 +62,7 @@ fn request(channel: u64, action: &PlatformAction) -> Result<Request, Answer> {
         PlatformAction::TimeOut { user, length, reason, .. } => {
             kick::ban(channel, number(user)?, Some(*length), reason)
         }
-        PlatformAction::Ban { user, reason, .. } => {
-            kick::ban(channel, number(user)?, None, reason)
-        }
+        PlatformAction::Ban { user, reason, .. } => kick::ban(channel, number(user)?, None, reason),
         PlatformAction::Lift { user, .. } => kick::unban(channel, number(user)?),
     })
 }

@@ -226,7 +226,8 @@ async fn tell(session: &mut Session, reports: &Reports) -> Result<Option<Ended>,
     while let Some(output) = session.poll() {
         match output {
             Output::Ended => return Ok(Some(Ended::lasting("the chat has ended"))),
-            Output::Failed(fault) if fault.is_lasting() => {
+            // Without a stream it is polled: that is no end.
+            Output::Failed(fault) if fault.is_lasting() && session.is_over() => {
                 return Ok(Some(Ended::lasting(format!("YouTube refuses to be read: {fault:?}"))));
             }
             other => told(other, reports).await?,

@@ -157,7 +157,9 @@ async fn who_cannot_write_says_so_and_what_waits_when_reading_ends_is_answered()
     give.send(Order { number: 5, action: say("x") }).await.unwrap();
     serve(&lines(), &Files::default(), None, &Told::new(0, merge), orders, over).await;
     let answered = Report::Answered { order: 5, answer: Answer::Failed(Failure::Network) };
-    assert!(matches!(from.recv().await, Some((_, FromSource::Report(report))) if report == answered));
+    assert!(
+        matches!(from.recv().await, Some((_, FromSource::Report(report))) if report == answered)
+    );
     assert!(give.send(Order { number: 6, action: say("x") }).await.is_err());
 }
 

@@ -119,11 +119,7 @@ pub async fn write(
 }
 
 /// The request for an action, and what it costs.
-fn request(
-    chat: &str,
-    bans: &Bans,
-    action: &PlatformAction,
-) -> Result<(Request, u64), Answer> {
+fn request(chat: &str, bans: &Bans, action: &PlatformAction) -> Result<(Request, u64), Answer> {
     let made = match action {
         // YouTube's chat knows no answers to a message.
         PlatformAction::Say { text, .. } => {
