@@ -28,6 +28,7 @@ pub mod phrases;
 pub mod poll;
 pub mod recovery;
 pub mod request;
+pub mod response;
 pub mod room;
 pub mod rules;
 #[cfg(test)]

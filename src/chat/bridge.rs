@@ -92,11 +92,12 @@ pub fn social_stream_join(session: &str) -> String {
     json!({"join": session, "in": 4}).to_string()
 }
 
-/// The frame that has Social Stream Ninja write into every chat it is connected to.
-pub fn social_stream_send(text: &str) -> Result<String, super::request::Refusal> {
+/// The frame that has Social Stream Ninja write into every chat it is connected to; and how many bytes of the text fit. It
+/// is heard where "remote API control" is switched on there, and is not answered.
+pub fn social_stream_send(text: &str) -> Result<(String, usize), super::request::Refusal> {
     // The limit is that of the site; 500 is what the largest take.
-    let (line, _) = super::request::one_line(text, 500)?;
-    Ok(json!({"action": "sendChat", "value": line}).to_string())
+    let (line, kept) = super::request::one_line(text, 500)?;
+    Ok((json!({"action": "sendChat", "value": line}).to_string(), kept))
 }
 
 /// The frame that subscribes to Streamer.bot's chat events.

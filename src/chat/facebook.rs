@@ -9,7 +9,9 @@ use serde_json::Value;
 use super::{
     Author, Message, MessageId, Platform, Reply, Text, Update, UserId, json,
     request::{Method, Refusal, Request},
+    response::{Response, dropped},
     seen::Seen,
+    send::Answer,
     sse::Event,
 };
 use crate::base::{Moment, Now, SourceId};
@@ -26,6 +28,12 @@ const PAGE: &str = "100";
 const MOST_ON_PAGE: usize = 1_000;
 /// Pages of one reconciliation: 500 comments in 10 s are read whole.
 const PAGES: u32 = 5;
+/// The wait after code 4, 17, 32 or 613, which names none: limits are counted by the hour.
+const RATE_LIMIT: Duration = Duration::from_mins(1);
+
+/// What the page's token must allow so that comments can be deleted (the permissions reference).
+pub const PERMISSION: &str = "pages_manage_engagement";
+
 const FIELDS: &str = "id,from{name,id},message,created_time,parent{id}";
 
 /// Why something failed.
@@ -68,6 +76,10 @@ pub struct Session {
     /// Whether the first GET, whose comments are backlog, has been read.
     begun: bool,
     streaming: bool,
+    /// The stream is back: what was written without it does not come by it any more.
+    reopened: bool,
+    /// The running reconciliation leaves nothing to the stream.
+    whole: bool,
     asked: Option<Moment>,
     asking: bool,
     page: u32,
@@ -87,6 +99,8 @@ impl Session {
             seen: Seen::default(),
             begun: false,
             streaming: false,
+            reopened: false,
+            whole: false,
             asked: None,
             asking: false,
             page: 0,
@@ -109,8 +123,11 @@ impl Session {
             .with("fields", FIELDS)
     }
 
-    /// The event stream stands, or is gone.
+    /// The event stream stands, or is gone. When it is back, a GET is due at once.
     pub fn streaming(&mut self, on: bool) {
+        if on && !self.streaming && self.begun {
+            (self.reopened, self.asked) = (true, None);
+        }
         self.streaming = on;
     }
 
@@ -130,6 +147,7 @@ impl Session {
     pub fn reconcile(&mut self, now: Moment) -> Request {
         if self.cursor.is_none() {
             (self.asked, self.page) = (Some(now), 0);
+            self.whole = std::mem::take(&mut self.reopened);
         }
         self.asking = true;
         let request = Request::new(Method::Get, format!("/{}/comments", self.video))
@@ -213,7 +231,7 @@ impl Session {
         found.sort_by_key(|message| message.at);
         for mut message in found {
             let young = now.wall.duration_since(message.at) < GRACE;
-            if young && self.streaming && !first {
+            if young && self.streaming && !first && !self.whole {
                 continue;
             }
             if self.seen.insert(message.id.clone()) {
@@ -265,6 +283,22 @@ fn fault(status: u16, error: &Value) -> Fault {
     }
 }
 
+/// What the answer to [`hide`] or [`delete`] means.
+pub fn answer(response: &Response) -> Answer {
+    let body = response.json();
+    let error = json::any(&body, &["error"]);
+    if let (true, None) = (response.is_success(), error) {
+        let refused = body.get("success").and_then(Value::as_bool) == Some(false);
+        return if refused { dropped("not-done", "") } else { Answer::Taken(None) };
+    }
+    let error = error.unwrap_or(&Value::Null);
+    if fault(response.status, error) == Fault::RateLimited {
+        return response.later(RATE_LIMIT);
+    }
+    let code = json::id(error, &["code"]);
+    response.refused(code.as_deref(), json::text(error, &["error_user_msg", "message"]))
+}
+
 /// An identifier that becomes part of a path.
 fn in_path(id: &str) -> Result<String, Refusal> {
     let fits = (1..=200).contains(&id.len())
@@ -284,178 +318,4 @@ pub fn delete(id: &MessageId) -> Result<Request, Refusal> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    fn session() -> Session {
-        Session::new("fb".parse().unwrap(), "123", Some(UserId::new("page"))).unwrap()
-    }
-
-    fn comment(id: &str, second: u32, text: &str) -> Value {
-        json!({"id": id, "from": {"name": "Lan", "id": "u1"}, "message": text, "created_time": format!("2026-01-01T00:00:{second:02}+0000"), "view_id": 1})
-    }
-
-    fn event(value: &Value) -> Event {
-        Event { name: "message".to_owned(), data: value.to_string() }
-    }
-
-    fn get(
-        session: &mut Session,
-        ms: u64,
-        comments: &[Value],
-        next: bool,
-    ) -> Vec<(String, bool, bool)> {
-        session.reconcile(Moment::from_ms(ms));
-        let mut paging = json!({"cursors": {"before": "b", "after": "a1"}});
-        if next {
-            paging["next"] = json!("https://graph.facebook.com/next");
-        }
-        let body = json!({"data": comments, "paging": paging}).to_string();
-        session.answered(Now::test(ms), 200, body.as_bytes()).unwrap();
-        said(session)
-    }
-
-    fn said(session: &mut Session) -> Vec<(String, bool, bool)> {
-        std::iter::from_fn(|| session.poll())
-            .filter_map(|update| {
-                if let Update::Message(m) = update {
-                    Some((m.id.as_str().to_owned(), m.backlog, m.late))
-                } else {
-                    None
-                }
-            })
-            .collect()
-    }
-
-    fn got(id: &str, backlog: bool, late: bool) -> (String, bool, bool) {
-        (id.to_owned(), backlog, late)
-    }
-
-    #[test]
-    fn what_the_stream_left_out_is_found_and_marked_late() {
-        let mut session = session();
-        session.streaming(true);
-        assert_eq!(
-            get(&mut session, 0, &[comment("c0", 0, "before")], false),
-            [got("c0", true, false)]
-        );
-        session.event(Now::test(3_000), &event(&comment("c1", 3, "SP1 2"))).unwrap();
-        session.event(Now::test(3_500), &event(&comment("c1", 3, "SP1 2"))).unwrap();
-        assert_eq!(said(&mut session), [got("c1", false, false)]);
-        assert_eq!(session.due(Moment::from_ms(4_000)), Some(Moment::from_ms(10_000)));
-        let page = [
-            comment("c4", 9, "young"),
-            comment("c3", 4, "+1"),
-            comment("c2", 2, "+1"),
-            comment("c1", 3, "SP1 2"),
-            comment("c0", 0, "before"),
-        ];
-        assert_eq!(
-            get(&mut session, 10_000, &page, false),
-            [got("c2", false, true), got("c3", false, true)]
-        );
-        session.event(Now::test(10_100), &event(&comment("c4", 9, "young"))).unwrap();
-        assert_eq!(said(&mut session), [got("c4", false, false)], "the GET was only faster");
-        assert!(get(&mut session, 20_000, &page, false).is_empty());
-        // Without the stream nothing is waited for.
-        session.streaming(false);
-        assert_eq!(
-            get(&mut session, 30_000, &[comment("c5", 29, "x")], false),
-            [got("c5", false, true)]
-        );
-    }
-
-    #[test]
-    fn a_reconciliation_goes_back_until_something_is_known() {
-        let mut session = session();
-        get(&mut session, 0, &[comment("c0", 0, "x")], true);
-        assert!(
-            get(&mut session, 30_000, &[comment("c9", 20, "x"), comment("c8", 19, "x")], true)
-                .is_empty()
-        );
-        assert_eq!(session.due(Moment::from_ms(30_001)), Some(Moment::from_ms(30_001)));
-        let request = session.clone().reconcile(Moment::from_ms(30_001));
-        assert!(request.query.contains(&("after", "a1".to_owned())));
-        let all = get(&mut session, 30_001, &[comment("c7", 18, "x"), comment("c0", 0, "x")], true);
-        assert_eq!(all, [got("c7", false, true), got("c8", false, true), got("c9", false, true)]);
-        assert_eq!(session.due(Moment::from_ms(30_002)), Some(Moment::from_ms(40_000)));
-        // It ends even where nothing is ever known.
-        for page in 0..PAGES {
-            get(&mut session, 50_000, &[comment(&format!("d{page}"), 30, "x")], true);
-        }
-        assert_eq!(session.due(Moment::from_ms(50_001)), Some(Moment::from_ms(60_000)));
-    }
-
-    #[test]
-    fn a_comment_without_an_author_is_shown() {
-        let mut session = session();
-        session.event(Now::test(0), &event(&json!({"id": "c1", "message": "A12 +1", "created_time": "2026-01-01T00:00:00+0000", "parent": {"id": "c0"}}))).unwrap();
-        let Some(Update::Message(said)) = session.poll() else { panic!() };
-        assert!(said.author.name.is_empty() && said.author.id.is_none() && said.may_act());
-        assert_eq!(
-            (said.text.as_str(), said.at.to_string().as_str(), said.reply.unwrap().to.as_str()),
-            ("A12 +1", "2026-01-01T00:00:00Z", "c0")
-        );
-    }
-
-    #[test]
-    fn errors_are_told_apart_by_their_code() {
-        for (code, fault) in [
-            (190, Fault::Token),
-            (10, Fault::Permission),
-            (230, Fault::Permission),
-            (4, Fault::RateLimited),
-            (100, Fault::NotFound),
-            (2, Fault::Status(500)),
-        ] {
-            let body = json!({"error": {"message": "m", "type": "OAuthException", "code": code, "fbtrace_id": "x"}});
-            assert_eq!(
-                session().answered(Now::test(0), 500, body.to_string().as_bytes()),
-                Err(fault),
-                "{code}"
-            );
-            if fault != Fault::Status(500) {
-                assert_eq!(session().event(Now::test(0), &event(&body)), Err(fault));
-            }
-        }
-        assert_eq!(session().answered(Now::test(0), 200, b"{}"), Err(Fault::Unreadable));
-        assert_eq!(
-            session().event(Now::test(0), &Event { name: "ping".into(), data: "{}".into() }),
-            Ok(())
-        );
-    }
-
-    #[test]
-    fn requests_hold_no_token_and_lead_nowhere_else() {
-        let request = session().stream();
-        assert_eq!(request.path, "/123/live_comments");
-        assert!(!request.query.iter().any(|(key, _)| *key == "access_token"));
-        assert_eq!(delete(&MessageId::new("1_2")).unwrap().path, "/1_2");
-        for bad in ["", "../me", "a/b", "a?b"] {
-            assert_eq!(
-                (delete(&MessageId::new(bad)), hide(&MessageId::new(bad), true).is_err()),
-                (Err(Refusal::NoId), true)
-            );
-            assert!(Session::new("fb".parse().unwrap(), bad, None).is_err());
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_data_breaks_the_session(at in 0_usize..200, by: u8, bytes: Vec<u8>, status: u16) {
-            let mut session = session();
-            let mut data = comment("c1", 1, "SP1 2").to_string().into_bytes();
-            if let Some(byte) = data.get_mut(at) { *byte = by; }
-            for data in [data, bytes] {
-                let name = "message".to_owned();
-                let _ = session.event(Now::test(0), &Event { name, data: String::from_utf8_lossy(&data).into_owned() });
-                let list = [b"{\"data\":[", &data[..], b"]}"].concat();
-                let _ = session.answered(Now::test(0), 200, &list);
-                let _ = session.answered(Now::test(0), status, &data);
-            }
-        }
-    }
-}
+mod tests;

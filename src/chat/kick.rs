@@ -8,7 +8,9 @@ use super::{
     Amount, Author, Badge, Emote, Kind, Message, MessageId, Platform, Removal, Reply, Text, Update,
     UserId, base64, json as read,
     request::{Method, Refusal, Request, given, one_line},
+    response::{Response, dropped},
     seen::Seen,
+    send::Answer,
 };
 use crate::base::SourceId;
 
@@ -18,8 +20,13 @@ const WINDOW: SignedDuration = SignedDuration::from_mins(5);
 pub const MOST_BODY: usize = 1 << 20;
 /// Longest text of a message, in characters (Post Chat Message).
 const MOST_TEXT: usize = 500;
-/// Longest time-out, in minutes: a week (R).
+/// Longest reason of a ban, in characters (Post Ban, `reason`).
+const MOST_REASON: usize = 100;
+/// Longest time-out, in minutes: a week (Post Ban, `duration`).
 const MOST_MINUTES: u64 = 10_080;
+
+/// What a token must allow for writing, deleting and banning (Kick's documentation, "Scopes").
+pub const SCOPES: &str = "chat:write, moderation:chat_message:manage and moderation:ban";
 
 /// The path of the key with which deliveries are signed.
 pub const PUBLIC_KEY: &str = "/public/v1/public-key";
@@ -306,6 +313,21 @@ pub fn sent(body: &[u8]) -> Option<MessageId> {
     read::id(data, &["message_id"]).map(|id| MessageId::new(&id))
 }
 
+/// What the answer to a request means: a body of `data` and `message`.
+pub fn answer(response: &Response) -> Answer {
+    let body = response.json();
+    let words = read::text(&body, &["message", "error_description", "error"]);
+    if !response.is_success() {
+        return response.refused(None, words);
+    }
+    let told = body.get("data").is_some_and(|data| data.get("is_sent").is_some());
+    match sent(&response.body) {
+        Some(id) => Answer::Taken(Some(id)),
+        None if told => dropped("not-sent", words.unwrap_or_default()),
+        None => Answer::Taken(None),
+    }
+}
+
 /// Deletes a message.
 pub fn delete(id: &MessageId) -> Result<Request, Refusal> {
     let id = given(id.as_str())?;
@@ -323,7 +345,7 @@ pub fn ban(
     duration: Option<std::time::Duration>,
     reason: &str,
 ) -> Request {
-    let reason: String = Text::name(reason).as_str().to_owned();
+    let reason: String = Text::name(reason).as_str().chars().take(MOST_REASON).collect();
     let mut body = json!({"broadcaster_user_id": channel, "user_id": user, "reason": reason});
     if let (Some(duration), Some(fields)) = (duration, body.as_object_mut()) {
         let minutes = duration.as_secs().div_ceil(60).clamp(1, MOST_MINUTES);

@@ -50,6 +50,13 @@ pub enum Failure {
     Other(Text),
 }
 
+impl Failure {
+    /// For a reason in words, for the operator.
+    pub fn other(words: &str) -> Self {
+        Self::Other(Text::new(words))
+    }
+}
+
 /// The outcome of a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

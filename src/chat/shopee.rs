@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use super::{
     Author, Message, MessageId, Platform, Text, Update, UserId, json as read,
     request::{Method, Refusal, Request, given, one_line},
+    response::Response,
     seen::{Derive, Seen},
+    send::Answer,
 };
 use crate::base::{Moment, Now, Secret, SourceId};
 
@@ -17,6 +19,8 @@ use crate::base::{Moment, Now, Secret, SourceId};
 const WINDOW: SignedDuration = SignedDuration::from_secs(10);
 /// From one poll to the next: at most 3 s is asked for, and an answer takes its time.
 const POLL: Duration = Duration::from_millis(2_500);
+/// The wait after an answer that says "too often", which names none.
+const RATE_LIMIT: Duration = Duration::from_secs(5);
 /// Longest text of a comment, in characters (R).
 const MOST_TEXT: usize = 150;
 
@@ -219,21 +223,34 @@ impl Session {
             )
         })
     }
+}
 
-    /// Posts a comment. Returns how many bytes of the text fit.
-    pub fn send(&self, text: &str) -> Result<(Request, usize), Refusal> {
-        let (line, kept) = one_line(text, MOST_TEXT)?;
-        let body = json!({"session_id": self.live, "content": line});
-        Ok((Request::new(Method::Post, POST).json(body), kept))
-    }
+/// Posts a comment in a live session. Returns how many bytes of the text fit.
+pub fn send(live: u64, text: &str) -> Result<(Request, usize), Refusal> {
+    let (line, kept) = one_line(text, MOST_TEXT)?;
+    let body = json!({"session_id": live, "content": line});
+    Ok((Request::new(Method::Post, POST).json(body), kept))
+}
 
-    /// Forbids a user to comment in this session, or allows it again.
-    pub fn ban(&self, user: &UserId, banned: bool) -> Result<Request, Refusal> {
-        let user = given(user.as_str())?;
-        // A number where it is one, as the documentation has it.
-        let user = user.parse::<u64>().map_or_else(|_| json!(user), |id| json!(id));
-        let body = json!({"session_id": self.live, "user_id": user});
-        Ok(Request::new(Method::Post, if banned { BAN } else { UNBAN }).json(body))
+/// Forbids a user to comment in a live session, or allows it again.
+pub fn ban(live: u64, user: &UserId, banned: bool) -> Result<Request, Refusal> {
+    let user = given(user.as_str())?;
+    // A number where it is one, as the documentation has it.
+    let user = user.parse::<u64>().map_or_else(|_| json!(user), |id| json!(id));
+    let body = json!({"session_id": live, "user_id": user});
+    Ok(Request::new(Method::Post, if banned { BAN } else { UNBAN }).json(body))
+}
+
+/// What the answer to [`send`] or [`ban`] means. Shopee refuses with status 200, too.
+pub fn answer(response: &Response) -> Answer {
+    let body = response.json();
+    match fault(response.status, &body) {
+        None => {
+            let id = body.get("response").and_then(|response| read::id(response, &["comment_id"]));
+            Answer::Taken(id.map(|id| MessageId::new(&id)))
+        }
+        Some(Fault::RateLimited) => response.later(RATE_LIMIT),
+        Some(_) => response.refused(read::text(&body, &["error"]), read::text(&body, &["message"])),
     }
 }
 
@@ -359,13 +376,30 @@ mod tests {
 
     #[test]
     fn requests_are_one_line_and_name_somebody() {
-        let (request, _) = session().send("a\nb").unwrap();
+        let (request, _) = send(9, "a\nb").unwrap();
         assert_eq!(request.body.unwrap(), json!({"session_id": 9, "content": "a b"}));
         assert_eq!(
-            session().ban(&UserId::new("5"), true).unwrap().body.unwrap(),
+            ban(9, &UserId::new("5"), true).unwrap().body.unwrap(),
             json!({"session_id": 9, "user_id": 5})
         );
-        assert_eq!(session().ban(&UserId::new(""), true), Err(Refusal::NoId));
+        assert_eq!(ban(9, &UserId::new(""), true), Err(Refusal::NoId));
+    }
+
+    #[test]
+    fn what_is_answered_to_a_write_is_told_apart() {
+        use crate::chat::{response::dropped, send::Failure};
+        let of = |status, body: &str| {
+            super::answer(&Response { status, body: body.as_bytes().to_vec(), after: None })
+        };
+        assert_eq!(of(200, r#"{"error":"","message":""}"#), Answer::Taken(None));
+        let named = of(200, r#"{"error":"","response":{"comment_id":7}}"#);
+        assert_eq!(named, Answer::Taken(Some(MessageId::new("7"))));
+        for error in ["error_auth", "error_param", "error_content_sensitive"] {
+            let body = json!({"error": error, "message": "words"}).to_string();
+            assert_eq!(of(200, &body), dropped(error, "words"));
+        }
+        assert_eq!(of(200, r#"{"error":"error_rate_limit"}"#), Answer::Later(RATE_LIMIT));
+        assert_eq!(of(0, ""), Answer::Failed(Failure::Network));
     }
 
     proptest! {

@@ -62,6 +62,9 @@ pub enum Service {
         video: String,
         /// The API key.
         key: SecretRef,
+        /// The token of the account that writes and moderates.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<SecretRef>,
         /// Where; YouTube itself by default.
         api: Url,
         /// Units of quota a day.
@@ -116,6 +119,9 @@ pub enum Service {
         path: String,
         /// The file of the key with which Kick signs, PEM.
         public_key: PathBuf,
+        /// The account that writes and moderates.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<KickAccount>,
     },
     /// Facebook Live.
     Facebook {
@@ -148,6 +154,17 @@ pub enum Service {
         /// The platform of lines that name none.
         platform: Platform,
     },
+}
+
+/// Who writes to a chat of Kick.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KickAccount {
+    /// The token.
+    pub token: SecretRef,
+    /// The channel: its broadcaster's user id.
+    pub channel: u64,
+    /// Where; Kick itself by default.
+    pub api: Url,
 }
 
 impl Service {
@@ -185,12 +202,14 @@ impl Service {
     pub const fn route(&self) -> Route {
         match self {
             Self::Twitch { .. } => Route::TwitchAnonymous,
+            Self::Youtube { account: Some(_), .. } => Route::YoutubeAccount,
             Self::Youtube { .. } => Route::YoutubeKey,
             Self::Irc { .. } => Route::Irc,
             Self::Bridge { bridge: Bridge::SocialStream, .. } => Route::SocialStream,
             Self::Bridge { bridge: Bridge::StreamerBot, .. } => Route::StreamerBot,
             Self::Bridge { bridge: Bridge::Restream, .. } => Route::Restream,
             Self::Webhook { .. } => Route::Webhook,
+            Self::Kick { account: Some(_), .. } => Route::KickAccount,
             Self::Kick { .. } => Route::KickWebhook,
             Self::Facebook { .. } => Route::FacebookPage,
             Self::Shopee { .. } => Route::ShopeeShop,
@@ -235,6 +254,8 @@ impl Bridge {
 pub const TWITCH: (&str, u16) = ("irc.chat.twitch.tv", 6697);
 /// Where YouTube's API is.
 pub const YOUTUBE: &str = "https://www.googleapis.com";
+/// Where Kick's API is.
+pub const KICK: &str = "https://api.kick.com";
 /// Where Shopee's API is.
 pub const SHOPEE: &str = "https://partner.shopeemobile.com";
 /// The quota of a project that asked for no more, in units a day.

@@ -28,7 +28,7 @@ pub(super) fn is_telling(key: &str) -> bool {
     let plain = key.trim();
     plain != "keyframe-ms"
         && plain != "token-may-go-to"
-        && (plain == "session"
+        && (matches!(plain, "session" | "account")
             || TELLING.iter().any(|word| plain.contains(word))
             || (plain.len() <= 8 && strsim::damerau_levenshtein(plain, "token") <= 2))
 }
@@ -157,6 +157,7 @@ mod tests {
             "api-key = \"s3cr3t\"",
             "a = { token = \"s3cr3t\", x = 1 }",
             "key = \"s3cr3t\"",
+            "account = \"s3cr3t\"",
             "passphrase = 's3cr3t'",
             "stream-id = \"s3cr3t\"",
             "uri = \"rtsp://user:s3cr3t@cam/1\"",

@@ -163,7 +163,8 @@ pub struct ChatForm {
     pub tls: Option<bool>,
     /// `irc`: the name to go by; `hawker` by default.
     pub nick: Option<String>,
-    /// `irc`: the account of SASL.
+    /// `irc`: the account of SASL. `youtube`: the token of the account that writes and moderates, `env:NAME` or
+    /// `file:PATH`; it needs the scope `https://www.googleapis.com/auth/youtube.force-ssl`.
     pub account: Option<String>,
     /// `irc`: its password, `env:NAME` or `file:PATH`.
     pub password: Option<String>,
@@ -173,7 +174,7 @@ pub struct ChatForm {
     pub video: Option<String>,
     /// `youtube`: the API key. `shopee`: the partner's key. `env:NAME` or `file:PATH`.
     pub key: Option<String>,
-    /// `youtube`, `facebook`, `shopee`: another address than the API's own.
+    /// `youtube`, `facebook`, `shopee`, `kick`: another address than the API's own.
     pub api: Option<String>,
     /// `youtube`: units of quota a day; 10000 by default.
     #[schemars(range(min = 100, max = 100_000_000))]
@@ -185,8 +186,10 @@ pub struct ChatForm {
     pub url: Option<String>,
     /// `bridge`: the name of Social Stream Ninja's session, `env:NAME` or `file:PATH`.
     pub session: Option<String>,
-    /// `bridge`: the access token of Restream. `webhook`: what a sender must show. `facebook`: the page's token.
-    /// `shopee`: the shop's token. `env:NAME` or `file:PATH`.
+    /// `bridge`: the access token of Restream. `webhook`: what a sender must show. `facebook`: the page's token,
+    /// which needs `pages_manage_engagement` to delete. `shopee`: the shop's token. `kick`: the token that writes and
+    /// moderates; it needs the scopes `chat:write`, `moderation:chat_message:manage` and `moderation:ban`. `env:NAME` or
+    /// `file:PATH`.
     pub token: Option<String>,
     /// `shopee`: the number of the live session.
     #[schemars(range(min = 1))]
@@ -199,6 +202,9 @@ pub struct ChatForm {
     pub shop: Option<u64>,
     /// `webhook`, `kick`: the address and port that are listened on.
     pub listen: Option<String>,
+    /// `kick`: the channel that is written to, by its broadcaster's user id.
+    #[schemars(range(min = 1))]
+    pub channel: Option<u64>,
     /// `kick`: the file of the key with which Kick signs, `file:PATH`.
     pub public_key: Option<String>,
     /// `lines`: a file of JSON lines that is followed as it grows, or `-` for standard input. `webhook`, `kick`: the

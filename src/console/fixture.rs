@@ -194,6 +194,7 @@ pub(super) fn with_chat_after(more: Vec<Input>) -> State {
             languages: Vec::new(),
             bots: Vec::new(),
             hold: Duration::ZERO,
+            keep_days: 0,
         });
     }
     let mut inputs = inputs_up();

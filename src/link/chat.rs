@@ -5,6 +5,7 @@ mod api;
 pub mod bridge;
 pub mod facebook;
 pub mod irc;
+pub mod kick;
 pub mod lines;
 pub mod shopee;
 mod stream;
@@ -22,6 +23,7 @@ use crate::chat::{
 };
 
 pub use crate::system::clock::Clock;
+pub use api::{Http, PATIENCE};
 
 /// How often a session is given the time.
 const TICK: Duration = Duration::from_secs(1);

@@ -147,8 +147,9 @@ fn a_frame_is_reported_once_and_an_unknown_one_is_counted() {
 #[test]
 fn frames_for_the_bridges_have_their_documented_form() {
     assert_eq!(social_stream_join("s3"), r#"{"in":4,"join":"s3"}"#);
-    let sent: Value = serde_json::from_str(&social_stream_send("a\r\nb").unwrap()).unwrap();
-    assert_eq!(sent, json!({"action": "sendChat", "value": "a  b"}));
+    let (sent, kept) = social_stream_send("a\r\nb").unwrap();
+    let sent: Value = serde_json::from_str(&sent).unwrap();
+    assert_eq!((sent, kept), (json!({"action": "sendChat", "value": "a  b"}), 4));
     let asked: Value = serde_json::from_str(&streamer_bot_subscribe()).unwrap();
     assert_eq!(
         (&asked["request"], &asked["events"]["Twitch"][0], &asked["events"]["YouTube"][0]),

@@ -31,6 +31,7 @@ fn irc(id: &str) -> ChatSpec {
         languages: Vec::new(),
         bots: Vec::new(),
         hold: Duration::from_secs(4),
+        keep_days: 0,
     }
 }
 

@@ -183,6 +183,25 @@ fn requests_have_the_documented_form() {
         Some(MessageId::new("k9"))
     );
     assert_eq!(sent(br#"{"data":{"is_sent":false,"message_id":""},"message":"OK"}"#), None);
+    let reason = ban(1, 2, None, &"x".repeat(300)).body.unwrap()["reason"].clone();
+    assert_eq!(reason, json!("x".repeat(100)));
+}
+
+#[test]
+fn what_is_answered_to_a_write_is_told_apart() {
+    let of = |status, body: &str| {
+        answer(&Response { status, body: body.as_bytes().to_vec(), after: None })
+    };
+    let sent = of(200, r#"{"data":{"is_sent":true,"message_id":"k9"},"message":"OK"}"#);
+    assert_eq!(sent, Answer::Taken(Some(MessageId::new("k9"))));
+    let held = of(200, r#"{"data":{"is_sent":false,"message_id":""},"message":"slow mode"}"#);
+    assert_eq!(held, dropped("not-sent", "slow mode"));
+    assert_eq!(of(204, ""), Answer::Taken(None));
+    assert_eq!(of(200, r#"{"data":{},"message":"OK"}"#), Answer::Taken(None));
+    let not_allowed = Answer::Failed(crate::chat::send::Failure::NotAllowed);
+    assert_eq!(of(401, r#"{"data":{},"message":"Unauthorized"}"#), not_allowed);
+    let banned = of(403, r#"{"data":{},"message":"user is banned"}"#);
+    assert_eq!(banned, dropped("403", "user is banned"));
 }
 
 proptest! {

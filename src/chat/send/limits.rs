@@ -78,7 +78,7 @@ impl Limits {
     };
     /// Twitch, as moderator or owner of the channel: 100 lines in 30 s.
     pub const TWITCH_MODERATOR: Self = Self { paces: &[pace(99, 31)], ..Self::TWITCH };
-    /// YouTube: 200 characters. No pace is documented; each line costs 50 units of the day's 10,000, so a slow pace saves
+    /// YouTube: 200 characters. No pace is documented; each line costs 20 units of the day's 10,000, so a slow pace saves
     /// what reading needs.
     pub const YOUTUBE: Self = Self {
         length: Length::Characters(200),

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::item::{self, Fault};
 use crate::chat::{
     MessageId, UserId, json,
     request::{Method, Refusal, Request, given, one_line},
+    response::Response,
+    send::Answer,
 };
 
 /// Longest text of a message, in characters (R: the limit of the web page; the description file states none).
@@ -16,12 +19,29 @@ const MOST_TIMEOUT: u64 = 86_400;
 
 const MESSAGES: &str = "/youtube/v3/liveChat/messages";
 const BANS: &str = "/youtube/v3/liveChat/bans";
+/// The wait after `rateLimitExceeded`, which names none: as long as a minute's lines are counted (R).
+const RATE_LIMIT: Duration = Duration::from_secs(10);
+
+/// What an account's token must allow for writing and moderating (the reference of `liveChatMessages` and
+/// `liveChatBans`; the wider `youtube` does, too). It also reads which channel the account is.
+pub const SCOPE: &str = "https://www.googleapis.com/auth/youtube.force-ssl";
 
 /// Asks which chat belongs to a video (1 unit).
 pub fn video(id: &str) -> Request {
     Request::new(Method::Get, "/youtube/v3/videos")
         .with("part", "liveStreamingDetails")
         .with("id", id)
+}
+
+/// Asks which channel the account is (1 unit): the one that hawker writes as.
+pub fn own_channel() -> Request {
+    Request::new(Method::Get, "/youtube/v3/channels").with("part", "id").with("mine", "true")
+}
+
+/// The channel in an answer to [`own_channel`].
+pub fn channel_id(body: &[u8]) -> Option<UserId> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    json::text(answer.get("items")?.get(0)?, &["id"]).map(UserId::new)
 }
 
 /// Asks for the account's running broadcasts and their chats (1 unit).
@@ -103,9 +123,58 @@ pub fn created(body: &[u8]) -> Option<MessageId> {
     json::text(&answer, &["id"]).map(MessageId::new)
 }
 
+/// Why a request that writes was refused; `None` where it was not.
+pub fn fault(response: &Response) -> Option<Fault> {
+    let body = response.json();
+    let error = json::any(&body, &["error"]);
+    (!response.is_success() || error.is_some())
+        .then(|| item::fault(response.status, error.unwrap_or(&Value::Null)))
+}
+
+/// What the answer to a request that writes means. Where something was created, it has an identifier: [`created`].
+pub fn answer(response: &Response) -> Answer {
+    match fault(response) {
+        None => Answer::Taken(created(&response.body)),
+        Some(Fault::RateLimited) => response.later(RATE_LIMIT),
+        Some(_) => {
+            let body = response.json();
+            let error = json::any(&body, &["error"]).unwrap_or(&Value::Null);
+            response.refused(item::reason(error), json::text(error, &["message"]))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::{response::dropped, send::Failure};
+
+    #[test]
+    fn what_is_answered_to_a_write_is_told_apart() {
+        let of = |status, reason: &str| {
+            let body = json!({"error": {"code": status, "message": "words", "errors": [{"message": "words", "domain": "youtube.liveChat", "reason": reason}]}});
+            answer(&Response { status, body: body.to_string().into_bytes(), after: None })
+        };
+        assert_eq!(of(403, "rateLimitExceeded"), Answer::Later(RATE_LIMIT));
+        for (status, reason) in [
+            (403, "quotaExceeded"),
+            (403, "liveChatEnded"),
+            (400, "messageTextInvalid"),
+            (401, "authError"),
+            (404, "liveChatBanNotFound"),
+        ] {
+            assert_eq!(of(status, reason), dropped(reason, "words"));
+        }
+        let plain = |status, body: &str| {
+            answer(&Response { status, body: body.as_bytes().to_vec(), after: None })
+        };
+        assert_eq!(plain(200, r#"{"id":"m"}"#), Answer::Taken(Some(MessageId::new("m"))));
+        assert_eq!(plain(204, ""), Answer::Taken(None));
+        assert_eq!(plain(0, ""), Answer::Failed(Failure::Network));
+        assert_eq!(plain(403, "<html>"), Answer::Failed(Failure::NotAllowed));
+        let own = br#"{"kind":"youtube#channelListResponse","items":[{"id":"UC1"}]}"#;
+        assert_eq!((channel_id(own), channel_id(b"{}")), (Some(UserId::new("UC1")), None));
+    }
 
     #[test]
     fn requests_have_the_documented_form() {

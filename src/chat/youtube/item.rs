@@ -109,10 +109,16 @@ pub fn page(
     Ok(page)
 }
 
-fn fault(status: u16, error: &Value) -> Fault {
+/// The reason that an error names.
+pub(super) fn reason(error: &Value) -> Option<&str> {
     let first = error.get("errors").and_then(|errors| errors.get(0)).unwrap_or(&Value::Null);
     let detail = error.get("details").and_then(|details| details.get(0)).unwrap_or(&Value::Null);
-    let reason = json::text(first, &["reason"]).or_else(|| json::text(detail, &["reason"]));
+    json::text(first, &["reason"]).or_else(|| json::text(detail, &["reason"]))
+}
+
+/// What an error of the API means.
+pub(super) fn fault(status: u16, error: &Value) -> Fault {
+    let reason = reason(error);
     let status = json::number(error, &["code"])
         .and_then(|code| u16::try_from(code).ok())
         .filter(|code| *code >= 400)

@@ -11,8 +11,10 @@ use crate::market::{Fold, Gap, Zone};
 pub const DAILY: u64 = 10_000;
 /// What `liveChat/messages` and its stream cost a call.
 pub const READ: u64 = 5;
-/// What inserting, deleting and banning cost (R: not found in the description file).
-pub const WRITE: u64 = 50;
+/// What inserting or deleting a message costs (the description file: "a quota cost of 20 units").
+pub const MESSAGE: u64 = 20;
+/// What setting or lifting a ban costs (R: the description names no cost; most writes of the API cost this).
+pub const BAN: u64 = 50;
 /// One part in this many of the day is never spent on reading: the last calls of a show must not be refused because
 /// somebody else used the same project.
 const MARGIN: u64 = 50;
@@ -29,6 +31,8 @@ pub struct Quota {
     daily: u64,
     used: u64,
     reserve: u64,
+    /// Spent on writing today: so much less is kept for it.
+    written: u64,
     resets: Timestamp,
 }
 
@@ -47,7 +51,8 @@ impl Quota {
     /// A quota of `daily` units of which `used` are spent today. `reserve` units are kept for writing and not spent on
     /// reading.
     pub fn new(daily: u64, used: u64, reserve: u64, now: Timestamp) -> Self {
-        Self { daily, used: used.min(daily), reserve, resets: next_midnight(now) }
+        let used = used.min(daily);
+        Self { daily, used, reserve, written: 0, resets: next_midnight(now) }
     }
 
     /// Units left for today.
@@ -66,6 +71,16 @@ impl Quota {
         self.used = self.used.saturating_add(units).min(self.daily);
     }
 
+    /// Charges a write if enough is left for it; whether it was. What reading may not touch is there for this.
+    pub fn spend(&mut self, now: Timestamp, units: u64) -> bool {
+        let enough = self.left(now) >= units;
+        if enough {
+            self.charge(now, units);
+            self.written = self.written.saturating_add(units);
+        }
+        enough
+    }
+
     /// The platform says that nothing is left (403 `quotaExceeded`), whatever we have counted.
     pub fn exhausted(&mut self, now: Timestamp) {
         self.roll(now);
@@ -77,7 +92,9 @@ impl Quota {
     pub fn pace(&self, now: Timestamp, end: Option<Timestamp>) -> Pace {
         let resets = if now >= self.resets { next_midnight(now) } else { self.resets };
         let left = self.left(now);
-        let calls = left.saturating_sub(self.reserve).saturating_sub(self.daily / MARGIN) / READ;
+        let written = if now >= self.resets { 0 } else { self.written };
+        let kept = self.reserve.saturating_sub(written);
+        let calls = left.saturating_sub(kept).saturating_sub(self.daily / MARGIN) / READ;
         let rest = |until: Timestamp| {
             Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO)
         };
@@ -98,7 +115,7 @@ impl Quota {
 
     fn roll(&mut self, now: Timestamp) {
         if now >= self.resets {
-            self.used = 0;
+            (self.used, self.written) = (0, 0);
             self.resets = next_midnight(now);
         }
     }
@@ -165,12 +182,32 @@ mod tests {
         assert_eq!((quota.left(tomorrow), quota.resets()), (9_995, at("2026-01-03T08:00:00Z")));
     }
 
+    #[test]
+    fn writing_takes_from_what_is_kept_for_it_and_stops_at_nothing() {
+        let now = at("2026-01-01T10:00:00Z");
+        let mut quota = Quota::new(DAILY, 0, 1_000, now);
+        let before = quota.pace(now, None).spacing;
+        for _ in 0..50 {
+            assert!(quota.spend(now, MESSAGE));
+        }
+        assert_eq!(quota.pace(now, None).spacing, before, "reading has what it had");
+        assert_eq!(quota.left(now), 9_000);
+        quota.charge(now, 8_985);
+        assert!(quota.pace(now, None).spacing.is_none());
+        assert!(!quota.spend(now, MESSAGE), "15 units are left");
+        assert_eq!(quota.left(now), 15, "what is not done is not charged");
+        let tomorrow = at("2026-01-02T08:00:00Z");
+        assert!(quota.spend(tomorrow, MESSAGE));
+        assert_eq!(quota.left(tomorrow), DAILY - MESSAGE);
+    }
+
     proptest! {
         #[test]
         fn no_number_breaks_it(daily: u64, used: u64, reserve: u64, units: u64, second in -377_705_000_000_i64..253_402_000_000, end in -377_705_000_000_i64..253_402_000_000) {
             let (now, end) = (Timestamp::from_second(second).unwrap(), Timestamp::from_second(end).unwrap());
             let mut quota = Quota::new(daily, used, reserve, now);
             quota.charge(now, units);
+            quota.spend(end, units);
             let pace = quota.pace(end, Some(now));
             let _ = quota.runs_out(end, pace.spacing.unwrap_or(Duration::MAX));
             prop_assert!(quota.left(now) <= daily);

@@ -25,6 +25,8 @@ const RECONNECT: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_mins(2);
 /// Streams in a row that brought nothing at all, after which polling begins.
 const STREAMS: u32 = 3;
+/// Connections to the stream that may follow each other without regard to the quota's pace, if those before them kept it.
+const BURST: usize = 6;
 
 /// How a chat is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +82,8 @@ pub struct Session {
     /// Whether the token was lost, so that a page repeats what was read.
     repeats: bool,
     newest: Option<Timestamp>,
-    called: Option<Moment>,
+    /// The times of the last calls, the newest last.
+    calls: VecDeque<Moment>,
     running: bool,
     pages: u32,
     barren: u32,
@@ -105,7 +108,7 @@ impl Session {
             begun: false,
             repeats: false,
             newest: None,
-            called: None,
+            calls: VecDeque::new(),
             running: false,
             pages: 0,
             barren: 0,
@@ -129,6 +132,11 @@ impl Session {
         self.mode
     }
 
+    /// Whether nothing more is to come: the chat has ended, or cannot be read.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
     /// When something came last.
     pub fn heard(&self) -> Moment {
         self.heard
@@ -144,18 +152,27 @@ impl Session {
         }
         let pace = quota.pace(now.wall, end);
         let Some(spacing) = pace.spacing else { return Due::NoQuota(pace.resets) };
-        let Some(called) = self.called else { return Due::At(now.mono) };
-        let least = match self.mode {
-            Mode::Stream => RECONNECT * (1 << self.barren.min(5)),
-            Mode::Poll => self.interval,
-        };
-        Due::At(called + least.max(spacing))
+        let Some(called) = self.calls.back() else { return Due::At(now.mono) };
+        Due::At(match self.mode {
+            Mode::Poll => *called + self.interval.max(spacing),
+            // A lost stream is opened again soon; one that is lost all the time must not eat the quota.
+            Mode::Stream => {
+                let soon = *called + RECONNECT * (1 << self.barren.min(5));
+                let first = self.calls.len().checked_sub(BURST).and_then(|n| self.calls.get(n));
+                let paced = first.map(|first| *first + spacing.saturating_mul(BURST as u32));
+                paced.map_or(soon, |paced| soon.max(paced.min(*called + spacing)))
+            }
+        })
     }
 
     /// Begins the next call and charges the quota.
     pub fn call(&mut self, now: Now, quota: &mut Quota) -> Request {
         quota.charge(now.wall, READ);
-        (self.called, self.heard) = (Some(now.mono), now.mono);
+        self.heard = now.mono;
+        if self.calls.len() == BURST {
+            self.calls.pop_front();
+        }
+        self.calls.push_back(now.mono);
         (self.running, self.pages) = (true, 0);
         self.objects.end();
         api::read(&self.chat, self.mode == Mode::Stream, self.token.as_deref())
@@ -190,8 +207,9 @@ impl Session {
     pub fn answered(&mut self, now: Now, quota: &mut Quota, status: u16, body: &[u8]) {
         self.answer(now, quota, status, body);
         match self.mode {
-            Mode::Stream => self.closed(),
-            Mode::Poll => self.running = false,
+            // Where the API is not reached, polling is no better.
+            Mode::Stream if status != 0 && status < 500 => self.closed(),
+            _ => self.running = false,
         }
     }
 

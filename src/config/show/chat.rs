@@ -33,11 +33,11 @@ pub(in crate::config) const COMMON: [&str; 6] =
 /// The kinds, and the keys each has beside the common ones.
 pub(in crate::config) const KINDS: [(&str, &[&str]); 9] = [
     ("twitch", &["channels", "server"]),
-    ("youtube", &["video", "key", "api", "quota"]),
+    ("youtube", &["video", "key", "account", "api", "quota"]),
     ("irc", &["server", "tls", "nick", "account", "password", "channels", "ca"]),
     ("bridge", &["bridge", "url", "session", "token"]),
     ("webhook", &["listen", "path", "token", "platform"]),
-    ("kick", &["listen", "path", "public-key"]),
+    ("kick", &["listen", "path", "public-key", "token", "channel", "api"]),
     ("facebook", &["video", "token", "api"]),
     ("shopee", &["live", "partner", "shop", "key", "token", "api"]),
     ("lines", &["path", "platform"]),
@@ -158,6 +158,10 @@ fn read_service(
             );
             let video = fields.text(findings, "video").map(|(text, span)| (text.to_owned(), span));
             let key = secret_ref(fields, "key", place.base_dir, findings);
+            let account = secret_ref(fields, "account", place.base_dir, findings);
+            if fields.has("account") && account.is_none() {
+                return None;
+            }
             let api = read_api(fields, YOUTUBE, findings)?;
             let quota = fields.whole(findings, "quota", 100..=100_000_000, " units a day");
             let quota = quota.map_or(YOUTUBE_QUOTA, |(units, _)| u64::from(units));
@@ -168,7 +172,7 @@ fn read_service(
                 findings.add(&span, what, "write what follows watch?v= in the video's address");
                 return None;
             }
-            Some(Service::Youtube { video, key: key?, api, quota })
+            Some(Service::Youtube { video, key: key?, account, api, quota })
         }
         "irc" => read_irc(fields, place, findings),
         "bridge" => bridge::read(fields, place, findings),

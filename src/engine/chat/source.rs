@@ -3,7 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, time::interval};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::interval,
+};
 
 use super::writer;
 use crate::{
@@ -53,16 +56,20 @@ pub(super) async fn supervise(
 ) {
     let clock = Clock::default();
     let told = Told { at, merge };
+    let youtube = shared_chat(&spec, &clock);
     if writer::is_apart(&spec.service) {
         // Reading takes no orders: the channel that it is given is closed.
         let (_, mut none) = mpsc::channel(1);
-        tokio::select! {
-            () = read(&spec, &files, &clock, &told, &mut none) => {}
-            () = writer::serve(&spec, &files, &told, orders) => {}
-        }
+        let (over, ended) = oneshot::channel::<()>();
+        let reading = async {
+            read(&spec, &files, &clock, &told, &mut none, youtube.clone()).await;
+            drop(over);
+        };
+        let chat = youtube.as_deref();
+        tokio::join!(reading, writer::serve(&spec, &files, chat, &told, orders, ended));
     } else {
         let mut orders = orders;
-        read(&spec, &files, &clock, &told, &mut orders).await;
+        read(&spec, &files, &clock, &told, &mut orders, youtube).await;
         // Nothing is carried out any more.
         orders.close();
         while let Some(order) = orders.recv().await {
@@ -71,9 +78,25 @@ pub(super) async fn supervise(
     }
 }
 
+/// What reading and writing of a chat of YouTube share.
+fn shared_chat(spec: &ChatSpec, clock: &Clock) -> Option<Arc<link::youtube::Chat>> {
+    let Service::Youtube { quota, account, .. } = &spec.service else { return None };
+    // A tenth is kept for writing, where somebody writes.
+    let reserve = if account.is_some() { *quota / 10 } else { 0 };
+    let quota = youtube::Quota::new(*quota, 0, reserve, clock.now().wall);
+    Some(Arc::new(link::youtube::Chat::new(quota)))
+}
+
 /// Reads the source until it has ended. Orders are carried out by the connection, where there is one.
-async fn read(spec: &ChatSpec, files: &Files, clock: &Clock, told: &Told, orders: &mut Orders) {
-    let mut source = match Source::open(spec) {
+async fn read(
+    spec: &ChatSpec,
+    files: &Files,
+    clock: &Clock,
+    told: &Told,
+    orders: &mut Orders,
+    youtube: Option<Arc<link::youtube::Chat>>,
+) {
+    let mut source = match Source::open(spec, youtube) {
         Ok(source) => source,
         Err(ended) => return told.status(Status::Failed { why: ended.why }).await,
     };
@@ -131,6 +154,12 @@ pub(super) struct Told {
 }
 
 impl Told {
+    /// News of the source at this place.
+    #[cfg(test)]
+    pub(super) fn new(at: usize, merge: Merge) -> Self {
+        Self { at, merge }
+    }
+
     async fn status(&self, status: Status) {
         let _ = self.merge.send((self.at, FromSource::Status(status))).await;
     }
@@ -198,8 +227,7 @@ struct Source<'a> {
 enum Session {
     Twitch(Box<twitch::irc::Session>),
     Irc(Box<irc::Session>),
-    /// Once its chat is found.
-    Youtube(Option<Box<Youtube>>),
+    Youtube(Box<Youtube>),
     Bridge(Box<bridge::Reader>),
     Facebook(Box<facebook::Session>),
     Shopee(Box<shopee::Session>),
@@ -209,13 +237,16 @@ enum Session {
 }
 
 struct Youtube {
-    api: link::youtube::Api,
-    session: youtube::Session,
-    quota: youtube::Quota,
+    chat: Arc<link::youtube::Chat>,
+    /// Once the chat is found.
+    found: Option<(link::youtube::Api, youtube::Session)>,
 }
 
 impl<'a> Source<'a> {
-    fn open(spec: &'a ChatSpec) -> Result<Self, Ended> {
+    fn open(
+        spec: &'a ChatSpec,
+        youtube: Option<Arc<link::youtube::Chat>>,
+    ) -> Result<Self, Ended> {
         let bad = |e: &dyn std::fmt::Display| Ended::lasting(e.to_string());
         let id = spec.id.clone();
         let session = match &spec.service {
@@ -233,7 +264,10 @@ impl<'a> Source<'a> {
                 let session = irc::Session::new(settings.map_err(|e| bad(&e))?);
                 Session::Irc(Box::new(session))
             }
-            Service::Youtube { .. } => Session::Youtube(None),
+            Service::Youtube { .. } => {
+                let chat = youtube.ok_or_else(other_kind)?;
+                Session::Youtube(Box::new(Youtube { chat, found: None }))
+            }
             Service::Bridge { .. } => Session::Bridge(Box::new(bridge::Reader::new(id))),
             Service::Facebook { video, .. } => {
                 let session = facebook::Session::new(id, video, None);
@@ -294,22 +328,24 @@ impl<'a> Source<'a> {
                 };
                 link::irc::serve(&network, session, clock, reports, orders).await
             }
-            (Session::Youtube(found), Service::Youtube { video, key, api, quota }) => {
-                if found.is_none() {
-                    let key = files.secret(key).await.map_err(passing)?;
-                    let api = link::youtube::Api::new(api.clone(), key)?;
-                    let chat = link::youtube::chat_of(&api, video).await?;
-                    let session = youtube::Session::new(self.spec.id.clone(), &chat, None);
-                    // A tenth is kept for writing.
-                    let quota = youtube::Quota::new(*quota, 0, *quota / 10, clock.now().wall);
-                    *found = Some(Box::new(Youtube { api, session, quota }));
-                }
-                match found.as_deref_mut() {
-                    Some(Youtube { api, session, quota }) => {
-                        link::youtube::serve(api, session, quota, None, clock, reports).await
+            (Session::Youtube(youtube), Service::Youtube { video, key, account, api, .. }) => {
+                let Youtube { chat, found } = &mut **youtube;
+                let (api, session) = match found {
+                    Some(found) => found,
+                    None => {
+                        let key = files.secret(key).await.map_err(passing)?;
+                        let base = api.clone();
+                        let api = link::youtube::Api::new(base.clone(), key)?;
+                        let id = link::youtube::find(&api, chat, video, clock).await?;
+                        let own = match account {
+                            Some(account) => writer::own_channel(files, chat, base, account).await,
+                            None => None,
+                        };
+                        let session = youtube::Session::new(self.spec.id.clone(), &id, own);
+                        found.insert((api, session))
                     }
-                    None => other_kind(),
-                }
+                };
+                link::youtube::serve(api, session, chat, None, clock, reports).await
             }
             (
                 Session::Bridge(reader),

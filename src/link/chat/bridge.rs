@@ -9,11 +9,13 @@ use tokio_tungstenite::{
     tungstenite::{Bytes, Error, Message, error::CapacityError, protocol::WebSocketConfig},
 };
 
-use super::{CONNECT, Clock, Ended, Orders, Report, Reports, TICK, stream};
+use super::{CONNECT, Clock, Ended, Orders, Report, Reports, TICK, api::whole_line, stream};
 use crate::{
     base::Secret,
     chat::{
-        bridge::Reader,
+        PlatformAction,
+        bridge::{self, Reader},
+        send::{Answer, Failure},
         spec::{Bridge, Server, Transport},
     },
 };
@@ -128,7 +130,22 @@ async fn run(
                     Err(_) => reports.tell(Report::Unreadable).await?,
                 }
             }
-            Some(order) = orders.recv() => reports.cannot(&order).await?,
+            Some(order) = orders.recv() => {
+                let frame = match frame(endpoint.bridge, &order.action) {
+                    Ok(frame) => frame,
+                    Err(answer) => {
+                        reports.answer(&order, answer).await?;
+                        continue;
+                    }
+                };
+                let sent = timeout(CONNECT, socket.send(Message::text(frame))).await;
+                if !matches!(sent, Ok(Ok(()))) {
+                    reports.answer(&order, Answer::Failed(Failure::Network)).await?;
+                    return Ok(closed());
+                }
+                // There is no more to learn: it is not confirmed.
+                reports.answer(&order, Answer::Taken(None)).await?;
+            }
             _ = tick.tick() => {
                 let now = clock.now().mono;
                 match pinged {
@@ -147,6 +164,16 @@ async fn run(
                 }
             }
         }
+    }
+}
+
+/// The frame for an action: only Social Stream Ninja takes any, and says a line in all its chats.
+fn frame(bridge: Bridge, action: &PlatformAction) -> Result<String, Answer> {
+    match (bridge, action) {
+        (Bridge::SocialStream, PlatformAction::Say { text, .. }) => {
+            whole_line(text, bridge::social_stream_send(text))
+        }
+        _ => Err(Answer::Failed(Failure::NotAllowed)),
     }
 }
 

@@ -9,14 +9,16 @@ use url::Url;
 
 use super::{
     Clock, Ended, Report, Reports,
-    api::{self, Bounds},
+    api::{self, Bounds, Http, impossible},
 };
 use crate::{
     base::{Moment, Secret},
     chat::{
-        facebook::{Fault, STREAM_HOST, Session},
+        PlatformAction,
+        facebook::{self, Fault, PERMISSION, STREAM_HOST, Session},
         recovery::back_off,
         request::Request,
+        send::{Answer, Failure},
         sse,
     },
 };
@@ -38,18 +40,47 @@ pub struct Api {
 impl Api {
     /// `base` is a stand-in of Facebook for both hosts.
     pub fn new(base: Option<Url>, token: Secret) -> Result<Self, Ended> {
+        Self::over(api::client(HeaderMap::new())?, base, token)
+    }
+
+    fn over(client: Client, base: Option<Url>, token: Secret) -> Result<Self, Ended> {
         let at = |host: &str| Url::parse(&format!("https://{host}/"));
         let hosts = match base {
             Some(base) => Ok((base.clone(), base)),
             None => at("graph.facebook.com").and_then(|graph| Ok((graph, at(STREAM_HOST)?))),
         };
         let (graph, stream) = hosts.map_err(|_| Ended::lasting("no address of Facebook"))?;
-        Ok(Self { client: api::client(HeaderMap::new())?, graph, stream, token })
+        Ok(Self { client, graph, stream, token })
     }
 
     fn with_token(&self, request: Request) -> Request {
         request.with("access_token", self.token.expose())
     }
+}
+
+/// Carries out an action and says what came of it: a page can delete comments, with [`PERMISSION`]. `base` is a stand-in
+/// of Facebook.
+pub async fn write(
+    http: &Http,
+    base: Option<Url>,
+    token: Secret,
+    action: &PlatformAction,
+) -> Answer {
+    let PlatformAction::Delete(id) = action else { return Answer::Failed(Failure::NotAllowed) };
+    let api = match Api::over(http.client(), base, token) {
+        Ok(api) => api,
+        Err(ended) => return Answer::Failed(Failure::other(&ended.why)),
+    };
+    let request = match facebook::delete(id) {
+        Ok(request) => api.with_token(request),
+        Err(why) => return impossible(why),
+    };
+    let response = http.send(&api.graph, &request, None).await;
+    let answer = facebook::answer(&response);
+    if matches!(answer, Answer::Dropped { .. }) {
+        tracing::warn!("Facebook deletes no comment: the page's token needs {PERMISSION}");
+    }
+    answer
 }
 
 type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;

@@ -8,13 +8,15 @@ use url::Url;
 
 use super::{
     Clock, Ended, Report, Reports,
-    api::{self, Bounds},
+    api::{self, Bounds, Http, impossible, nobody, whole_line},
 };
 use crate::{
     base::Secret,
     chat::{
+        PlatformAction,
         request::Request,
-        shopee::{Credentials, Fault, Session},
+        send::{Answer, Failure},
+        shopee::{self, Credentials, Fault, Session},
     },
 };
 
@@ -34,6 +36,11 @@ impl Api {
     /// `base` is [`spec::SHOPEE`](crate::chat::spec::SHOPEE), or a stand-in of it; `key` is the partner's.
     pub fn new(base: Url, credentials: Credentials, key: Secret) -> Result<Self, Ended> {
         Ok(Self { client: api::client(HeaderMap::new())?, base, credentials, key })
+    }
+
+    /// The same over a client that is there.
+    pub fn over(http: &Http, base: Url, credentials: Credentials, key: Secret) -> Self {
+        Self { client: http.client(), base, credentials, key }
     }
 
     fn signed(&self, request: Request, second: i64) -> Option<Request> {
@@ -57,6 +64,44 @@ fn mac(key: &Secret) -> Option<impl Fn(&[u8]) -> Option<[u8; 32]> + use<>> {
         signer.update(bytes).ok()?;
         signer.sign_to_vec().ok()?.try_into().ok()
     })
+}
+
+/// Carries out an action in a live session and says what came of it: Shopee takes comments, and bans without an end.
+pub async fn write(
+    api: &Api,
+    http: &Http,
+    live: u64,
+    clock: &Clock,
+    action: &PlatformAction,
+) -> Answer {
+    let request = match request(live, action) {
+        Ok(request) => request,
+        Err(answer) => return answer,
+    };
+    let Some(request) = api.signed(request, clock.now().wall.as_second()) else {
+        return Answer::Failed(Failure::other("OpenSSL of this machine makes no HMAC-SHA256"));
+    };
+    let answer = shopee::answer(&http.send(&api.base, &request, None).await);
+    if let Answer::Dropped { code, .. } = &answer {
+        tracing::warn!("Shopee refuses a write: {}; the shop's token lasts 4 h", code.as_str());
+    }
+    answer
+}
+
+fn request(live: u64, action: &PlatformAction) -> Result<Request, Answer> {
+    let user = |user: &crate::chat::Author| user.id.clone().ok_or_else(nobody);
+    match action {
+        PlatformAction::Say { text, .. } => whole_line(text, shopee::send(live, text)),
+        PlatformAction::Ban { user: who, .. } => {
+            shopee::ban(live, &user(who)?, true).map_err(impossible)
+        }
+        PlatformAction::Lift { user: who, .. } => {
+            shopee::ban(live, &user(who)?, false).map_err(impossible)
+        }
+        PlatformAction::Delete(_) | PlatformAction::TimeOut { .. } => {
+            Err(Answer::Failed(Failure::NotAllowed))
+        }
+    }
 }
 
 /// Serves the source until it cannot be read.

@@ -1,6 +1,11 @@
 //! A source of YouTube Live: one long answer of the stream at a time, polling where the stream brings nothing.
 
-use std::time::Duration;
+mod account;
+
+use std::{
+    sync::{Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
 
 use reqwest::{Client, Response, header};
 use tokio::time::{interval, sleep};
@@ -23,8 +28,37 @@ const BOUNDS: Bounds = Bounds { time: Duration::from_secs(15), bytes: 4 * 1024 *
 /// How long is waited where no quota is left before it is asked again.
 const NO_QUOTA: Duration = Duration::from_secs(30);
 
+/// Calls in a row without an answer after which the connection counts as lost.
+const FAILURES: u32 = 3;
+
+pub use account::{Account, own_channel, write};
+
 /// The header of the key.
 const KEY: header::HeaderName = header::HeaderName::from_static("x-goog-api-key");
+
+/// A chat, as its reading and its writing share it.
+#[derive(Debug)]
+pub struct Chat {
+    id: OnceLock<String>,
+    quota: Mutex<Quota>,
+}
+
+impl Chat {
+    /// A chat that is not found yet; both spend this quota.
+    pub fn new(quota: Quota) -> Self {
+        Self { id: OnceLock::new(), quota: Mutex::new(quota) }
+    }
+
+    /// Its identifier, once it is found.
+    pub fn id(&self) -> Option<&str> {
+        self.id.get().map(String::as_str)
+    }
+
+    /// Something of the quota. The lock is held for no longer than that.
+    pub fn quota<T>(&self, of: impl FnOnce(&mut Quota) -> T) -> T {
+        of(&mut self.quota.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 /// How the API is reached.
 #[derive(Debug)]
@@ -49,17 +83,24 @@ impl Api {
     }
 }
 
-/// The chat of a video.
+/// Finds the chat of a video.
 ///
 /// # Errors
 /// The video has none, or the API does not answer.
-pub async fn chat_of(api: &Api, video: &str) -> Result<String, Ended> {
+pub async fn find(api: &Api, chat: &Chat, video: &str, clock: &Clock) -> Result<String, Ended> {
+    chat.quota(|quota| quota.charge(clock.now().wall, 1));
     let (status, body) = api.whole(&api::video(video)).await;
     match status {
-        0 => Err(Ended::passing("YouTube's API does not answer")),
-        200 => api::chat_id(&body).ok_or_else(|| {
-            Ended::passing(format!("video {video} has no live chat now: is the broadcast live?"))
-        }),
+        0 => Err(unanswered()),
+        200 => {
+            let id = api::chat_id(&body).ok_or_else(|| {
+                Ended::passing(format!(
+                    "video {video} has no live chat now: is the broadcast live?"
+                ))
+            })?;
+            // It stays the same as long as the source is read.
+            Ok(chat.id.get_or_init(|| id).clone())
+        }
         400 | 401 | 403 => Err(Ended::lasting(format!(
             "YouTube's API refuses the key (status {status}): check the key and that the YouTube Data API is enabled"
         ))),
@@ -67,31 +108,36 @@ pub async fn chat_of(api: &Api, video: &str) -> Result<String, Ended> {
     }
 }
 
+fn unanswered() -> Ended {
+    Ended::passing("YouTube's API does not answer")
+}
+
 /// Serves the source until the chat has ended or cannot be read.
 pub async fn serve(
     api: &Api,
     session: &mut Session,
-    quota: &mut Quota,
+    chat: &Chat,
     end: Option<jiff::Timestamp>,
     clock: &Clock,
     reports: &Reports,
 ) -> Ended {
-    run(api, session, quota, end, clock, reports).await.unwrap_or_else(|ended| ended)
+    run(api, session, chat, end, clock, reports).await.unwrap_or_else(|ended| ended)
 }
 
 async fn run(
     api: &Api,
     session: &mut Session,
-    quota: &mut Quota,
+    chat: &Chat,
     end: Option<jiff::Timestamp>,
     clock: &Clock,
     reports: &Reports,
 ) -> Result<Ended, Ended> {
+    let mut failed = 0;
     loop {
         if let Some(ended) = tell(session, reports).await? {
             return Ok(ended);
         }
-        match session.due(clock.now(), quota, end) {
+        match chat.quota(|quota| session.due(clock.now(), quota, end)) {
             Due::Running => {}
             Due::At(at) => sleep(at.since(clock.now().mono)).await,
             Due::NoQuota(_) => {
@@ -100,27 +146,43 @@ async fn run(
             }
             Due::Never => return Ok(Ended::lasting("the chat has ended")),
         }
-        let request = session.call(clock.now(), quota);
+        let request = chat.quota(|quota| session.call(clock.now(), quota));
         if session.mode() == Mode::Poll {
             let (status, body) = api.whole(&request).await;
-            session.answered(clock.now(), quota, status, &body);
+            chat.quota(|quota| session.answered(clock.now(), quota, status, &body));
             if status == 200 {
                 reports.tell(Report::Live).await?;
             }
+            lost(&mut failed, status)?;
             continue;
         }
         match http::begun(&api.client, &api.base, &request, BOUNDS).await {
             Some(response) if response.status().is_success() => {
+                failed = 0;
                 reports.tell(Report::Live).await?;
-                follow(response, session, quota, clock, reports).await?;
+                follow(response, session, chat, clock, reports).await?;
             }
             Some(response) => {
                 let status = response.status().as_u16();
                 let body = http::rest(response, BOUNDS).await;
-                session.answered(clock.now(), quota, status, &body);
+                chat.quota(|quota| session.answered(clock.now(), quota, status, &body));
+                lost(&mut failed, status)?;
             }
-            None => session.answered(clock.now(), quota, 0, &[]),
+            None => {
+                chat.quota(|quota| session.answered(clock.now(), quota, 0, &[]));
+                lost(&mut failed, 0)?;
+            }
         }
+    }
+}
+
+/// Counts calls that reach no API: after some the connection is lost, and the operator is told.
+fn lost(failed: &mut u32, status: u16) -> Result<(), Ended> {
+    *failed = if status == 0 || status >= 500 { *failed + 1 } else { 0 };
+    match status {
+        _ if *failed < FAILURES => Ok(()),
+        0 => Err(unanswered()),
+        status => Err(Ended::passing(format!("YouTube's API answered with status {status}"))),
     }
 }
 
@@ -128,7 +190,7 @@ async fn run(
 async fn follow(
     mut response: Response,
     session: &mut Session,
-    quota: &mut Quota,
+    chat: &Chat,
     clock: &Clock,
     reports: &Reports,
 ) -> Result<(), Ended> {
@@ -140,7 +202,7 @@ async fn follow(
                     session.closed();
                     return Ok(());
                 };
-                session.bytes(clock.now(), quota, &part);
+                chat.quota(|quota| session.bytes(clock.now(), quota, &part));
                 reports.tell(Report::Heard).await?;
             }
             _ = tick.tick() => session.tick(clock.now()),
@@ -164,7 +226,8 @@ async fn tell(session: &mut Session, reports: &Reports) -> Result<Option<Ended>,
     while let Some(output) = session.poll() {
         match output {
             Output::Ended => return Ok(Some(Ended::lasting("the chat has ended"))),
-            Output::Failed(fault) if fault.is_lasting() => {
+            // Without a stream it is polled: that is no end.
+            Output::Failed(fault) if fault.is_lasting() && session.is_over() => {
                 return Ok(Some(Ended::lasting(format!("YouTube refuses to be read: {fault:?}"))));
             }
             other => told(other, reports).await?,

@@ -230,6 +230,34 @@ fn polling_begins_where_the_stream_brings_nothing() {
 }
 
 #[test]
+fn a_lost_stream_is_opened_again_soon_and_one_that_flaps_keeps_the_pace() {
+    let (mut session, mut quota) = (session(), quota());
+    let spacing = quota.pace(Now::test(0).wall, None).spacing.unwrap();
+    assert!(spacing > Duration::from_secs(10), "{spacing:?}");
+    let (mut now, mut waits) = (0, Vec::new());
+    for _ in 0..8 {
+        session.call(Now::test(now), &mut quota);
+        session.bytes(Now::test(now), &mut quota, br#"[{"nextPageToken":"T1","items":[]}"#);
+        session.closed();
+        let Due::At(at) = session.due(Now::test(now), &quota, None) else { panic!() };
+        waits.push(at.as_ms() - now);
+        now = at.as_ms();
+    }
+    assert_eq!(waits[..5], [1_000; 5]);
+    assert!(waits[5..].iter().all(|ms| *ms >= spacing.as_millis() as u64), "{waits:?}");
+}
+
+#[test]
+fn an_api_that_is_not_reached_is_no_reason_to_poll() {
+    let (mut session, mut quota) = (session(), quota());
+    for n in 0..10 {
+        session.call(Now::test(n), &mut quota);
+        session.answered(Now::test(n), &mut quota, if n % 2 == 0 { 0 } else { 503 }, b"");
+    }
+    assert_eq!(session.mode(), Mode::Stream);
+}
+
+#[test]
 fn a_silent_stream_is_opened_anew_with_its_token() {
     let (mut session, mut quota) = (session(), quota());
     session.call(Now::test(0), &mut quota);

@@ -2,9 +2,12 @@
 
 use std::net::SocketAddr;
 
-use super::{Fields, Findings, Place, read_platform, secret_ref};
+use super::{Fields, Findings, Place, read_api, read_platform, secret_ref, shops};
 use crate::{
-    chat::spec::{ChatSpec, Service},
+    chat::{
+        kick::SCOPES,
+        spec::{ChatSpec, KICK, KickAccount, Service},
+    },
     config::diagnostics::quoted,
 };
 
@@ -38,12 +41,34 @@ pub(super) fn read_kick(
     let path = read_path(fields, "/kick", findings);
     let key = fields.text(findings, "public-key");
     let listen = read_listen(fields, findings);
+    let account = read_account(fields, place, findings);
     let (key, span) = key?;
     let Some(file) = key.strip_prefix("file:").filter(|file| !file.is_empty()) else {
         findings.add(&span, format!("{} names no file", quoted(key)), todo);
         return None;
     };
-    Some(Service::Kick { listen: listen?, path: path?, public_key: place.base_dir.join(file) })
+    let public_key = place.base_dir.join(file);
+    Some(Service::Kick { listen: listen?, path: path?, public_key, account: account.ok()? })
+}
+
+/// Who writes, where somebody does. What is wrong has been said.
+fn read_account(
+    fields: &Fields<'_>,
+    place: &Place<'_>,
+    findings: &mut Findings<'_>,
+) -> Result<Option<KickAccount>, ()> {
+    if !["token", "channel", "api"].iter().any(|key| fields.has(key)) {
+        return Ok(None);
+    }
+    let todo = format!("write token = \"env:NAME\" or \"file:PATH\": it needs the scopes {SCOPES}");
+    fields.missing(findings, "token", &todo);
+    let token = secret_ref(fields, "token", place.base_dir, findings);
+    let channel = shops::read_number(fields, "channel", "the broadcaster's user", findings);
+    let api = read_api(fields, KICK, findings);
+    match (token, channel, api) {
+        (Some(token), Some(channel), Some(api)) => Ok(Some(KickAccount { token, channel, api })),
+        _ => Err(()),
+    }
 }
 
 /// Two sources cannot listen at one place.

@@ -50,8 +50,8 @@ pub(super) fn read_shopee(
     })
 }
 
-/// An identifier of Shopee; some have more than 32 bits.
-fn read_number(
+/// An identifier that is a number; some of Shopee's have more than 32 bits.
+pub(super) fn read_number(
     fields: &Fields<'_>,
     key: &str,
     of: &str,
@@ -63,7 +63,7 @@ fn read_number(
     let number = whole_number(value.get_ref()).and_then(|n| u64::try_from(n).ok());
     let number = number.filter(|n| *n > 0);
     if number.is_none() {
-        findings.add(&value.span(), format!("{key} is no number of Shopee"), todo);
+        findings.add(&value.span(), format!("{key} is no number above 0"), todo);
     }
     number
 }

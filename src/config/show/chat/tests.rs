@@ -49,6 +49,29 @@ fn each_kind_is_read_with_its_keys() {
 }
 
 #[test]
+fn who_writes_is_read_and_changes_what_the_source_can_do() {
+    use crate::chat::{capability::Route, spec::KICK};
+    let youtube = "video = \"v\"\nkey = \"env:KEY\"\naccount = \"file:token\"";
+    let kick = "listen = \"[::1]:8100\"\npublic-key = \"file:kick.pem\"\ntoken = \"env:KICK\"\nchannel = 42";
+    let chats = read(&(source("youtube", youtube) + &source("kick", kick))).unwrap();
+    let routes: Vec<Route> = chats.iter().map(|spec| spec.service.route()).collect();
+    assert_eq!(routes, [Route::YoutubeAccount, Route::KickAccount]);
+    for spec in &chats {
+        let round = serde_json::from_value(serde_json::to_value(spec).unwrap()).unwrap();
+        assert_eq!(*spec, round);
+    }
+    let Service::Youtube { account: Some(account), .. } = &chats[0].service else { panic!() };
+    assert_eq!(account.to_string(), "file:/nowhere/token");
+    let Service::Kick { account: Some(account), .. } = &chats[1].service else { panic!() };
+    assert_eq!((account.channel, account.api.as_str()), (42, format!("{KICK}/").as_str()));
+    // Without an account they are read, and what was kept of such a show before can still be loaded.
+    let plain = source("youtube", "video = \"v\"\nkey = \"env:KEY\"");
+    let plain = &read(&plain).unwrap()[0];
+    assert_eq!(plain.service.route(), Route::YoutubeKey);
+    assert!(!serde_json::to_string(plain).unwrap().contains("account"));
+}
+
+#[test]
 fn what_is_wrong_is_said_once_and_shows_no_secret() {
     for (kind, keys, wanted) in [
         ("bridge", "", "bridge"),
@@ -63,6 +86,19 @@ fn what_is_wrong_is_said_once_and_shows_no_secret() {
         ("webhook", "listen = \"127.0.0.1:8099\"\npath = \"/{a}\"", "no path"),
         ("kick", "listen = \"127.0.0.1:8099\"", "public-key"),
         ("kick", "listen = \"127.0.0.1:8099\"\npublic-key = \"k.pem\"", "names no file"),
+        ("kick", "listen = \"127.0.0.1:1\"\npublic-key = \"file:k\"\nchannel = 42", "chat:write"),
+        ("kick", "listen = \"127.0.0.1:1\"\npublic-key = \"file:k\"\ntoken = \"env:K\"", "channel"),
+        (
+            "kick",
+            "listen = \"127.0.0.1:1\"\npublic-key = \"file:k\"\ntoken = \"s3cr3t\"\nchannel = 4",
+            "token",
+        ),
+        (
+            "kick",
+            "listen = \"127.0.0.1:1\"\npublic-key = \"file:k\"\ntoken = \"env:K\"\nchannel = 4\napi = \"http://a.example\"",
+            "no address a secret",
+        ),
+        ("youtube", "video = \"v\"\nkey = \"env:K\"\naccount = \"s3cr3t\"", "account"),
         ("facebook", "video = \"https://fb.example/1\"\ntoken = \"env:FB\"", "no live video"),
         ("facebook", "video = \"1\"\ntoken = \"s3cr3t\"", "token"),
         ("facebook", "video = \"1\"\ntoken = \"env:FB\"\napi = \"http://a.example\"", "secret"),
