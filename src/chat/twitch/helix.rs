@@ -94,9 +94,13 @@ impl Account {
     }
 }
 
-/// Lists the subscriptions of this type.
-pub fn subscriptions(kind: &str) -> Request {
-    Request::new(Method::Get, SUBSCRIPTIONS).with("type", kind)
+/// Lists the subscriptions of this type, from `cursor` on.
+pub fn subscriptions(kind: &str, cursor: Option<&str>) -> Request {
+    let request = Request::new(Method::Get, SUBSCRIPTIONS).with("type", kind);
+    match cursor {
+        Some(cursor) => request.with("after", cursor),
+        None => request,
+    }
 }
 
 /// Deletes a subscription.
