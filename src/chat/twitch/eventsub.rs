@@ -35,6 +35,8 @@ const WELCOME: Duration = Duration::from_secs(10);
 const KEEPALIVE: u64 = 10;
 /// Added to the keepalive before the link is taken for dead: the way of one message.
 const MARGIN: Duration = Duration::from_secs(3);
+/// Wait before the address of a reconnect is tried again, while the old connection stands (30 s).
+const RECONNECT: Duration = Duration::from_secs(1);
 /// How long a connection that was replaced is still read: its closing handshake.
 pub const LEAVE: Duration = Duration::from_secs(5);
 
@@ -108,8 +110,8 @@ struct Link {
     heard: Moment,
     /// After the welcome.
     keepalive: Option<Duration>,
-    /// Opened by a `session_reconnect`: subscriptions come along.
-    inherits: bool,
+    /// The address of a `session_reconnect`: subscriptions come along.
+    inherits: Option<String>,
     /// Replaced by another since then; what is on its way is still read.
     leaving: Option<Moment>,
 }
@@ -123,6 +125,8 @@ pub struct Session {
     next: u64,
     /// Of the welcomed session.
     subscriptions: Option<Subscriptions>,
+    /// The address of a reconnect that has failed once, and when it is tried again.
+    again: Option<(Moment, String)>,
     notified: Seen<String>,
     shown: Seen<MessageId>,
     out: VecDeque<Output>,
@@ -137,6 +141,7 @@ impl Session {
             links: Vec::new(),
             next: 0,
             subscriptions: None,
+            again: None,
             notified: Seen::default(),
             shown: Seen::default(),
             out: VecDeque::new(),
@@ -173,8 +178,8 @@ impl Session {
     }
 
     /// A connection failed or is gone, with the code of the close frame.
-    pub fn closed(&mut self, link: LinkId, code: Option<u16>) {
-        self.drop_link(link, Lost::Closed(code));
+    pub fn closed(&mut self, now: Now, link: LinkId, code: Option<u16>) {
+        self.drop_link(now, link, Lost::Closed(code));
     }
 
     /// A frame of any kind came (a ping too), so the link lives.
@@ -228,7 +233,10 @@ impl Session {
             })
             .collect();
         for (link, why) in dead {
-            self.drop_link(link, why);
+            self.drop_link(now, link, why);
+        }
+        if let Some((_, address)) = self.again.take_if(|(at, _)| *at <= now.mono) {
+            self.open(now, Some(address));
         }
         if let Some(subscriptions) = &mut self.subscriptions {
             let steps = subscriptions.due(now.mono);
@@ -250,7 +258,7 @@ impl Session {
     fn open(&mut self, now: Now, address: Option<String>) {
         let id = LinkId(self.next);
         self.next += 1;
-        let inherits = address.is_some();
+        let inherits = address.clone();
         let (begun, heard) = (now.mono, now.mono);
         self.links.push(Link { id, begun, heard, keepalive: None, inherits, leaving: None });
         self.out.push_back(Output::Open(id, address));
@@ -267,7 +275,7 @@ impl Session {
             return Ok(());
         }
         state.keepalive = Some(Duration::from_secs(seconds.clamp(1, 600)));
-        let inherits = state.inherits;
+        let inherits = state.inherits.is_some();
         for old in self.links.iter_mut().filter(|old| old.id != link && old.leaving.is_none()) {
             old.leaving = Some(now.mono);
             self.out.push_back(Output::Close(old.id));
@@ -292,7 +300,7 @@ impl Session {
         if !safe {
             return Err(Malformed::Unknown);
         }
-        if self.standing().count() == 1 {
+        if self.standing().count() == 1 && self.again.is_none() {
             self.open(now, Some(address.to_owned()));
         }
         Ok(())
@@ -356,13 +364,18 @@ impl Session {
         self.ended(why);
     }
 
-    fn drop_link(&mut self, link: LinkId, why: Lost) {
+    fn drop_link(&mut self, now: Now, link: LinkId, why: Lost) {
         let Some(at) = self.links.iter().position(|known| known.id == link) else { return };
+        let gone = self.links.remove(at);
         // One that was replaced is closed already.
-        if self.links.remove(at).leaving.is_some() {
+        if gone.leaving.is_some() {
             return;
         }
         self.out.push_back(Output::Close(link));
+        if let (Some(address), None, true) = (gone.inherits, gone.keepalive, !self.links.is_empty())
+        {
+            self.again = Some((now.mono + RECONNECT, address));
+        }
         if self.standing().next().is_none() {
             self.links.clear();
             self.ended(why);
@@ -370,7 +383,7 @@ impl Session {
     }
 
     fn ended(&mut self, why: Lost) {
-        self.subscriptions = None;
+        (self.subscriptions, self.again) = (None, None);
         self.out.push_back(Output::Lost(why));
     }
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Response, header::HeaderMap};
+use reqwest::{
+    Client, Response,
+    header::{CONTENT_TYPE, HeaderMap},
+};
 use tokio::time::timeout;
 use url::Url;
 
@@ -53,6 +56,10 @@ pub(super) async fn begun(
         Method::Get => client.get(url),
         Method::Post => client.post(url),
         Method::Delete => client.delete(url),
+    };
+    let builder = match &request.body {
+        Some(body) => builder.header(CONTENT_TYPE, "application/json").body(body.to_string()),
+        None => builder,
     };
     timeout(bounds.time, builder.send()).await.ok()?.ok()
 }

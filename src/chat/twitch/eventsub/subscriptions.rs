@@ -155,8 +155,8 @@ impl Subscriptions {
             }
             // 404: somebody else has deleted it.
             (Ask::Delete(_), 200..300 | 404) => self.subscribe(at, &mut steps),
-            (_, 401) => steps.push(Step::Failed(Lost::Unauthorized(reason(body)))),
-            (_, 403) => self.give_up(at, 403, Some(reason(body)), &mut steps),
+            (_, 401) => steps.push(Step::Failed(Lost::Unauthorized(helix::reason(body)))),
+            (_, 403) => self.give_up(at, 403, Some(helix::reason(body)), &mut steps),
             // Worth another try: too many requests, a fault of the server, or no answer (0).
             (_, 0 | 429 | 500..) => self.retry(now, at, status, &mut steps),
             _ => self.give_up(at, status, None, &mut steps),
@@ -272,9 +272,4 @@ impl Subscriptions {
         found.sort_by_key(|entry| json::text(entry, &["status"]) != Some("enabled"));
         found.into_iter().filter_map(|entry| json::id(entry, &["id"])).take(MOST_DEAD).collect()
     }
-}
-
-fn reason(body: &[u8]) -> Text {
-    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
-    Text::new(json::text(&answer, &["message", "error"]).unwrap_or_default())
 }

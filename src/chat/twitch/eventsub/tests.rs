@@ -201,7 +201,7 @@ fn the_old_socket_stays_until_the_new_welcome_and_nothing_is_subscribed_again() 
     assert!(hear(&mut session, 1_400, TWO, &notification("n1", KINDS[0], chat("m1"))).is_empty());
     // What was on its way on the old one is not lost.
     one(hear(&mut session, 1_450, ONE, &notification("n0", KINDS[0], chat("m0"))));
-    session.closed(ONE, Some(4004));
+    session.closed(Now::test(1_450), ONE, Some(4004));
     assert!(all(&mut session).is_empty());
     // An address that is neither TLS nor this machine is not followed.
     assert!(
@@ -210,6 +210,27 @@ fn the_old_socket_stays_until_the_new_welcome_and_nothing_is_subscribed_again() 
             .is_err()
     );
     assert!(!hear(&mut session, 1_600, TWO, &reconnect("ws://127.0.0.1:9/ws")).is_empty());
+}
+
+#[test]
+fn a_reconnect_that_fails_is_tried_again_while_the_old_socket_stands() {
+    let mut session = live();
+    let url = "wss://eventsub.wss.twitch.tv?id=s2";
+    hear(&mut session, 1_000, ONE, &reconnect(url));
+    session.closed(Now::test(1_100), TWO, None);
+    assert_eq!(all(&mut session), [Output::Close(TWO)]);
+    one(hear(&mut session, 1_200, ONE, &notification("n1", KINDS[0], chat("m1"))));
+    session.tick(Now::test(2_099));
+    assert!(all(&mut session).is_empty());
+    session.tick(Now::test(2_100));
+    let three = LinkId(2);
+    assert_eq!(all(&mut session), [Output::Open(three, Some(url.to_owned()))]);
+    session.closed(Now::test(2_200), three, None);
+    all(&mut session);
+    session.closed(Now::test(2_300), ONE, Some(4004));
+    assert_eq!(all(&mut session), [Output::Close(ONE), Output::Lost(Lost::Closed(Some(4004)))]);
+    session.tick(Now::test(9_000));
+    assert!(all(&mut session).is_empty(), "an old address leads nowhere");
 }
 
 #[test]
