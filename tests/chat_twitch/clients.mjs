@@ -84,9 +84,9 @@ async function twurple(clientId, token, channel, user) {
     const order = JSON.parse(line);
     try {
       const done = await apiClient.asUser(user, (as) => act[order.do](as, order)) ?? null;
-      tell({ done: order.do, id: done?.id ?? null, sent: done?.isSent ?? null, why: done?.dropReasonCode ?? null });
+      tell({ done: order.do, id: done?.id ?? null, sent: done?.isSent ?? null });
     } catch (why) {
-      tell({ done: order.do, failed: why.statusCode ?? String(why) });
+      tell({ done: order.do, failed: why.statusCode ?? why.code ?? String(why) });
     }
   }
   process.exit(0);

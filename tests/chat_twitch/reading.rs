@@ -44,11 +44,8 @@ async fn a_reconnect_loses_nothing_and_repeats_nothing() {
         twitch.plain("shop", "lan", &after);
         irc.until(&after).await;
         // The one on the old socket may come last: it is late.
-        while !texts(&eventsub).contains(&late.as_str())
-            || !texts(&eventsub).contains(&after.as_str())
-        {
-            eventsub.update().await;
-        }
+        eventsub.until(&late).await;
+        eventsub.until(&after).await;
         wanted.extend([before, between, late, after]);
         let is_one = || twitch.sessions() == 1 && twitch.joined() == 1;
         holds("the old connections to end", is_one).await;

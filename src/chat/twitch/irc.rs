@@ -288,7 +288,8 @@ impl Session {
         let (channel, user) =
             (line.param(0).unwrap_or_default(), line.param(1).unwrap_or_default());
         let target = line.tag("target-msg-id").unwrap_or(user);
-        let key = format!("{} {at} {channel} {target}", line.command);
+        let length = line.tag("ban-duration").unwrap_or_default();
+        let key = format!("{} {at} {channel} {target} {length}", line.command);
         !self.seen.insert(MessageId::new(&key))
     }
 

@@ -182,6 +182,8 @@ pub async fn serve(mut socket: WebSocketStream<TcpStream>, query: &str, state: A
             || given("id").is_some();
         let replaced = state.lock().unwrap().sessions.get(&id).is_some_and(|s| s.next.is_some());
         left = tokio::select! {
+            // What is on its way comes before the answer to a close.
+            biased;
             frame = frames.recv() => match frame {
                 Some(Frame::Text(text)) => {
                     spoke = Instant::now();
