@@ -47,14 +47,17 @@ const fn keep_days() -> u32 {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Service {
-    /// Twitch by anonymous IRC.
+    /// Twitch: by anonymous IRC, or with an account by EventSub and Helix.
     Twitch {
         /// Channels, without `#`.
         channels: Vec<String>,
-        /// Where; Twitch itself by default.
+        /// Where IRC is; Twitch itself by default.
         server: Server,
         /// In clear only towards a stand-in.
         transport: Transport,
+        /// The account.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<TwitchAccount>,
     },
     /// YouTube Live by its API.
     Youtube {
@@ -201,7 +204,8 @@ impl Service {
     /// How it is reached, for what it can do.
     pub const fn route(&self) -> Route {
         match self {
-            Self::Twitch { .. } => Route::TwitchAnonymous,
+            Self::Twitch { account: None, .. } => Route::TwitchAnonymous,
+            Self::Twitch { account: Some(_), .. } => Route::TwitchToken,
             Self::Youtube { account: Some(_), .. } => Route::YoutubeAccount,
             Self::Youtube { .. } => Route::YoutubeKey,
             Self::Irc { .. } => Route::Irc,
@@ -216,6 +220,21 @@ impl Service {
             Self::Lines { .. } => Route::Lines,
         }
     }
+}
+
+/// An account of Twitch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TwitchAccount {
+    /// The application that the token was made for.
+    pub client_id: String,
+    /// The account's token.
+    pub token: SecretRef,
+    /// A stand-in of Helix, and of where tokens are validated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<Url>,
+    /// A stand-in of EventSub's WebSocket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eventsub: Option<Url>,
 }
 
 /// A bridge that is known.
@@ -252,6 +271,10 @@ impl Bridge {
 
 /// Where Twitch's IRC is.
 pub const TWITCH: (&str, u16) = ("irc.chat.twitch.tv", 6697);
+/// Where Twitch's API is.
+pub const TWITCH_API: &str = "https://api.twitch.tv";
+/// Where Twitch validates tokens.
+pub const TWITCH_ID: &str = "https://id.twitch.tv";
 /// Where YouTube's API is.
 pub const YOUTUBE: &str = "https://www.googleapis.com";
 /// Where Kick's API is.

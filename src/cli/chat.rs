@@ -118,7 +118,10 @@ fn specs(args: &Chat) -> Result<(Vec<ChatSpec>, ControlSpec), Failure> {
     if !args.twitch.is_empty() {
         let server = Server { host: TWITCH.0.to_owned(), port: TWITCH.1 };
         let channels = args.twitch.clone();
-        add("twitch", Service::Twitch { channels, server, transport: Transport::Tls });
+        add(
+            "twitch",
+            Service::Twitch { channels, server, transport: Transport::Tls, account: None },
+        );
     }
     Ok((specs, control))
 }

@@ -157,7 +157,7 @@ pub struct ChatForm {
     pub keep_days: Option<u32>,
     /// `twitch`, `irc`: channels.
     pub channels: Option<Vec<String>>,
-    /// `irc`: HOST or HOST:PORT. `twitch`: a stand-in for Twitch itself.
+    /// `irc`: HOST or HOST:PORT. `twitch` without a token: a stand-in for Twitch's IRC.
     pub server: Option<String>,
     /// `irc`: encrypted, which is the default.
     pub tls: Option<bool>,
@@ -174,7 +174,7 @@ pub struct ChatForm {
     pub video: Option<String>,
     /// `youtube`: the API key. `shopee`: the partner's key. `env:NAME` or `file:PATH`.
     pub key: Option<String>,
-    /// `youtube`, `facebook`, `shopee`, `kick`: another address than the API's own.
+    /// `twitch` with a token, `youtube`, `facebook`, `shopee`, `kick`: another address than the API's own.
     pub api: Option<String>,
     /// `youtube`: units of quota a day; 10000 by default.
     #[schemars(range(min = 100, max = 100_000_000))]
@@ -188,9 +188,14 @@ pub struct ChatForm {
     pub session: Option<String>,
     /// `bridge`: the access token of Restream. `webhook`: what a sender must show. `facebook`: the page's token,
     /// which needs `pages_manage_engagement` to delete. `shopee`: the shop's token. `kick`: the token that writes and
-    /// moderates; it needs the scopes `chat:write`, `moderation:chat_message:manage` and `moderation:ban`. `env:NAME` or
-    /// `file:PATH`.
+    /// moderates; it needs the scopes `chat:write`, `moderation:chat_message:manage` and `moderation:ban`. `twitch`: the
+    /// account's token, with which the chat is also written and moderated. `env:NAME` or `file:PATH`.
     pub token: Option<String>,
+    /// `twitch` with a token: the Client ID of the application that the token was made for.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9]{1,64}$"))]
+    pub client_id: Option<String>,
+    /// `twitch` with a token: another address than that of EventSub's WebSocket.
+    pub eventsub: Option<String>,
     /// `shopee`: the number of the live session.
     #[schemars(range(min = 1))]
     pub live: Option<u64>,

@@ -1,10 +1,14 @@
 //! The EventSub session over WebSocket, without I/O: it takes frames, answers of Helix and the time, and hands out what to open, to
 //! request and to report.
 //!
-//! - On `session_reconnect` the old connection stays until the new one is welcomed, and nothing is subscribed again.
+//! - Several channels are read in one session: a session may have 300 subscriptions, and each channel needs five.
+//! - On `session_reconnect` the old connection stays until the new one is welcomed, and nothing is subscribed again. What
+//!   is still on its way on the old one is read until that is closed.
 //! - After a lost connection everything is subscribed anew; a 409 means that a dead session still holds the
 //!   subscription, which is then found and deleted first.
 //! - Notifications come at least once; a second one with the same identifier is dropped.
+
+mod subscriptions;
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -13,12 +17,15 @@ use serde_json::Value;
 use super::{
     LinkId,
     event::{self, KINDS},
-    helix::{self, Account},
+    helix::Account,
 };
 use crate::{
     base::{Moment, Now, SourceId},
     chat::{MessageId, Text, Update, json, request::Request, seen::Seen},
 };
+use subscriptions::{Step, Subscriptions};
+
+pub use subscriptions::Topic;
 
 /// Where a fresh session begins. `keepalive_timeout_seconds` may be 10 to 600.
 pub const ADDRESS: &str = "wss://eventsub.wss.twitch.tv/ws?keepalive_timeout_seconds=10";
@@ -28,20 +35,20 @@ const WELCOME: Duration = Duration::from_secs(10);
 const KEEPALIVE: u64 = 10;
 /// Added to the keepalive before the link is taken for dead: the way of one message.
 const MARGIN: Duration = Duration::from_secs(3);
-/// Tries of one subscription in one session. The server closes a session without subscriptions after 10 s.
-const TRIES: u32 = 4;
-/// Wait before a subscription is tried again after a 429 or 5xx; doubled each time: 1, 2, 4 s.
-const AGAIN: Duration = Duration::from_secs(1);
+/// Wait before the address of a reconnect is tried again, while the old connection stands (30 s).
+const RECONNECT: Duration = Duration::from_secs(1);
+/// How long a connection that was replaced is still read: its closing handshake.
+pub const LEAVE: Duration = Duration::from_secs(5);
 
 /// A request whose answer the session wants by [`Session::answered`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask {
-    /// Create the subscription to this type.
-    Subscribe(&'static str),
-    /// List the subscriptions to this type, to find one that a dead session holds.
-    List(&'static str),
-    /// Delete a dead subscription to this type.
-    Delete(&'static str),
+    /// Create the subscription.
+    Subscribe(Topic),
+    /// List the subscriptions of this kind, to find one that a dead session holds.
+    List(Topic),
+    /// Delete a dead subscription.
+    Delete(Topic),
 }
 
 /// What the session wants done or known, in order.
@@ -49,16 +56,16 @@ pub enum Ask {
 pub enum Output {
     /// Open a WebSocket under this name and keep the others. Without an address: [`ADDRESS`].
     Open(LinkId, Option<String>),
-    /// Close a WebSocket.
+    /// Close a WebSocket: begin its closing handshake, and read to its end.
     Close(LinkId),
     /// Send a request and give its answer to [`Session::answered`].
     Request(Ask, Request),
     /// A message, a removal.
     Update(Update),
-    /// Messages are subscribed to.
+    /// The messages of every channel that can be read are subscribed to.
     Live,
-    /// This subscription could not be made, with the last status; messages are read without it.
-    Without(&'static str, u16),
+    /// This subscription could not be made, with the last status of HTTP, or was revoked (0); the rest is read.
+    Without(Topic, u16),
     /// No connection is left; begin again after a wait with [`Session::start`].
     Lost(Lost),
 }
@@ -103,28 +110,23 @@ struct Link {
     heard: Moment,
     /// After the welcome.
     keepalive: Option<Duration>,
-    /// Opened by a `session_reconnect`: subscriptions come along.
-    inherits: bool,
-}
-
-#[derive(Debug, Clone)]
-struct Subscription {
-    kind: &'static str,
-    tries: u32,
-    done: bool,
-    again: Option<Moment>,
+    /// The address of a `session_reconnect`: subscriptions come along.
+    inherits: Option<String>,
+    /// Replaced by another since then; what is on its way is still read.
+    leaving: Option<Moment>,
 }
 
 /// The state of one source.
 #[derive(Debug, Clone)]
 pub struct Session {
     source: SourceId,
-    account: Account,
+    accounts: Vec<Account>,
     links: Vec<Link>,
     next: u64,
-    /// The identifier of the welcomed session.
-    welcomed: Option<String>,
-    subscriptions: Vec<Subscription>,
+    /// Of the welcomed session.
+    subscriptions: Option<Subscriptions>,
+    /// The address of a reconnect that has failed once, and when it is tried again.
+    again: Option<(Moment, String)>,
     notified: Seen<String>,
     shown: Seen<MessageId>,
     out: VecDeque<Output>,
@@ -132,14 +134,14 @@ pub struct Session {
 
 impl Session {
     /// A session that is not connected.
-    pub fn new(source: SourceId, account: Account) -> Self {
+    pub fn new(source: SourceId) -> Self {
         Self {
             source,
-            account,
+            accounts: Vec::new(),
             links: Vec::new(),
             next: 0,
-            welcomed: None,
-            subscriptions: Vec::new(),
+            subscriptions: None,
+            again: None,
             notified: Seen::default(),
             shown: Seen::default(),
             out: VecDeque::new(),
@@ -158,19 +160,26 @@ impl Session {
 
     /// The keepalive time that the server has announced.
     pub fn keepalive(&self) -> Option<Duration> {
-        self.links.iter().find_map(|link| link.keepalive)
+        self.standing().find_map(|link| link.keepalive)
     }
 
-    /// Begins: a connection is asked for.
-    pub fn start(&mut self, now: Now) {
-        if self.links.is_empty() {
+    /// Begins: a connection is asked for, to read these channels. What was read before is remembered.
+    pub fn start(&mut self, now: Now, accounts: &[Account]) {
+        if self.standing().next().is_none() {
+            self.links.clear();
+            self.accounts = accounts.to_vec();
             self.open(now, None);
         }
     }
 
+    /// The connections that were not replaced.
+    fn standing(&self) -> impl Iterator<Item = &Link> {
+        self.links.iter().filter(|link| link.leaving.is_none())
+    }
+
     /// A connection failed or is gone, with the code of the close frame.
-    pub fn closed(&mut self, link: LinkId, code: Option<u16>) {
-        self.drop_link(link, Lost::Closed(code));
+    pub fn closed(&mut self, now: Now, link: LinkId, code: Option<u16>) {
+        self.drop_link(now, link, Lost::Closed(code));
     }
 
     /// A frame of any kind came (a ping too), so the link lives.
@@ -192,7 +201,7 @@ impl Session {
         let state = self.links.get_mut(at).ok_or(Malformed::Unknown)?;
         state.heard = now.mono;
         match json::text(metadata, &["message_type"]).ok_or(Malformed::Unknown)? {
-            "session_welcome" => self.welcomed(link, payload),
+            "session_welcome" => self.welcomed(now, link, payload),
             "session_keepalive" => Ok(()),
             "session_reconnect" => self.reconnect(now, payload),
             "notification" => self.notification(now, metadata, payload),
@@ -203,48 +212,18 @@ impl Session {
 
     /// Takes the answer to a request.
     pub fn answered(&mut self, now: Now, ask: &Ask, status: u16, body: &[u8]) {
-        let Some(session) = self.welcomed.clone() else { return };
-        let (Ask::Subscribe(kind) | Ask::List(kind) | Ask::Delete(kind)) = *ask;
-        let Some(at) = self.subscriptions.iter().position(|s| s.kind == kind && !s.done) else {
-            return;
-        };
-        match (ask, status) {
-            (Ask::Subscribe(_), 200..300) => {
-                if let Some(subscription) = self.subscriptions.get_mut(at) {
-                    subscription.done = true;
-                }
-                if kind == KINDS[0] {
-                    self.out.push_back(Output::Live);
-                }
-            }
-            (Ask::Subscribe(_), 409) => self.request(Ask::List(kind), helix::subscriptions(kind)),
-            (Ask::List(_), 200..300) => {
-                let dead = self.dead(body, kind, &session);
-                let found = !dead.is_empty();
-                for id in dead {
-                    if let Ok(request) = helix::unsubscribe(&id) {
-                        self.request(Ask::Delete(kind), request);
-                    }
-                }
-                if !found {
-                    self.retry(now, at, status);
-                }
-            }
-            // 404: somebody else has deleted it.
-            (Ask::Delete(_), 200..300 | 404) => self.subscribe(at),
-            (_, 401) => self.fail(Lost::Unauthorized(reason(body))),
-            (_, 403) if kind == KINDS[0] => self.fail(Lost::Unauthorized(reason(body))),
-            // Worth another try: too many requests, a fault of the server, or no answer (0).
-            (_, 0 | 429 | 500..) => self.retry(now, at, status),
-            _ => self.give_up(at, status),
+        if let Some(subscriptions) = &mut self.subscriptions {
+            let steps = subscriptions.answered(now.mono, ask, status, body);
+            self.take(steps);
         }
     }
 
     /// Time has passed. Call it at least every second.
     pub fn tick(&mut self, now: Now) {
+        // Gone by now: who closes it does not wait longer.
+        self.links.retain(|l| l.leaving.is_none_or(|since| now.mono.since(since) < LEAVE));
         let dead: Vec<(LinkId, Lost)> = self
-            .links
-            .iter()
+            .standing()
             .filter_map(|link| match link.keepalive {
                 None if now.mono.since(link.begun) >= WELCOME => Some((link.id, Lost::NotWelcomed)),
                 Some(most) if now.mono.since(link.heard) >= most + MARGIN => {
@@ -254,56 +233,59 @@ impl Session {
             })
             .collect();
         for (link, why) in dead {
-            self.drop_link(link, why);
+            self.drop_link(now, link, why);
         }
-        let due: Vec<usize> = (0..self.subscriptions.len())
-            .filter(|at| {
-                self.subscriptions
-                    .get(*at)
-                    .is_some_and(|s| s.again.is_some_and(|at| at <= now.mono))
-            })
-            .collect();
-        for at in due {
-            self.subscribe(at);
+        if let Some((_, address)) = self.again.take_if(|(at, _)| *at <= now.mono) {
+            self.open(now, Some(address));
+        }
+        if let Some(subscriptions) = &mut self.subscriptions {
+            let steps = subscriptions.due(now.mono);
+            self.take(steps);
+        }
+    }
+
+    fn take(&mut self, steps: Vec<Step>) {
+        for step in steps {
+            match step {
+                Step::Request(ask, request) => self.out.push_back(Output::Request(ask, request)),
+                Step::Live => self.out.push_back(Output::Live),
+                Step::Without(topic, status) => self.out.push_back(Output::Without(topic, status)),
+                Step::Failed(why) => return self.fail(why),
+            }
         }
     }
 
     fn open(&mut self, now: Now, address: Option<String>) {
         let id = LinkId(self.next);
         self.next += 1;
-        let inherits = address.is_some();
-        let link = Link { id, begun: now.mono, heard: now.mono, keepalive: None, inherits };
-        self.links.push(link);
+        let inherits = address.clone();
+        let (begun, heard) = (now.mono, now.mono);
+        self.links.push(Link { id, begun, heard, keepalive: None, inherits, leaving: None });
         self.out.push_back(Output::Open(id, address));
     }
 
-    fn request(&mut self, ask: Ask, request: Request) {
-        self.out.push_back(Output::Request(ask, request));
-    }
-
-    fn welcomed(&mut self, link: LinkId, payload: &Value) -> Result<(), Malformed> {
+    fn welcomed(&mut self, now: Now, link: LinkId, payload: &Value) -> Result<(), Malformed> {
         let session = payload.get("session").ok_or(Malformed::Unknown)?;
-        let id = json::text(session, &["id"]).ok_or(Malformed::Unknown)?.to_owned();
+        let id = json::text(session, &["id"]).ok_or(Malformed::Unknown)?;
         let seconds = json::number(session, &["keepalive_timeout_seconds"]).unwrap_or(KEEPALIVE);
         let Some(state) = self.links.iter_mut().find(|known| known.id == link) else {
             return Ok(());
         };
-        if state.keepalive.is_some() {
+        if state.keepalive.is_some() || state.leaving.is_some() {
             return Ok(());
         }
         state.keepalive = Some(Duration::from_secs(seconds.clamp(1, 600)));
-        let inherits = state.inherits;
-        self.welcomed = Some(id);
-        let old: Vec<LinkId> = self.links.iter().filter(|l| l.id != link).map(|l| l.id).collect();
-        for old in old {
-            self.links.retain(|known| known.id != old);
-            self.out.push_back(Output::Close(old));
+        let inherits = state.inherits.is_some();
+        for old in self.links.iter_mut().filter(|old| old.id != link && old.leaving.is_none()) {
+            old.leaving = Some(now.mono);
+            self.out.push_back(Output::Close(old.id));
         }
-        if !inherits {
-            let fresh = |kind| Subscription { kind, tries: 0, done: false, again: None };
-            self.subscriptions = KINDS.into_iter().map(fresh).collect();
-            for at in 0..KINDS.len() {
-                self.subscribe(at);
+        match &mut self.subscriptions {
+            Some(subscriptions) if inherits => subscriptions.moved(id),
+            _ => {
+                let (subscriptions, steps) = Subscriptions::begin(&self.accounts, id);
+                self.subscriptions = Some(subscriptions);
+                self.take(steps);
             }
         }
         Ok(())
@@ -318,7 +300,7 @@ impl Session {
         if !safe {
             return Err(Malformed::Unknown);
         }
-        if self.links.len() == 1 {
+        if self.standing().count() == 1 && self.again.is_none() {
             self.open(now, Some(address.to_owned()));
         }
         Ok(())
@@ -340,7 +322,15 @@ impl Session {
             .ok_or(Malformed::Unknown)?;
         let at = json::time(metadata, &["message_timestamp"]).unwrap_or(now.wall);
         let event = payload.get("event").ok_or(Malformed::Unknown)?;
-        let own = Some(&self.account.user);
+        // In shared chat a copy of what is read where it was written.
+        let elsewhere = json::id(event, &["source_broadcaster_user_id"])
+            .filter(|other| json::id(event, &["broadcaster_user_id"]).as_ref() != Some(other));
+        if let (Some(other), Some(subscriptions)) = (elsewhere, &self.subscriptions)
+            && subscriptions.reads(&other)
+        {
+            return Ok(());
+        }
+        let own = self.accounts.first().map(|account| &account.user);
         let Some(update) = event::update(kind, event, &self.source, at, own) else {
             return if KINDS.contains(&kind) { Err(Malformed::Unknown) } else { Ok(()) };
         };
@@ -358,65 +348,13 @@ impl Session {
         let subscription = payload.get("subscription").ok_or(Malformed::Unknown)?;
         let kind = json::text(subscription, &["type"]).ok_or(Malformed::Unknown)?;
         let status = Text::name(json::text(subscription, &["status"]).unwrap_or_default());
-        if kind == KINDS[0] {
-            self.fail(Lost::Unauthorized(status));
-        } else if let Some(kind) = KINDS.into_iter().find(|known| *known == kind) {
-            self.out.push_back(Output::Without(kind, 0));
+        let condition = subscription.get("condition").unwrap_or(&Value::Null);
+        let broadcaster = json::id(condition, &["broadcaster_user_id"]);
+        if let Some(subscriptions) = &mut self.subscriptions {
+            let steps = subscriptions.revoked(kind, broadcaster.as_deref(), status);
+            self.take(steps);
         }
         Ok(())
-    }
-
-    fn subscribe(&mut self, at: usize) {
-        let (Some(subscription), Some(session)) = (self.subscriptions.get_mut(at), &self.welcomed)
-        else {
-            return;
-        };
-        subscription.again = None;
-        subscription.tries += 1;
-        let kind = subscription.kind;
-        if subscription.tries > TRIES {
-            return self.give_up(at, 409);
-        }
-        let request = self.account.subscribe(kind, session);
-        self.request(Ask::Subscribe(kind), request);
-    }
-
-    fn retry(&mut self, now: Now, at: usize, status: u16) {
-        let Some(subscription) = self.subscriptions.get_mut(at) else { return };
-        if subscription.tries >= TRIES {
-            return self.give_up(at, status);
-        }
-        let doubled = subscription.tries.saturating_sub(1).min(8);
-        subscription.again = Some(now.mono + AGAIN * (1 << doubled));
-    }
-
-    fn give_up(&mut self, at: usize, status: u16) {
-        let Some(subscription) = self.subscriptions.get_mut(at) else { return };
-        (subscription.done, subscription.again) = (true, None);
-        if subscription.kind == KINDS[0] {
-            self.fail(Lost::NotSubscribed(status));
-        } else {
-            let kind = subscription.kind;
-            self.out.push_back(Output::Without(kind, status));
-        }
-    }
-
-    /// The identifiers of our subscriptions to this type that belong to another session.
-    fn dead(&self, body: &[u8], kind: &str, session: &str) -> Vec<String> {
-        let answer: Value = serde_json::from_slice(body).unwrap_or_default();
-        let entries = answer.get("data").and_then(Value::as_array);
-        let ours = |entry: &&Value| {
-            let condition = entry.get("condition").unwrap_or(&Value::Null);
-            let transport = entry.get("transport").unwrap_or(&Value::Null);
-            json::text(entry, &["type"]) == Some(kind)
-                && json::id(condition, &["broadcaster_user_id"]).as_deref()
-                    == Some(self.account.broadcaster.as_str())
-                && json::id(condition, &["user_id"]).as_deref() == Some(self.account.user.as_str())
-                && json::text(transport, &["method"]) == Some("websocket")
-                && json::text(transport, &["session_id"]) != Some(session)
-        };
-        let ids = entries.into_iter().flatten().filter(ours);
-        ids.filter_map(|entry| json::id(entry, &["id"])).take(8).collect()
     }
 
     fn fail(&mut self, why: Lost) {
@@ -426,28 +364,28 @@ impl Session {
         self.ended(why);
     }
 
-    fn drop_link(&mut self, link: LinkId, why: Lost) {
-        let before = self.links.len();
-        self.links.retain(|known| known.id != link);
-        if self.links.len() == before {
+    fn drop_link(&mut self, now: Now, link: LinkId, why: Lost) {
+        let Some(at) = self.links.iter().position(|known| known.id == link) else { return };
+        let gone = self.links.remove(at);
+        // One that was replaced is closed already.
+        if gone.leaving.is_some() {
             return;
         }
         self.out.push_back(Output::Close(link));
-        if self.links.is_empty() {
+        if let (Some(address), None, true) = (gone.inherits, gone.keepalive, !self.links.is_empty())
+        {
+            self.again = Some((now.mono + RECONNECT, address));
+        }
+        if self.standing().next().is_none() {
+            self.links.clear();
             self.ended(why);
         }
     }
 
     fn ended(&mut self, why: Lost) {
-        self.welcomed = None;
-        self.subscriptions.clear();
+        (self.subscriptions, self.again) = (None, None);
         self.out.push_back(Output::Lost(why));
     }
-}
-
-fn reason(body: &[u8]) -> Text {
-    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
-    Text::new(json::text(&answer, &["message", "error"]).unwrap_or_default())
 }
 
 fn is_loopback(address: &str) -> bool {

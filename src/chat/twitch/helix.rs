@@ -16,6 +16,82 @@ const MOST_TEXT: usize = 500;
 const MOST_TIMEOUT: u64 = 1_209_600;
 
 const SUBSCRIPTIONS: &str = "/helix/eventsub/subscriptions";
+/// Logins that Get Users takes at once.
+const MOST_LOGINS: usize = 100;
+
+/// Permissions of a token (scopes).
+pub mod scope {
+    /// Reads a chat by EventSub.
+    pub const READ: &str = "user:read:chat";
+    /// Says a line.
+    pub const WRITE: &str = "user:write:chat";
+    /// Deletes messages.
+    pub const DELETE: &str = "moderator:manage:chat_messages";
+    /// Times users out, bans them, and lifts that.
+    pub const BAN: &str = "moderator:manage:banned_users";
+    /// All that are used.
+    pub const ALL: [&str; 4] = [READ, WRITE, DELETE, BAN];
+}
+
+/// Asks whose token this is and what it may do. The host is `id.twitch.tv`, and the header `Authorization: OAuth`.
+pub fn validate() -> Request {
+    Request::new(Method::Get, "/oauth2/validate")
+}
+
+/// What a token is, by the answer to [`validate`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// The application it was made for.
+    pub client_id: String,
+    /// Whose it is; `None` for an application's own.
+    pub user: Option<UserId>,
+    /// What it may do.
+    pub scopes: Vec<String>,
+}
+
+impl Token {
+    /// Reads the answer; `None` where it cannot be read.
+    pub fn read(body: &[u8]) -> Option<Self> {
+        let answer: Value = serde_json::from_slice(body).ok()?;
+        let scopes = answer.get("scopes").and_then(Value::as_array).into_iter().flatten();
+        Some(Self {
+            client_id: json::text(&answer, &["client_id"])?.to_owned(),
+            user: json::id(&answer, &["user_id"]).map(|id| UserId::new(&id)),
+            scopes: scopes.take(200).filter_map(Value::as_str).map(str::to_owned).collect(),
+        })
+    }
+
+    /// Whether it has this permission.
+    pub fn may(&self, scope: &str) -> bool {
+        self.scopes.iter().any(|known| known == scope)
+    }
+}
+
+/// Asks for the users with these logins, at most 100.
+pub fn users<'a>(logins: impl IntoIterator<Item = &'a str>) -> Request {
+    let request = Request::new(Method::Get, "/helix/users");
+    logins
+        .into_iter()
+        .take(MOST_LOGINS)
+        .fold(request, |request, login| request.with("login", login))
+}
+
+/// The users of an answer to [`users`]: login, in lower case, and identifier.
+pub fn found(body: &[u8]) -> Vec<(String, UserId)> {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let entries = answer.get("data").and_then(Value::as_array).into_iter().flatten();
+    let user = |entry: &Value| {
+        let login = json::text(entry, &["login"])?.to_ascii_lowercase();
+        Some((login, UserId::new(&json::id(entry, &["id"])?)))
+    };
+    entries.take(MOST_LOGINS).filter_map(user).collect()
+}
+
+/// What Twitch says of a request that it refused.
+pub fn reason(body: &[u8]) -> Text {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    Text::new(json::text(&answer, &["message", "error"]).unwrap_or_default())
+}
 
 /// The channel and the account that acts in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,9 +170,13 @@ impl Account {
     }
 }
 
-/// Lists the subscriptions of this type.
-pub fn subscriptions(kind: &str) -> Request {
-    Request::new(Method::Get, SUBSCRIPTIONS).with("type", kind)
+/// Lists the subscriptions of this type, from `cursor` on.
+pub fn subscriptions(kind: &str, cursor: Option<&str>) -> Request {
+    let request = Request::new(Method::Get, SUBSCRIPTIONS).with("type", kind);
+    match cursor {
+        Some(cursor) => request.with("after", cursor),
+        None => request,
+    }
 }
 
 /// Deletes a subscription.
@@ -129,10 +209,7 @@ pub enum Delivery {
 /// Twitch does not call sent.
 pub fn delivery(status: u16, body: &[u8]) -> Delivery {
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
-    let failed = || Delivery::Failed {
-        status,
-        reason: Text::new(json::text(&answer, &["message", "error"]).unwrap_or_default()),
-    };
+    let failed = || Delivery::Failed { status, reason: reason(body) };
     if !(200..300).contains(&status) {
         return failed();
     }
@@ -227,9 +304,28 @@ mod tests {
         }
     }
 
+    /// Answers as the guide on validating tokens and the reference of Get Users show them.
+    #[test]
+    fn a_token_and_users_are_read() {
+        let token = Token::read(
+            br#"{"client_id":"wbmytr93xzw8zbg0p1izqyzzc5mbiz","login":"twitchdev","scopes":["user:read:chat"],"user_id":"141981764","expires_in":5520838}"#,
+        );
+        let token = token.unwrap();
+        assert_eq!(token.user, Some(UserId::new("141981764")));
+        assert!(token.may(scope::READ) && !token.may(scope::WRITE));
+        let application = Token::read(br#"{"client_id":"a","scopes":null,"expires_in":5}"#);
+        assert_eq!(application.unwrap().user, None);
+        assert_eq!(Token::read(b"<html>"), None);
+        assert_eq!(users(["a", "b"]).query, [("login", "a".to_owned()), ("login", "b".to_owned())]);
+        let body = br#"{"data":[{"id":"141981764","login":"TwitchDev"},{"login":"x"},{"id":"2"}]}"#;
+        assert_eq!(found(body), [("twitchdev".to_owned(), UserId::new("141981764"))]);
+        assert_eq!(found(b""), []);
+    }
+
     proptest! {
         #[test]
         fn any_answer_is_read(status: u16, body: Vec<u8>) {
+            let _ = (Token::read(&body), found(&body), reason(&body));
             prop_assert!(!matches!(delivery(status, &body), Delivery::Sent(_)));
         }
     }

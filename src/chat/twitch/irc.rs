@@ -22,6 +22,9 @@ const JOINING: Duration = Duration::from_secs(20);
 const QUIET: Duration = Duration::from_mins(1);
 /// Silence after that which means that the link is dead.
 const ANSWER: Duration = Duration::from_secs(15);
+/// How long a connection that the server will close is still read after another has taken its place: what was on its
+/// way when the channels were joined again.
+const LEAVE: Duration = Duration::from_secs(2);
 /// Twitch takes 20 joins in 10 s from one address.
 const MOST_CHANNELS: usize = 20;
 /// Channels of one JOIN.
@@ -71,6 +74,8 @@ struct Link {
     welcomed: bool,
     live: bool,
     leaving: bool,
+    /// Another has taken its place: dropped then.
+    until: Option<Moment>,
     begun: Moment,
     heard: Moment,
     asked: bool,
@@ -186,9 +191,9 @@ impl Session {
                     state.rooms.insert(room.to_owned());
                     self.rooms = self.links.iter().flat_map(|l| l.rooms.clone()).collect();
                 }
-                self.live(link);
+                self.live(now, link);
             }
-            "366" => self.live(link),
+            "366" => self.live(now, link),
             "RECONNECT" => {
                 state.leaving = true;
                 if !self.links.iter().any(|known| !known.leaving) {
@@ -202,6 +207,7 @@ impl Session {
             }
             _ => {
                 if let Some(update) = line::update(&line, &self.source, now.wall, &mut state.derive)
+                    && !self.is_repeated(&line)
                 {
                     self.report(update);
                 }
@@ -214,6 +220,10 @@ impl Session {
     pub fn tick(&mut self, now: Now) {
         let (mut quiet, mut dead) = (Vec::new(), Vec::new());
         for link in &mut self.links {
+            if link.until.is_some_and(|until| until <= now.mono) {
+                dead.push((link.id, Lost::Closed));
+                continue;
+            }
             let silence = now.mono.since(link.heard);
             if !link.live && now.mono.since(link.begun) >= JOINING {
                 dead.push((link.id, Lost::NotJoined));
@@ -242,6 +252,7 @@ impl Session {
             welcomed: false,
             live: false,
             leaving: false,
+            until: None,
             begun: now.mono,
             heard: now.mono,
             asked: false,
@@ -257,18 +268,29 @@ impl Session {
         }
     }
 
-    fn live(&mut self, link: LinkId) {
+    fn live(&mut self, now: Now, link: LinkId) {
         let Some(state) = self.links.iter_mut().find(|known| known.id == link) else { return };
         if std::mem::replace(&mut state.live, true) {
             return;
         }
         self.out.push_back(Output::Live);
-        // The newer one reads: the ones that were announced to close are not needed any more.
-        let old: Vec<LinkId> =
-            self.links.iter().filter(|l| l.leaving && l.id != link).map(|l| l.id).collect();
-        for link in old {
-            self.drop_link(link, Lost::Closed);
+        // The newer one reads: the ones that were announced to close are soon not needed any more.
+        for old in self.links.iter_mut().filter(|old| old.leaving && old.id != link) {
+            old.until = old.until.or(Some(now.mono + LEAVE));
         }
+    }
+
+    /// Whether a removal was told already, by the other of two connections. Messages have an identifier for that.
+    fn is_repeated(&mut self, line: &Line) -> bool {
+        let Some(at) = line.tag("tmi-sent-ts").filter(|_| line.command.starts_with("CLEAR")) else {
+            return false;
+        };
+        let (channel, user) =
+            (line.param(0).unwrap_or_default(), line.param(1).unwrap_or_default());
+        let target = line.tag("target-msg-id").unwrap_or(user);
+        let length = line.tag("ban-duration").unwrap_or_default();
+        let key = format!("{} {at} {channel} {target} {length}", line.command);
+        !self.seen.insert(MessageId::new(&key))
     }
 
     fn drop_link(&mut self, link: LinkId, why: Lost) {

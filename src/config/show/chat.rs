@@ -3,6 +3,7 @@
 mod bridge;
 mod listen;
 mod shops;
+mod twitch;
 
 use std::path::PathBuf;
 
@@ -17,7 +18,7 @@ use crate::{
     chat::{
         Platform,
         irc::Settings,
-        spec::{ChatSpec, KEEP_DAYS, Server, Service, TWITCH, Transport, YOUTUBE, YOUTUBE_QUOTA},
+        spec::{ChatSpec, KEEP_DAYS, Server, Service, Transport, YOUTUBE, YOUTUBE_QUOTA},
     },
     config::{
         diagnostics::{Findings, listed, quoted},
@@ -32,7 +33,7 @@ pub(in crate::config) const COMMON: [&str; 6] =
 
 /// The kinds, and the keys each has beside the common ones.
 pub(in crate::config) const KINDS: [(&str, &[&str]); 9] = [
-    ("twitch", &["channels", "server"]),
+    ("twitch", &["channels", "server", "token", "client-id", "api", "eventsub"]),
     ("youtube", &["video", "key", "account", "api", "quota"]),
     ("irc", &["server", "tls", "nick", "account", "password", "channels", "ca"]),
     ("bridge", &["bridge", "url", "session", "token"]),
@@ -119,32 +120,7 @@ fn read_service(
     findings: &mut Findings<'_>,
 ) -> Option<Service> {
     match kind {
-        "twitch" => {
-            fields.missing(
-                findings,
-                "channels",
-                "write channels = [\"…\"]: names as in twitch.tv/NAME",
-            );
-            let channels = words(fields, "channels", 20, findings)?;
-            let named = |name: &String| {
-                let name = name.trim_start_matches('#');
-                (1..=25).contains(&name.len())
-                    && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-            };
-            if let Some(wrong) = channels.iter().find(|name| !named(name)) {
-                let at = fields.value("channels").map_or(0..0, toml::Spanned::span);
-                let what = format!("{} is no channel of Twitch", quoted(wrong));
-                findings.add(
-                    &at,
-                    what,
-                    "use the name as in twitch.tv/NAME: 1-25 letters, digits and '_'",
-                );
-                return None;
-            }
-            let (server, transport) = read_server(fields, None, (TWITCH.1, TWITCH.1), findings)
-                .unwrap_or((Server { host: TWITCH.0.to_owned(), port: TWITCH.1 }, Transport::Tls));
-            Some(Service::Twitch { channels, server, transport })
-        }
+        "twitch" => twitch::read(fields, place, findings),
         "youtube" => {
             fields.missing(
                 findings,

@@ -226,6 +226,7 @@ struct Source<'a> {
 /// What a source knows from one connection to the next.
 enum Session {
     Twitch(Box<twitch::irc::Session>),
+    TwitchAccount(Box<twitch::eventsub::Session>),
     Irc(Box<irc::Session>),
     Youtube(Box<Youtube>),
     Bridge(Box<bridge::Reader>),
@@ -250,6 +251,9 @@ impl<'a> Source<'a> {
         let bad = |e: &dyn std::fmt::Display| Ended::lasting(e.to_string());
         let id = spec.id.clone();
         let session = match &spec.service {
+            Service::Twitch { account: Some(_), .. } => {
+                Session::TwitchAccount(Box::new(twitch::eventsub::Session::new(id)))
+            }
             Service::Twitch { channels, .. } => {
                 let channels: Vec<&str> = channels.iter().map(String::as_str).collect();
                 let mut digits = [0; 4];
@@ -305,7 +309,17 @@ impl<'a> Source<'a> {
         let passing = |e: Unread| Ended::passing(e.reason);
         Ok(match (&mut self.session, &self.spec.service) {
             (Session::Twitch(session), Service::Twitch { server, transport, .. }) => {
-                link::twitch::serve(server, *transport, None, session, clock, reports).await
+                link::twitch::irc::serve(server, *transport, None, session, clock, reports).await
+            }
+            (
+                Session::TwitchAccount(session),
+                Service::Twitch { channels, account: Some(account), .. },
+            ) => {
+                // Read for each connection: it lasts some hours, and may have been renewed.
+                let token = files.secret(&account.token).await.map_err(passing)?;
+                let api = link::twitch::Api::open(account, &token, channels).await?;
+                let at = account.eventsub.as_ref();
+                link::twitch::eventsub::serve(&api, at, session, clock, reports).await
             }
             (Session::Irc(session), Service::Irc { server, transport, password, ca, .. }) => {
                 // Read for each connection: it may have been changed.

@@ -13,15 +13,18 @@ use crate::{
         PlatformAction, UserId,
         send::{Answer, Failure},
         shopee,
-        spec::{ChatSpec, KickAccount, Service},
+        spec::{ChatSpec, KickAccount, Service, TwitchAccount},
         youtube::Bans,
     },
     engine::files::Files,
-    link::chat::{self as link, Clock, Ended, Http, Orders, PATIENCE, youtube},
+    link::chat::{self as link, Clock, Ended, Http, Orders, PATIENCE, twitch, youtube},
 };
 
 /// The longest that one order may take, whatever hangs.
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// An order is tried again after this where Twitch does not answer.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Whether it is written to apart from its reading.
 pub(super) const fn is_apart(service: &Service) -> bool {
@@ -38,7 +41,13 @@ pub(super) async fn serve(
     mut orders: Orders,
     mut over: oneshot::Receiver<()>,
 ) {
-    let mut writer = Writer { files, http: None, clock: Clock::default(), bans: Bans::default() };
+    let mut writer = Writer {
+        files,
+        http: None,
+        clock: Clock::default(),
+        bans: Bans::default(),
+        twitch: None,
+    };
     let mut closed = false;
     loop {
         let order = tokio::select! {
@@ -83,6 +92,8 @@ struct Writer<'a> {
     http: Option<Http>,
     clock: Clock,
     bans: Bans,
+    /// Whom the token belongs to, while it is the same one.
+    twitch: Option<(Secret, twitch::Api)>,
 }
 
 impl Writer<'_> {
@@ -94,6 +105,9 @@ impl Writer<'_> {
         action: &PlatformAction,
     ) -> Result<Answer, Answer> {
         Ok(match service {
+            Service::Twitch { channels, account: Some(account), .. } => {
+                self.twitch(account, channels, action).await?
+            }
             Service::Youtube { account: Some(account), api, .. } => {
                 let Some(chat) = chat else { return Err(Answer::Failed(Failure::NotAllowed)) };
                 let token = self.secret(account).await?;
@@ -122,6 +136,28 @@ impl Writer<'_> {
             }
             _ => Answer::Failed(Failure::NotAllowed),
         })
+    }
+
+    async fn twitch(
+        &mut self,
+        account: &TwitchAccount,
+        channels: &[String],
+        action: &PlatformAction,
+    ) -> Result<Answer, Answer> {
+        let token = self.secret(&account.token).await?;
+        let known = self.twitch.take().filter(|(before, _)| before.is(token.expose().as_bytes()));
+        let api = match known {
+            Some((_, api)) => api,
+            None => twitch::Api::open(account, &token, channels).await.map_err(|ended| {
+                if ended.lasting { failed(ended) } else { Answer::Later(AGAIN) }
+            })?,
+        };
+        let answer = twitch::write(&api, action).await;
+        // One that was refused is validated anew with the next order.
+        if answer != Answer::Failed(Failure::NotAllowed) {
+            self.twitch = Some((token, api));
+        }
+        Ok(answer)
     }
 
     async fn secret(&self, reference: &SecretRef) -> Result<Secret, Answer> {

@@ -10,8 +10,21 @@ const ONE: LinkId = LinkId(0);
 const TWO: LinkId = LinkId(1);
 
 fn session() -> Session {
-    let account = Account { broadcaster: UserId::new("1971641"), user: UserId::new("7") };
-    Session::new("tw".parse().unwrap(), account)
+    Session::new("tw".parse().unwrap())
+}
+
+fn accounts(broadcasters: &[&str]) -> Vec<Account> {
+    let account = |id: &&str| Account { broadcaster: UserId::new(id), user: UserId::new("7") };
+    broadcasters.iter().map(account).collect()
+}
+
+fn begin(session: &mut Session, ms: u64) {
+    session.start(Now::test(ms), &accounts(&["1971641"]));
+}
+
+/// A topic of the first channel.
+fn topic(kind: &'static str) -> Topic {
+    Topic { channel: 0, kind }
 }
 
 fn all(session: &mut Session) -> Vec<Output> {
@@ -70,10 +83,10 @@ fn asks(outputs: &[Output]) -> Vec<Ask> {
 
 fn live() -> Session {
     let mut session = session();
-    session.start(Now::test(0));
+    begin(&mut session, 0);
     hear(&mut session, 0, ONE, &welcome("s1"));
     for kind in KINDS {
-        session.answered(Now::test(0), &Ask::Subscribe(kind), 202, b"{}");
+        session.answered(Now::test(0), &Ask::Subscribe(topic(kind)), 202, b"{}");
     }
     all(&mut session);
     session
@@ -89,17 +102,17 @@ fn one(outputs: Vec<Output>) -> Message {
 #[test]
 fn a_welcome_is_followed_by_the_subscriptions() {
     let mut session = session();
-    session.start(Now::test(0));
+    begin(&mut session, 0);
     assert_eq!(all(&mut session), [Output::Open(ONE, None)]);
     let out = hear(&mut session, 100, ONE, &welcome("s1"));
-    assert_eq!(asks(&out), KINDS.map(Ask::Subscribe));
+    assert_eq!(asks(&out), KINDS.map(|kind| Ask::Subscribe(topic(kind))));
     let Some(Output::Request(_, request)) = out.first() else { panic!() };
     assert_eq!(
         request.body.as_ref().unwrap(),
         &json!({"type": "channel.chat.message", "version": "1",
         "condition": {"broadcaster_user_id": "1971641", "user_id": "7"}, "transport": {"method": "websocket", "session_id": "s1"}})
     );
-    session.answered(Now::test(200), &Ask::Subscribe(KINDS[0]), 202, b"{}");
+    session.answered(Now::test(200), &Ask::Subscribe(topic(KINDS[0])), 202, b"{}");
     assert_eq!(all(&mut session), [Output::Live]);
     assert_eq!(session.keepalive(), Some(Duration::from_secs(10)));
 }
@@ -186,7 +199,9 @@ fn the_old_socket_stays_until_the_new_welcome_and_nothing_is_subscribed_again() 
     one(hear(&mut session, 1_200, ONE, &notification("n1", KINDS[0], chat("m1"))));
     assert_eq!(hear(&mut session, 1_300, TWO, &welcome("s2")), [Output::Close(ONE)]);
     assert!(hear(&mut session, 1_400, TWO, &notification("n1", KINDS[0], chat("m1"))).is_empty());
-    session.closed(ONE, Some(4004));
+    // What was on its way on the old one is not lost.
+    one(hear(&mut session, 1_450, ONE, &notification("n0", KINDS[0], chat("m0"))));
+    session.closed(Now::test(1_450), ONE, Some(4004));
     assert!(all(&mut session).is_empty());
     // An address that is neither TLS nor this machine is not followed.
     assert!(
@@ -198,6 +213,27 @@ fn the_old_socket_stays_until_the_new_welcome_and_nothing_is_subscribed_again() 
 }
 
 #[test]
+fn a_reconnect_that_fails_is_tried_again_while_the_old_socket_stands() {
+    let mut session = live();
+    let url = "wss://eventsub.wss.twitch.tv?id=s2";
+    hear(&mut session, 1_000, ONE, &reconnect(url));
+    session.closed(Now::test(1_100), TWO, None);
+    assert_eq!(all(&mut session), [Output::Close(TWO)]);
+    one(hear(&mut session, 1_200, ONE, &notification("n1", KINDS[0], chat("m1"))));
+    session.tick(Now::test(2_099));
+    assert!(all(&mut session).is_empty());
+    session.tick(Now::test(2_100));
+    let three = LinkId(2);
+    assert_eq!(all(&mut session), [Output::Open(three, Some(url.to_owned()))]);
+    session.closed(Now::test(2_200), three, None);
+    all(&mut session);
+    session.closed(Now::test(2_300), ONE, Some(4004));
+    assert_eq!(all(&mut session), [Output::Close(ONE), Output::Lost(Lost::Closed(Some(4004)))]);
+    session.tick(Now::test(9_000));
+    assert!(all(&mut session).is_empty(), "an old address leads nowhere");
+}
+
+#[test]
 fn silence_beyond_the_keepalive_is_a_dead_link() {
     let mut session = live();
     hear(&mut session, 9_000, ONE, &keepalive());
@@ -205,7 +241,7 @@ fn silence_beyond_the_keepalive_is_a_dead_link() {
     assert!(all(&mut session).is_empty());
     session.tick(Now::test(22_000));
     assert_eq!(all(&mut session), [Output::Close(ONE), Output::Lost(Lost::Silent)]);
-    session.start(Now::test(23_000));
+    begin(&mut session, 23_000);
     assert_eq!(all(&mut session), [Output::Open(TWO, None)]);
     assert_eq!(
         asks(&hear(&mut session, 23_100, TWO, &welcome("s2"))).len(),
@@ -213,7 +249,7 @@ fn silence_beyond_the_keepalive_is_a_dead_link() {
         "all anew"
     );
     let mut mute = self::session();
-    mute.start(Now::test(0));
+    begin(&mut mute, 0);
     mute.tick(Now::test(10_000));
     assert!(all(&mut mute).ends_with(&[Output::Lost(Lost::NotWelcomed)]));
 }
@@ -221,42 +257,100 @@ fn silence_beyond_the_keepalive_is_a_dead_link() {
 #[test]
 fn a_409_finds_the_dead_subscription_deletes_it_and_subscribes_again() {
     let mut session = session();
-    session.start(Now::test(0));
+    begin(&mut session, 0);
     hear(&mut session, 0, ONE, &welcome("s2"));
     let kind = KINDS[0];
     session.answered(
         Now::test(1),
-        &Ask::Subscribe(kind),
+        &Ask::Subscribe(topic(kind)),
         409,
         br#"{"error":"Conflict","status":409,"message":"subscription already exists"}"#,
     );
     let out = all(&mut session);
-    assert_eq!(asks(&out), [Ask::List(kind)]);
+    assert_eq!(asks(&out), [Ask::List(topic(kind))]);
     let entry = |id: &str, user: &str, session: &str| {
         json!({"id": id, "status": "enabled", "type": kind, "version": "1",
         "condition": {"broadcaster_user_id": "1971641", "user_id": user}, "transport": {"method": "websocket", "session_id": session}})
     };
     let list = json!({"data": [entry("ours-now", "7", "s2"), entry("other-user", "9", "s0"), entry("dead", "7", "s1")], "total": 3});
-    session.answered(Now::test(2), &Ask::List(kind), 200, list.to_string().as_bytes());
+    session.answered(Now::test(2), &Ask::List(topic(kind)), 200, list.to_string().as_bytes());
     let out = all(&mut session);
     assert!(
         matches!(&out[..], [Output::Request(Ask::Delete(_), r)] if r.query == [("id", "dead".to_owned())]),
         "{out:?}"
     );
-    session.answered(Now::test(3), &Ask::Delete(kind), 204, b"");
-    assert_eq!(asks(&all(&mut session)), [Ask::Subscribe(kind)]);
-    session.answered(Now::test(4), &Ask::Subscribe(kind), 202, b"{}");
+    session.answered(Now::test(3), &Ask::Delete(topic(kind)), 204, b"");
+    assert_eq!(asks(&all(&mut session)), [Ask::Subscribe(topic(kind))]);
+    session.answered(Now::test(4), &Ask::Subscribe(topic(kind)), 202, b"{}");
     assert_eq!(all(&mut session), [Output::Live]);
+}
+
+#[test]
+fn a_dead_subscription_is_looked_for_on_the_next_page() {
+    let mut session = session();
+    begin(&mut session, 0);
+    hear(&mut session, 0, ONE, &welcome("s2"));
+    let kind = KINDS[0];
+    session.answered(Now::test(1), &Ask::Subscribe(topic(kind)), 409, b"{}");
+    all(&mut session);
+    let page = json!({"data": [], "total": 101, "pagination": {"cursor": "p2"}}).to_string();
+    for _ in 0..4 {
+        session.answered(Now::test(2), &Ask::List(topic(kind)), 200, page.as_bytes());
+        let out = all(&mut session);
+        let [Output::Request(Ask::List(_), request)] = &out[..] else { panic!("{out:?}") };
+        assert_eq!(request.query, [("type", kind.to_owned()), ("after", "p2".to_owned())]);
+    }
+    session.answered(Now::test(3), &Ask::List(topic(kind)), 200, page.as_bytes());
+    assert!(all(&mut session).is_empty(), "pages are bounded");
+    session.alive(Now::test(1_004), ONE);
+    session.tick(Now::test(1_004));
+    assert_eq!(asks(&all(&mut session)), [Ask::Subscribe(topic(kind))]);
+}
+
+#[test]
+fn several_channels_are_read_in_one_session_and_one_refusal_leaves_the_others() {
+    let mut session = session();
+    session.start(Now::test(0), &accounts(&["1971641", "9"]));
+    let out = asks(&hear(&mut session, 100, ONE, &welcome("s1")));
+    assert_eq!(out.len(), 2 * KINDS.len());
+    let both = [topic(KINDS[0]), Topic { channel: 1, kind: KINDS[0] }];
+    assert_eq!(out[..2], both.map(Ask::Subscribe), "messages first");
+    let no = br#"{"message":"subscription missing proper authorization"}"#;
+    session.answered(Now::test(101), &Ask::Subscribe(both[1]), 403, no);
+    assert_eq!(all(&mut session), [Output::Without(both[1], 403)], "the other may still do");
+    session.answered(Now::test(102), &Ask::Subscribe(both[0]), 202, b"{}");
+    assert_eq!(all(&mut session), [Output::Live]);
+    // A copy of what another channel said counts, as long as that channel itself is not read.
+    let shared = json!({"source_broadcaster_user_id": "9", "source_broadcaster_user_login": "other", "source_message_id": "o1"});
+    let copy = |id| notification(id, KINDS[0], with(chat("m3"), shared.clone()));
+    assert!(one(hear(&mut session, 103, ONE, &copy("n1"))).origin.is_some());
+    let mut both_read = self::session();
+    both_read.start(Now::test(0), &accounts(&["1971641", "9"]));
+    hear(&mut both_read, 0, ONE, &welcome("s1"));
+    for topic in both {
+        assert!(!all(&mut both_read).contains(&Output::Live));
+        both_read.answered(Now::test(1), &Ask::Subscribe(topic), 202, b"{}");
+    }
+    assert!(all(&mut both_read).contains(&Output::Live), "once all are settled");
+    assert!(hear(&mut both_read, 2, ONE, &copy("n1")).is_empty());
+    // The last one that is taken away ends the source.
+    let mut revoked = |broadcaster: &str| {
+        let frame = json!({"metadata": {"message_id": "r", "message_type": "revocation", "message_timestamp": "2022-11-16T10:11:12.464757833Z"},
+            "payload": {"subscription": {"id": "f1", "status": "user_removed", "type": KINDS[0], "condition": {"broadcaster_user_id": broadcaster, "user_id": "7"}}}});
+        hear(&mut both_read, 3, ONE, &frame)
+    };
+    assert_eq!(revoked("9"), [Output::Without(both[1], 0)]);
+    assert!(matches!(revoked("1971641").last(), Some(Output::Lost(Lost::Unauthorized(_)))));
 }
 
 #[test]
 fn a_subscription_is_tried_again_with_growing_waits_and_given_up() {
     let mut session = session();
-    session.start(Now::test(0));
+    begin(&mut session, 0);
     hear(&mut session, 0, ONE, &welcome("s1"));
     let mut waits = Vec::new();
     let mut ms = 0;
-    session.answered(Now::test(ms), &Ask::Subscribe(KINDS[0]), 503, b"");
+    session.answered(Now::test(ms), &Ask::Subscribe(topic(KINDS[0])), 503, b"");
     while waits.len() < 4 {
         let before = ms;
         let out = loop {
@@ -272,17 +366,17 @@ fn a_subscription_is_tried_again_with_growing_waits_and_given_up() {
             break;
         }
         waits.push(ms - before);
-        session.answered(Now::test(ms), &Ask::Subscribe(KINDS[0]), 503, b"");
+        session.answered(Now::test(ms), &Ask::Subscribe(topic(KINDS[0])), 503, b"");
     }
     assert_eq!(waits, [1_000, 2_000, 4_000]);
     let mut refused = self::session();
-    refused.start(Now::test(0));
+    begin(&mut refused, 0);
     hear(&mut refused, 0, ONE, &welcome("s1"));
-    refused.answered(Now::test(1), &Ask::Subscribe(KINDS[1]), 403, b"{}");
-    assert_eq!(all(&mut refused), [Output::Without(KINDS[1], 403)]);
+    refused.answered(Now::test(1), &Ask::Subscribe(topic(KINDS[1])), 403, b"{}");
+    assert_eq!(all(&mut refused), [Output::Without(topic(KINDS[1]), 403)]);
     refused.answered(
         Now::test(1),
-        &Ask::Subscribe(KINDS[0]),
+        &Ask::Subscribe(topic(KINDS[0])),
         401,
         br#"{"message":"Invalid OAuth token"}"#,
     );
@@ -332,7 +426,7 @@ proptest! {
             let _ = session.text(Now::test(0), ONE, &frame);
         }
         let _ = session.text(Now::test(0), ONE, &bytes);
-        for ask in [Ask::Subscribe(KINDS[0]), Ask::List(KINDS[1]), Ask::Delete(KINDS[2])] {
+        for ask in [Ask::Subscribe(topic(KINDS[0])), Ask::List(topic(KINDS[1])), Ask::Delete(topic(KINDS[2]))] {
             session.answered(Now::test(1), &ask, status, body.as_bytes());
         }
         session.tick(Now::test(100_000));

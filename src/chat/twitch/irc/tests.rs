@@ -231,7 +231,16 @@ fn a_reconnect_opens_the_new_link_first_and_repeats_nothing() {
     }
     let after = all(&mut session);
     assert!(!after.iter().any(|o| matches!(o, Output::Update(_) | Output::Lost(_))), "{after:?}");
-    assert!(after.ends_with(&[Output::Live, Output::Close(LinkId(0))]));
+    assert!(after.ends_with(&[Output::Live]));
+    assert_eq!(updates(&mut session, &[EMOTE]).len(), 1, "what was on its way on the old link");
+    let cleared = "@room-id=100;target-user-id=8;tmi-sent-ts=1767000000600 :tmi.twitch.tv CLEARCHAT #shop :lan";
+    assert_eq!(updates(&mut session, &[cleared]).len(), 1);
+    session.line(Now::test(2), LinkId(1), cleared.as_bytes()).unwrap();
+    assert!(all(&mut session).is_empty(), "told once, although both links bring it");
+    session.tick(Now::test(2_001));
+    assert!(all(&mut session).is_empty());
+    session.tick(Now::test(2_002));
+    assert_eq!(all(&mut session), [Output::Close(LinkId(0))]);
     session.closed(LinkId(0));
     assert!(all(&mut session).is_empty());
     session.closed(LinkId(1));

@@ -22,6 +22,7 @@ fn source(kind: &str, keys: &str) -> String {
 #[test]
 fn each_kind_is_read_with_its_keys() {
     let text = [
+        source("twitch", "channels = [\"shop\"]\ntoken = \"env:TW\"\nclient-id = \"abc1\""),
         source("bridge", "bridge = \"social-stream\"\nsession = \"env:SSN\""),
         source("webhook", "listen = \"127.0.0.1:8099\"\nplatform = \"Zalo\""),
         source("kick", "listen = \"[::1]:8100\"\npath = \"/a-b\"\npublic-key = \"file:kick.pem\""),
@@ -33,18 +34,18 @@ fn each_kind_is_read_with_its_keys() {
     ];
     let chats = read(&text.concat()).unwrap();
     let kinds: Vec<&str> = chats.iter().map(|spec| spec.service.kind()).collect();
-    assert_eq!(kinds, ["bridge", "webhook", "kick", "facebook", "shopee"]);
+    assert_eq!(kinds, ["twitch", "bridge", "webhook", "kick", "facebook", "shopee"]);
     for spec in &chats {
         assert_eq!(spec.service.route().kind().name(), spec.service.kind());
         let round = serde_json::from_value(serde_json::to_value(spec).unwrap()).unwrap();
         assert_eq!(*spec, round);
     }
-    let Service::Bridge { bridge, server, transport, path, .. } = &chats[0].service else {
+    let Service::Bridge { bridge, server, transport, path, .. } = &chats[1].service else {
         panic!("{chats:?}")
     };
     assert_eq!((*bridge, *transport, path.as_str()), (Bridge::SocialStream, Transport::Tcp, "/"));
     assert_eq!(server.to_string(), "127.0.0.1:3000");
-    let Service::Kick { public_key, path, .. } = &chats[2].service else { panic!("{chats:?}") };
+    let Service::Kick { public_key, path, .. } = &chats[3].service else { panic!("{chats:?}") };
     assert_eq!((public_key.as_path(), path.as_str()), (Path::new("/nowhere/kick.pem"), "/a-b"));
 }
 
@@ -73,6 +74,23 @@ fn who_writes_is_read_and_changes_what_the_source_can_do() {
 
 #[test]
 fn what_is_wrong_is_said_once_and_shows_no_secret() {
+    let ours = "channels = [\"shop\"]\ntoken = \"env:A\"";
+    let with = |more: &str| format!("{ours}\n{more}");
+    for (keys, wanted) in [
+        ("channels = [\"shop\"]\ntoken = \"s3cr3t\"\nclient-id = \"abc\"".to_owned(), "token"),
+        (ours.to_owned(), "Client ID of the application"),
+        (with("client-id = \"a b\""), "no Client ID"),
+        ("channels = [\"shop\"]\nclient-id = \"abc\"".to_owned(), "no token it belongs to"),
+        ("channels = [\"shop\"]\neventsub = \"wss://a.example/\"".to_owned(), "no token"),
+        (with("client-id = \"abc\"\nserver = \"127.0.0.1:1\""), "not read by IRC"),
+        (with("client-id = \"abc\"\napi = \"http://a.example\""), "secret"),
+        (with("client-id = \"abc\"\neventsub = \"ws://10.0.0.1/ws\""), "encrypted WebSocket"),
+    ] {
+        let wrong = read(&source("twitch", &keys)).unwrap_err();
+        let text = format!("{wrong:?}");
+        assert!(wrong.len() == 1 && text.contains(wanted), "{keys}: {text}");
+        assert!(!wrong.to_string().contains("s3cr3t"), "{keys}: {wrong}");
+    }
     for (kind, keys, wanted) in [
         ("bridge", "", "bridge"),
         ("bridge", "bridge = \"restream\"", "token"),
@@ -110,6 +128,20 @@ fn what_is_wrong_is_said_once_and_shows_no_secret() {
         assert!(wrong.len() == 1 && text.contains(wanted), "{kind} {keys}: {text}");
         assert!(!wrong.to_string().contains("s3cr3t"), "{kind} {keys}: {wrong}");
     }
+}
+
+#[test]
+fn an_account_of_twitch_may_have_stand_ins_on_this_machine() {
+    use crate::chat::capability::Route;
+    let keys = "channels = [\"#Shop\"]\ntoken = \"file:tw.token\"\nclient-id = \"abc1\"\n\
+                api = \"http://127.0.0.1:8080\"\neventsub = \"ws://[::1]:8080/ws\"";
+    let chats = read(&source("twitch", keys)).unwrap();
+    assert_eq!(chats[0].service.route(), Route::TwitchToken);
+    let Service::Twitch { account: Some(account), .. } = &chats[0].service else { panic!() };
+    assert_eq!(account.token.to_string(), "file:/nowhere/tw.token");
+    assert_eq!(account.eventsub.as_ref().unwrap().as_str(), "ws://[::1]:8080/ws");
+    let chats = read(&source("twitch", "channels = [\"shop\"]")).unwrap();
+    assert_eq!(chats[0].service.route(), Route::TwitchAnonymous);
 }
 
 #[test]
