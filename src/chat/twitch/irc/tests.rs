@@ -158,6 +158,8 @@ fn removals_reach_us_in_all_three_forms() {
             Update::AllCleared,
         ]
     );
+    // Of this name nothing is left: nobody's lines go, and by no means everybody's.
+    assert_eq!(updates(&mut session, &[":tmi.twitch.tv CLEARCHAT #shop :\u{200b}"]), []);
 }
 
 #[test]
