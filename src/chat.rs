@@ -37,6 +37,7 @@ pub mod shopee;
 pub mod spec;
 pub mod sse;
 pub mod told;
+pub mod translate;
 pub mod twitch;
 pub mod view;
 

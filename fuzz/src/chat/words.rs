@@ -7,7 +7,8 @@ use hawker::chat::{
     finders::{Finder, Items, Span},
     language::{Detector, Expected, Language},
     normalise::{Folding, Normal},
-    phrases::{PhraseTable, checked},
+    phrases::PhraseTable,
+    translate::verdict::checked,
 };
 
 static TABLES: LazyLock<(Finder, Detector, PhraseTable, Items)> = LazyLock::new(|| {

@@ -249,6 +249,23 @@ fn a_link_that_breaks_after_the_announcement_does_not_end_the_source() {
 }
 
 #[test]
+fn reconnects_announced_on_every_new_link_open_no_more_than_two() {
+    let mut session = live(&["shop"]);
+    let mut opened = 0;
+    for link in 0..5 {
+        let _ = session.line(Now::test(link), LinkId(link), b":tmi.twitch.tv RECONNECT");
+        opened += all(&mut session).iter().filter(|o| matches!(o, Output::Open(_))).count();
+    }
+    assert_eq!(opened, 1);
+    session.closed(LinkId(0));
+    session.closed(LinkId(1));
+    assert!(
+        all(&mut session).contains(&Output::Lost(Lost::Closed)),
+        "and begins anew after a wait"
+    );
+}
+
+#[test]
 fn the_own_account_is_marked() {
     let mut session =
         Session::new("tw".parse().unwrap(), &["shop"], 1, Some(UserId::new("8"))).unwrap();
