@@ -39,6 +39,7 @@ pub mod shopee;
 pub mod spec;
 pub mod sse;
 pub mod told;
+pub mod translate;
 pub mod twitch;
 pub mod view;
 

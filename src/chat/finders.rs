@@ -279,8 +279,8 @@ impl Finder {
         if orders.is_empty() && !read.is_blocked() && complaints.is_empty() {
             orders = self.before_question(&text, items_known, language, &questions);
         }
-        // "Can I get 2 A12" is an order; with a question mark it is both.
-        if !orders.is_empty() && read.is_polite() && !asks(&text) {
+        // "Can I get 2 A12" is an order, with or without a question mark.
+        if !orders.is_empty() && read.is_polite() {
             questions.retain(|question| *question != Question::Other);
         }
         let order = (!orders.is_empty()).then(|| orders.remove(0));

@@ -248,7 +248,7 @@ fn banned(event: &Value) -> Option<Update> {
     let who = read::any(event, &["banned_user"])?;
     let meta = event.get("metadata").unwrap_or(&Value::Null);
     let id = read::id(who, &["user_id"]).map(|id| UserId::new(&id));
-    let name = read::text(who, &["username"]).map(Text::name);
+    let name = read::text(who, &["username"]).and_then(Text::named);
     (id.is_some() || name.is_some()).then_some(())?;
     let times = read::time(meta, &["expires_at"]).zip(read::time(meta, &["created_at"]));
     let removal = times.map_or(Removal::Banned, |(until, from)| {

@@ -141,7 +141,7 @@ impl Reader {
             let id = json::id(line, &["clear_user"]).ok_or(BadLine::NoId)?;
             return Ok(Some(Update::UserCleared {
                 id: Some(UserId::new(&id)),
-                name: Some(Text::name(&id)),
+                name: Text::named(&id),
                 removal: Removal::Cleared,
             }));
         }

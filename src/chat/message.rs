@@ -35,6 +35,11 @@ impl Text {
         Self::bounded(raw, MOST_NAME)
     }
 
+    /// A name that says whose something is; `None` where nothing of it is left, which would be anybody's.
+    pub fn named(raw: &str) -> Option<Self> {
+        Some(Self::name(raw)).filter(|name| !name.is_empty())
+    }
+
     fn bounded(raw: &str, most: usize) -> Self {
         // Cut before cleaning: a hostile megabyte is not walked through. A grapheme that is kept has at most
         // a few dozen bytes.

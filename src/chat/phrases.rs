@@ -1,15 +1,13 @@
 //! The lines that viewers write most, in all languages: recognised by a table, and given in another language without a
-//! translation service. And what a service's translation must keep to before anybody sees it.
+//! translation service.
 
 use std::collections::HashMap;
 
 use serde::Serialize;
-use unicode_segmentation::UnicodeSegmentation;
 
 use super::{
-    finders::{self, is_code},
+    finders::is_code,
     language::Language,
-    message::Text,
     normalise::{Folding, Normal},
 };
 
@@ -43,12 +41,6 @@ const PARTICLES: &[&str] = &[
 ];
 /// Longest line that is looked up, in characters.
 const LONGEST: usize = 80;
-/// A translation may be so many times as long as the original, in bytes. (Bytes, because a Chinese or Thai letter says
-/// more than a Latin one, and takes three.)
-const TIMES: usize = 3;
-/// An original of fewer bytes counts as one of so many: "hm" is "How much is it?".
-const SHORTEST: usize = 20;
-
 /// A typed phrase: the meaning of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -236,50 +228,6 @@ fn without_code(words: &str) -> (String, Option<String>) {
     (rest.join(" "), Some(code.to_uppercase()))
 }
 
-/// Why a service's translation is not shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Nothing is left of it.
-    #[error("the translation is empty")]
-    Empty,
-    /// More than three times as long as the original.
-    #[error("the translation is more than {TIMES} times as long as the original")]
-    TooLong,
-    /// Holds a link that the original does not hold.
-    #[error("the translation holds a link that the original lacks")]
-    Link,
-    /// Holds a phone number that the original does not hold.
-    #[error("the translation holds a phone number that the original lacks")]
-    Phone,
-    /// Addresses somebody whom the original does not address.
-    #[error("the translation mentions somebody whom the original does not")]
-    Mention,
-}
-
-/// A translation from outside, made harmless, or why it is refused. A translation can be steered by what is translated,
-/// so it may add nothing that can be followed or called.
-pub fn checked(original: &str, translation: &str) -> Result<Text, Refusal> {
-    if translation.len() > TIMES * original.len().max(SHORTEST) {
-        return Err(Refusal::TooLong);
-    }
-    let text = Text::new(translation);
-    if text.as_str().graphemes(true).all(|grapheme| grapheme.trim().is_empty()) {
-        return Err(Refusal::Empty);
-    }
-    let (before, after) = (finders::contacts_in(original), finders::contacts_in(text.as_str()));
-    let is_new =
-        |before: &[String], after: &[String]| after.iter().any(|one| !before.contains(one));
-    if is_new(&before.links, &after.links) {
-        Err(Refusal::Link)
-    } else if is_new(&before.phones, &after.phones) {
-        Err(Refusal::Phone)
-    } else if is_new(&before.mentions, &after.mentions) {
-        Err(Refusal::Mention)
-    } else {
-        Ok(text)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -358,32 +306,7 @@ mod tests {
         assert_eq!(text("berapa harga", Language::Ms), None, "Indonesian is read there");
     }
 
-    #[test]
-    fn an_untrusted_translation_adds_nothing_to_follow() {
-        let ok = |original: &str, text: &str| {
-            checked(original, text).map(|text| text.as_str().to_owned())
-        };
-        assert_eq!(ok("多少钱", "How much is it?").unwrap(), "How much is it?");
-        assert_eq!(ok("xem https://a.vn/x", "see https://a.vn/x").unwrap(), "see https://a.vn/x");
-        assert_eq!(ok("hola", "hi\x1b[31m\u{202e}\n there").unwrap(), "hi[31m  there");
-        assert_eq!(ok("xin chao", "visit http://bad.example"), Err(Refusal::Link));
-        assert_eq!(ok("xin chao", "visit bad.example.com now"), Err(Refusal::Link));
-        assert_eq!(ok("see a.com", "see b.com"), Err(Refusal::Link));
-        assert_eq!(ok("xin chao", "call 0912345678"), Err(Refusal::Phone));
-        assert_eq!(ok("xin chao", "hello @everyone"), Err(Refusal::Mention));
-        assert_eq!(ok("xin chao", " \u{200b} "), Err(Refusal::Empty));
-        assert_eq!(ok("xin chao", &"a".repeat(61)), Err(Refusal::TooLong));
-        assert!(ok(&"a".repeat(40), &"b".repeat(120)).is_ok());
-    }
-
     proptest! {
-        #[test]
-        fn any_translation_is_answered(original in "\\PC{0,40}", translation in "\\PC{0,120}") {
-            if let Ok(text) = checked(&original, &translation) {
-                prop_assert!(!text.as_str().chars().any(char::is_control));
-            }
-        }
-
         #[test]
         fn any_line_is_looked_up(line in "\\PC{0,100}") {
             let table = TABLE_OF_TEST.with(|table| table.translate(&line, None, Language::En));

@@ -26,7 +26,7 @@ pub(super) fn update(frame: &Value, into: &mut Into<'_>) -> Option<Update> {
             return Some(Update::Deleted(MessageId::new(&id)));
         }
         let id = json::id(gone, &["userid"]).map(|id| UserId::new(&id));
-        let name = json::text(gone, &["chatname"]).map(Text::name);
+        let name = json::text(gone, &["chatname"]).and_then(Text::named);
         (id.is_some() || name.is_some()).then_some(())?;
         return Some(Update::UserCleared { id, name, removal: Removal::Cleared });
     }

@@ -30,7 +30,7 @@ pub(super) fn update(frame: &Value, into: &mut Into<'_>) -> Option<Update> {
             .or_else(|| json::text(data, &["targetUserLogin", "user_login"]))
     };
     let cleared = |removal| {
-        let (id, name) = (id().map(|id| UserId::new(&id)), name().map(Text::name));
+        let (id, name) = (id().map(|id| UserId::new(&id)), name().and_then(Text::named));
         (id.is_some() || name.is_some()).then_some(Update::UserCleared { id, name, removal })
     };
     match json::text(event, &["type"])? {

@@ -1,6 +1,6 @@
 //! What the form of a word, or the language of the line, makes of a word.
 
-use super::words::{ALREADY, COLOUR, CONDITION, DONE, FILLER, NEGATION, PLEASE, Part};
+use super::words::{ALREADY, ANY_CLAIM, COLOUR, CONDITION, DONE, FILLER, NEGATION, PLEASE, Part};
 use crate::chat::{
     language::Language,
     normalise::{Folding, Normal},
@@ -83,4 +83,24 @@ pub(super) fn is_past_tagalog(word: &str) -> bool {
             )
         })
     })
+}
+
+/// "A4 x2" and "mine A4" order an item, "print it on A4" does not.
+pub(super) fn settle(parts: &mut [Part]) {
+    for n in 0..parts.len() {
+        let Some(Part::Doubtful(code)) = parts.get(n) else { continue };
+        let counted = matches!(parts.get(n + 1), Some(Part::Quantity(..)));
+        // "Mine A4", "quiero el A4"; not "quiero hojas A4", and not "I want A4 paper".
+        let before = parts.get(..n).unwrap_or_default().iter().rev();
+        let claim = before.skip_while(|part| matches!(part, Part::Word(bits, _) if bits & FILLER != 0 && bits & ANY_CLAIM == 0)).next();
+        let named =
+            matches!(parts.get(n + 1), Some(Part::Word(bits, _)) if bits & (FILLER | PLEASE) == 0);
+        let claimed = !named && matches!(claim, Some(Part::Word(bits, _)) if bits & ANY_CLAIM != 0);
+        let short = code.bytes().filter(u8::is_ascii_alphabetic).count() == 1;
+        let part =
+            if counted || (claimed && short) { Part::Code(code.clone()) } else { Part::Junk };
+        if let Some(place) = parts.get_mut(n) {
+            *place = part;
+        }
+    }
 }

@@ -4,7 +4,7 @@ use super::{
     Order, Question,
     words::{
         ADDRESS, ALONE, ANY_CLAIM, BLOCK, COLOUR, COMMON, COUNTER, FILLER, FIRM, ITEM, MARKER,
-        MOST, OWN, PLACE, PLEASE, POLITE, Part, Read, is_latin,
+        MODAL, MOST, NAME, OWN, PLACE, PLEASE, POLITE, Part, Read, THIS, is_latin,
     },
 };
 
@@ -20,6 +20,10 @@ const UNKNOWN_AFTER_NUMBER: usize = 5;
 const UNKNOWN_IN_QUESTION: usize = 6;
 /// Words after "to" and its like that are a place.
 const MOST_OF_PLACE: usize = 4;
+/// Words of a name.
+const MOST_OF_NAME: usize = 3;
+/// Words beside a clause that claims by itself: "mine, so happy".
+const UNKNOWN_BESIDE_CLAUSE: usize = 5;
 /// "Number 1 seller" is praise.
 const PRAISED: &[&str] = &[
     "seller",
@@ -69,7 +73,39 @@ impl Read {
 
     /// Whether it claims in the form of a question.
     pub(super) fn is_polite(&self) -> bool {
-        self.claim() & POLITE != 0
+        let claim = self.claim();
+        claim & POLITE != 0 || (claim & MODAL != 0 && claim & ANY_CLAIM != 0)
+    }
+
+    /// "살 수 있나요" asks whether one can buy: for leave, and not for the stock.
+    fn is_asked_in_korean(&self) -> bool {
+        let is_hangul = |word: &str| word.starts_with(|c| matches!(c, '\u{ac00}'..='\u{d7a3}'));
+        self.parts.iter().any(
+            |part| matches!(part, Part::Word(bits, word) if bits & MODAL != 0 && is_hangul(word)),
+        )
+    }
+
+    /// Whether a clause of the line claims what is on show, and says nothing else: "that's mine, finally". What
+    /// stands beside it is short and holds no number.
+    fn has_claiming_clause(&self) -> bool {
+        const KNOWN: u32 = FILLER | PLEASE | ADDRESS | ANY_CLAIM | ALONE | OWN | THIS;
+        let is_clause_end = |part: &Part| matches!(part, Part::Break);
+        let is_other = |part: &Part| matches!(part, Part::Word(bits, _) if bits & KNOWN == 0);
+        let claims = |clause: &[Part]| {
+            let bits = clause.iter().fold(0, |all, part| match part {
+                Part::Word(bits, _) => all | bits,
+                _ => all,
+            });
+            let strong =
+                bits & (ALONE | FIRM | OWN) != 0 || (bits & ANY_CLAIM != 0 && bits & THIS != 0);
+            // "I'll take this dress": what is pointed at may be named.
+            let named = usize::from(bits & FIRM != 0 && bits & THIS != 0);
+            strong && clause.iter().filter(|part| is_other(part)).count() <= named
+        };
+        let plain = |part: &Part| matches!(part, Part::Word(..) | Part::Break);
+        self.parts.iter().all(plain)
+            && self.parts.iter().filter(|part| is_other(part)).count() <= UNKNOWN_BESIDE_CLAUSE
+            && self.parts.split(is_clause_end).any(claims)
     }
 
     fn is_cancelled(&self) -> bool {
@@ -94,13 +130,24 @@ impl Read {
 
     /// Words that no list explains: others, and such as name a place.
     fn unknown(&self) -> (usize, usize) {
-        const KNOWN: u32 =
-            FILLER | PLEASE | ADDRESS | ANY_CLAIM | ALONE | COUNTER | MARKER | PLACE | OWN;
-        let mut of_place = 0;
+        const KNOWN: u32 = FILLER
+            | PLEASE
+            | ADDRESS
+            | ANY_CLAIM
+            | ALONE
+            | COUNTER
+            | MARKER
+            | PLACE
+            | OWN
+            | MODAL
+            | NAME;
+        let (mut of_place, mut of_name) = (0, 0);
         let (mut unknown, mut places) = (0, 0);
         for part in &self.parts {
             match part {
+                Part::Word(bits, _) if bits & NAME != 0 => of_name = MOST_OF_NAME,
                 Part::Word(bits, _) if bits & PLACE != 0 => of_place = MOST_OF_PLACE,
+                Part::Word(bits, _) if bits & KNOWN == 0 && of_name > 0 => of_name -= 1,
                 Part::Word(bits, _) if bits & KNOWN == 0 => {
                     if of_place == 0 {
                         unknown += 1;
@@ -151,13 +198,19 @@ impl Read {
 
     fn claim(&self) -> u32 {
         self.parts.iter().fold(0, |all, part| match part {
-            Part::Word(bits, _) => all | (bits & (ANY_CLAIM | ALONE | POLITE | OWN)),
+            Part::Word(bits, _) => all | (bits & (ANY_CLAIM | ALONE | POLITE | OWN | MODAL)),
             _ => all,
         })
     }
 
     fn with_codes(&self, questions: &[Question]) -> Vec<Order> {
-        let polite = self.claim() & POLITE != 0 && questions == [Question::Other];
+        let asked_for = [Question::Other, Question::Order];
+        let polite = self.is_polite()
+            && !questions.is_empty()
+            && questions.iter().all(|question| {
+                asked_for.contains(question)
+                    || (*question == Question::Stock && self.is_asked_in_korean())
+            });
         let shipping_or_payment = questions.iter().copied().any(is_aside);
         let doubts = if polite { Vec::new() } else { doubts(questions) };
         let bare = questions.is_empty() || polite;
@@ -180,7 +233,7 @@ impl Read {
             } else {
                 questions.is_empty()
             };
-        let bare = bare && unknown + places == 0;
+        let bare = bare && unknown + places == 0 && claim & MODAL == 0;
         let mut orders = Vec::new();
         let mut taken = vec![false; self.parts.len()];
         for (n, part) in self.parts.iter().enumerate() {
@@ -371,7 +424,9 @@ impl Read {
         {
             return order(None, *number);
         }
-        if claim & ALONE != 0 && alone && typed.is_empty() {
+        if (claim & ALONE != 0 && alone && typed.is_empty())
+            || (questions.is_empty() && self.has_claiming_clause())
+        {
             return order(None, 1);
         }
         Vec::new()

@@ -64,7 +64,8 @@ fn class(c: char) -> Class {
 
 /// Cuts a normalised text into tokens.
 pub(super) fn cut(text: &str) -> Vec<Token> {
-    let text = apart(text);
+    // "n.º 7" is "n.o 7" by now.
+    let text = apart(text).replace("n.o ", "no ");
     let mut parts: Vec<(Class, &str, bool)> = Vec::new();
     let mut glued = false;
     let mut rest = text.as_str();

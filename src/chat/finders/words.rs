@@ -7,7 +7,7 @@ use super::{
     Items,
     forms::{
         foreign_denial, is_article, is_past_tagalog, is_spanish_request,
-        says_nothing_after_a_quantity,
+        says_nothing_after_a_quantity, settle,
     },
     phrases::lists,
     tokens::{self, Kind, Token},
@@ -56,6 +56,12 @@ pub(super) const PLACE: u32 = 1 << 19;
 pub(super) const CONDITION: u32 = 1 << 20;
 /// A bare number beside it is an item: "meu 14".
 pub(super) const OWN: u32 = 1 << 21;
+/// Asks for leave: "can you", "được không". With a claim it is a claim in the form of a question.
+pub(super) const MODAL: u32 = 1 << 22;
+/// Points at what is on show: "this one", "这个".
+pub(super) const THIS: u32 = 1 << 23;
+/// What follows it is a person's name: "under the name of".
+pub(super) const NAME: u32 = 1 << 24;
 pub(super) const ANY_CLAIM: u32 = ITEM | FIRM | CLAIM;
 
 /// Said to somebody before a question: "sis how much", "chi oi gia".
@@ -87,6 +93,8 @@ pub(super) enum Part {
     Spelt(u32),
     /// A quantity with its sign; whether that is "+".
     Quantity(u32, bool),
+    /// The shape of a code, and the name of something else ("A4", "PS5"): a code where it is ordered.
+    Doubtful(String),
     /// A size or a number that is neither quantity nor item.
     Variant,
     Junk,
@@ -126,6 +134,9 @@ impl Words {
                 "place" => PLACE,
                 "condition" => CONDITION,
                 "own" => OWN,
+                "modal" => MODAL,
+                "this" => THIS,
+                "name" => NAME,
                 _ => 0,
             };
             if let Ok(number) = name.parse() {
@@ -149,21 +160,27 @@ impl Words {
 
     /// What a word or phrase means, as typed or else without its accents.
     fn bits(&self, phrase: &str) -> u32 {
-        if let Some(bits) = self.lists.get(phrase) {
-            return *bits;
-        }
+        let typed = self.lists.get(phrase).copied();
         // Only Latin letters have accents to lose.
         if !phrase.chars().any(|c| matches!(c, '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}')) {
-            return 0;
+            return typed.unwrap_or_default();
         }
         let plain = Normal::new(phrase, Folding::PLAIN);
-        self.lists.get(plain.as_str()).copied().unwrap_or_default()
+        let plain = self.lists.get(plain.as_str()).copied().unwrap_or_default();
+        // A claim is the same claim without its accents; other words may be others.
+        match typed {
+            Some(bits) if bits & ANY_CLAIM != 0 => bits | plain & (ANY_CLAIM | ALONE | OWN),
+            Some(bits) => bits,
+            None => plain,
+        }
     }
 
     fn code_part(&self, code: &str, items: &Items) -> Part {
         match items.code(code) {
             Some(known) => Part::Code(known.to_owned()),
-            None if self.bits(&code.to_lowercase()) & NOT_CODE != 0 => Part::Junk,
+            None if self.bits(&code.to_lowercase()) & NOT_CODE != 0 => {
+                Part::Doubtful(code.to_owned())
+            }
             None => Part::Code(code.to_owned()),
         }
     }
@@ -184,6 +201,7 @@ impl Words {
         while n < tokens.len() {
             n += self.step(&tokens, n, items, language, &mut parts).max(1);
         }
+        settle(&mut parts);
         self.join(&mut parts, items, language);
         Read { parts }
     }

@@ -200,7 +200,7 @@ impl Session {
             _ if self.stage == Stage::Idle || self.registration.is_some() => {}
             "PRIVMSG" | "NOTICE" => self.said(now, &line),
             "REDACT" => {
-                if let Some(id) = line.param(1) {
+                if let Some(id) = line.param(1).filter(|id| !id.is_empty()) {
                     self.update(Update::Deleted(MessageId::new(id)));
                 }
             }
@@ -471,8 +471,11 @@ impl Session {
         let (Some(name), Some(nick)) = (line.param(0), line.param(1)) else { return };
         if !self.is_me(Some(nick)) {
             self.roster.parted(Some(name), Some(nick));
-            let name = Some(Text::name(nick));
-            return self.update(Update::UserCleared { id: None, name, removal: Removal::Cleared });
+            if let Some(name) = Text::named(nick) {
+                let removal = Removal::Cleared;
+                self.update(Update::UserCleared { id: None, name: Some(name), removal });
+            }
+            return;
         }
         let reason = Text::new(line.param(2).unwrap_or_default());
         let Some(channel) = self.channels.get_mut(&folded(name)) else { return };
@@ -492,7 +495,8 @@ impl Session {
     }
 
     fn renamed(&mut self, line: &Line) {
-        let (Some(old), Some(new)) = (line.nick(), line.param(0)) else { return };
+        let new = line.param(0).filter(|nick| !nick.is_empty());
+        let (Some(old), Some(new)) = (line.nick(), new) else { return };
         self.roster.renamed(old, new);
         if self.is_me(Some(old)) {
             new.clone_into(&mut self.nick);
@@ -505,8 +509,9 @@ impl Session {
             return;
         };
         for banned in self.roster.mode(name, line) {
-            let name = Some(Text::name(&banned));
-            self.update(Update::UserCleared { id: None, name, removal: Removal::Banned });
+            let Some(name) = Text::named(&banned) else { continue };
+            let removal = Removal::Banned;
+            self.update(Update::UserCleared { id: None, name: Some(name), removal });
         }
     }
 

@@ -42,7 +42,7 @@ pub fn update(
         // Told for time-outs and bans alike; which of them it was is not in the event.
         "channel.chat.clear_user_messages" => Some(Update::UserCleared {
             id: Some(UserId::new(&json::id(event, &["target_user_id"])?)),
-            name: json::text(event, &["target_user_login"]).map(Text::name),
+            name: json::text(event, &["target_user_login"]).and_then(Text::named),
             removal: Removal::Cleared,
         }),
         "channel.chat.clear" => Some(Update::AllCleared),

@@ -29,6 +29,8 @@ const LEAVE: Duration = Duration::from_secs(2);
 const MOST_CHANNELS: usize = 20;
 /// Channels of one JOIN.
 const JOINED_AT_ONCE: usize = 10;
+/// Connections at once: the one that reads, and the one that follows it.
+const MOST_LINKS: usize = 2;
 /// Room identifiers that are remembered.
 const MOST_ROOMS: usize = 64;
 
@@ -196,7 +198,10 @@ impl Session {
             "366" => self.live(now, link),
             "RECONNECT" => {
                 state.leaving = true;
-                if !self.links.iter().any(|known| !known.leaving) {
+                // A server that announces it on each new connection is not followed without end: once these are
+                // closed, the source begins anew after a wait.
+                let followed = self.links.iter().any(|known| !known.leaving);
+                if !followed && self.links.len() < MOST_LINKS {
                     self.open(now);
                 }
             }

@@ -27,23 +27,28 @@ pub fn update(
         "PRIVMSG" => Some(Update::Message(Box::new(said(line, source, now, derive)?))),
         "USERNOTICE" => Some(Update::Message(Box::new(notice(line, source, now, derive)?))),
         "CLEARMSG" => line.tag("target-msg-id").map(|id| Update::Deleted(MessageId::new(id))),
-        "CLEARCHAT" => Some(cleared(line)),
+        "CLEARCHAT" => cleared(line),
         _ => None,
     }
 }
 
-fn cleared(line: &Line) -> Update {
-    let name = line.param(1).filter(|name| !name.is_empty());
+/// Without a user the whole chat was cleared. A user of whose name nothing is left is nobody, and not everybody.
+fn cleared(line: &Line) -> Option<Update> {
+    let target = line.param(1).filter(|name| !name.is_empty());
     let id = line.tag("target-user-id");
+    if target.is_none() && id.is_none() {
+        return Some(Update::AllCleared);
+    }
+    let name = target.and_then(Text::named);
     if name.is_none() && id.is_none() {
-        return Update::AllCleared;
+        return None;
     }
     let seconds = line.tag("ban-duration").and_then(|seconds| seconds.parse().ok());
-    Update::UserCleared {
+    Some(Update::UserCleared {
         id: id.map(UserId::new),
-        name: name.map(Text::name),
+        name,
         removal: seconds.map_or(Removal::Banned, |s| Removal::TimedOut(Duration::from_secs(s))),
-    }
+    })
 }
 
 fn said(line: &Line, source: &SourceId, now: Timestamp, derive: &mut Derive) -> Option<Message> {

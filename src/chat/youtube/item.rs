@@ -269,7 +269,7 @@ fn banned(detail: &Value) -> Item {
     let who =
         json::any(detail, &["bannedUserDetails", "banned_user_details"]).unwrap_or(&Value::Null);
     let id = json::text(who, &["channelId", "channel_id"]).map(UserId::new);
-    let name = json::text(who, &["displayName", "display_name"]).map(Text::name);
+    let name = json::text(who, &["displayName", "display_name"]).and_then(Text::named);
     if id.is_none() && name.is_none() {
         return Item::Nothing;
     }

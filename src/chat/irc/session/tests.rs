@@ -414,6 +414,9 @@ fn what_operators_do_to_others_is_reported() {
         ]
     );
     assert!(messages(&play.hear(":bo!b@h PRIVMSG #shop :x"))[0].author.has(Badge::Moderator));
+    // What names nobody removes nothing.
+    let nobody = ":lan!l@h REDACT #shop :\n:lan!l@h REDACT #shop\n:lan!l@h MODE #shop +b \u{200b}!*@*\n:lan!l@h KICK #shop \u{1} :x";
+    assert_eq!(play.hear(nobody), []);
 }
 
 #[test]

@@ -158,6 +158,8 @@ fn removals_reach_us_in_all_three_forms() {
             Update::AllCleared,
         ]
     );
+    // Of this name nothing is left: nobody's lines go, and by no means everybody's.
+    assert_eq!(updates(&mut session, &[":tmi.twitch.tv CLEARCHAT #shop :\u{200b}"]), []);
 }
 
 #[test]
@@ -253,6 +255,23 @@ fn a_link_that_breaks_after_the_announcement_does_not_end_the_source() {
     session.line(Now::test(0), LinkId(0), b":tmi.twitch.tv RECONNECT").unwrap();
     session.closed(LinkId(0));
     assert_eq!(all(&mut session), [Output::Open(LinkId(1)), Output::Close(LinkId(0))]);
+}
+
+#[test]
+fn reconnects_announced_on_every_new_link_open_no_more_than_two() {
+    let mut session = live(&["shop"]);
+    let mut opened = 0;
+    for link in 0..5 {
+        let _ = session.line(Now::test(link), LinkId(link), b":tmi.twitch.tv RECONNECT");
+        opened += all(&mut session).iter().filter(|o| matches!(o, Output::Open(_))).count();
+    }
+    assert_eq!(opened, 1);
+    session.closed(LinkId(0));
+    session.closed(LinkId(1));
+    assert!(
+        all(&mut session).contains(&Output::Lost(Lost::Closed)),
+        "and begins anew after a wait"
+    );
 }
 
 #[test]
