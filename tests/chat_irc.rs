@@ -4,9 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says it by failing")]
 
 #[allow(dead_code, reason = "shared by several sets of tests")]
-#[path = "real/hawker.rs"]
-mod hawker_process;
-#[allow(dead_code, reason = "shared by several sets of tests")]
 #[path = "chat/irc.rs"]
 mod irc;
 #[allow(dead_code, reason = "shared by several sets of tests")]

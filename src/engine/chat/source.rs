@@ -429,8 +429,13 @@ async fn receiver(spec: &ChatSpec, files: &Files) -> Result<Receiver, Ended> {
             Ok(Receiver::lines(lines::Reader::new(id, platform.clone()), token))
         }
         Service::Kick { public_key, .. } => {
-            let key = files.public_key(public_key).await;
-            let key = key.map_err(|e| Ended::passing(e.reason))?;
+            let key = files.public_key(public_key).await.map_err(|Unread { reason, kind }| {
+                // One that hangs is named already.
+                Ended::passing(match kind {
+                    FailureKind::Passing => reason,
+                    _ => format!("the key file {}: {reason}", public_key.display()),
+                })
+            })?;
             Ok(Receiver::kick(kick::Webhook::new(id, None), key))
         }
         _ => Err(other_kind()),
