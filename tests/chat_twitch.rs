@@ -143,10 +143,8 @@ impl Source {
                 }
             }
         });
-        match update.await {
-            Ok(update) => update,
-            Err(_) => panic!("nothing more came after {:#?}", self.seen),
-        }
+        let came = update.await.ok();
+        came.unwrap_or_else(|| panic!("nothing more came after {:#?}", self.seen))
     }
 
     async fn ended(&mut self) -> Ended {

@@ -152,6 +152,6 @@ pub fn seen(update: &Update) -> Value {
             }
         }
         Update::AllCleared => json!({"cleared": null}),
-        other => panic!("{other:?}"),
+        other @ Update::Hole { .. } => panic!("{other:?}"),
     }
 }

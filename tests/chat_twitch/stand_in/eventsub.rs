@@ -86,7 +86,7 @@ pub fn notify(state: &mut State, kind: &str, event: &Value) {
         let frame = json!({"metadata": metadata, "payload": payload}).to_string();
         if let Some(session) = state.sessions.get(&subscription.session) {
             // At least once: sometimes it comes twice.
-            for _ in 0..1 + usize::from(state.next % 3 == 0) {
+            for _ in 0..=usize::from(state.next.is_multiple_of(3)) {
                 let _ = session.to.try_send(Frame::Text(frame.clone()));
             }
         }

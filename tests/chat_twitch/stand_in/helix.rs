@@ -188,7 +188,8 @@ fn list(state: &State, asked: &Asked, grant: &Grant) -> Answer {
             && (kind.is_empty() || s.kind == kind)
             && (status.is_empty() || s.status == status)
     };
-    let all: Vec<Value> = state.subscriptions.iter().filter(is).map(|s| s.json()).collect();
+    let all: Vec<Value> =
+        state.subscriptions.iter().filter(is).map(eventsub::Subscription::json).collect();
     let from = query(asked, "after").parse().unwrap_or(0);
     let page: Vec<&Value> = all.iter().skip(from).take(state.page).collect();
     let next = from + page.len();
