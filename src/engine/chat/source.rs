@@ -244,10 +244,7 @@ struct Youtube {
 }
 
 impl<'a> Source<'a> {
-    fn open(
-        spec: &'a ChatSpec,
-        youtube: Option<Arc<link::youtube::Chat>>,
-    ) -> Result<Self, Ended> {
+    fn open(spec: &'a ChatSpec, youtube: Option<Arc<link::youtube::Chat>>) -> Result<Self, Ended> {
         let bad = |e: &dyn std::fmt::Display| Ended::lasting(e.to_string());
         let id = spec.id.clone();
         let session = match &spec.service {

@@ -41,13 +41,8 @@ pub(super) async fn serve(
     mut orders: Orders,
     mut over: oneshot::Receiver<()>,
 ) {
-    let mut writer = Writer {
-        files,
-        http: None,
-        clock: Clock::default(),
-        bans: Bans::default(),
-        twitch: None,
-    };
+    let mut writer =
+        Writer { files, http: None, clock: Clock::default(), bans: Bans::default(), twitch: None };
     let mut closed = false;
     loop {
         let order = tokio::select! {
