@@ -195,7 +195,7 @@ fn row(entry: Entry, phones: bool) -> Row {
         Row::Hole { unstored, .. } => *unstored = entry.unstored,
         _ => {}
     }
-    if phones { row } else { row.without_phones() }
+    if phones { row } else { row.without_phones(&entry.told) }
 }
 
 fn write_row(to: &mut impl Write, row: Row, as_csv: bool) -> io::Result<()> {

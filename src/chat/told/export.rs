@@ -2,8 +2,14 @@
 
 use serde::Serialize;
 
-use super::{FindsRow, MessageRow, OrderRow, Row};
-use crate::{base::text::csv_field, chat::claims::masked_phones};
+use super::{FindsRow, MessageRow, OrderRow, Row, Told};
+use crate::{
+    base::text::csv_field,
+    chat::{claims::masked_phones, finders::Span},
+};
+
+/// Digits of a telephone number that stay, so that a seller can tell two buyers apart.
+const SHOWN_DIGITS: usize = 2;
 
 /// The names of the columns. They are field names for programs and the same in every language.
 pub const COLUMNS: [&str; 28] = [
@@ -40,9 +46,9 @@ pub const COLUMNS: [&str; 28] = [
 impl Row {
     /// The same with the digits of telephone numbers masked, but for the last two, wherever somebody wrote freely.
     #[must_use]
-    pub fn without_phones(mut self) -> Self {
+    pub fn without_phones(mut self, told: &Told) -> Self {
         if let Self::Message(message) = &mut self {
-            message.text = masked_phones(&message.text);
+            message.text = masked_text(&message.text, &told.finds.phones);
             message.author = masked_phones(&message.author);
             let FindsRow { order, more_orders, items, link, phones, .. } = &mut message.finds;
             for link in link {
@@ -153,6 +159,32 @@ fn message_cells(message: &MessageRow, set: &mut impl FnMut(&str, &str)) {
     set("id", &message.id);
 }
 
+/// The text without its telephone numbers. What was found is masked by itself, so that of "SP1 2 0912..." code and
+/// quantity stay; what stands between is looked through for long numbers, also within links.
+fn masked_text(text: &str, phones: &[Span]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    for phone in phones {
+        let (Some(before), Some(number)) =
+            (text.get(from..phone.start), text.get(phone.start..phone.end))
+        else {
+            // Places that are not of this text.
+            return masked_phones(text);
+        };
+        out.push_str(&masked_phones(before));
+        let mut hidden =
+            number.chars().filter(|c| c.is_numeric()).count().saturating_sub(SHOWN_DIGITS);
+        for c in number.chars() {
+            let hides = c.is_numeric() && hidden > 0;
+            hidden -= usize::from(hides);
+            out.push(if hides { '•' } else { c });
+        }
+        from = phone.end;
+    }
+    out.push_str(&masked_phones(text.get(from..).unwrap_or_default()));
+    out
+}
+
 /// The word of a value, as in JSON.
 fn word(value: &impl Serialize) -> String {
     let json = serde_json::to_value(value).unwrap_or_default();
@@ -171,12 +203,11 @@ mod tests {
         chat::{
             Author, Message, MessageId, Platform, Text, Update,
             finders::{Finder, Items},
-            told::Told,
         },
     };
     use jiff::Timestamp;
 
-    fn row(name: &str, text: &str) -> Row {
+    fn told(name: &str, text: &str) -> Told {
         let source: SourceId = "fb".parse().unwrap();
         let author = Author { name: Text::name(name), ..Author::default() };
         let (id, text) = (MessageId::new("m1"), Text::new(text));
@@ -190,15 +221,20 @@ mod tests {
             text,
         );
         let update = Update::Message(Box::new(message));
-        Row::of(&Told { number: 1, source, update, language: None, finds }, Timestamp::UNIX_EPOCH)
+        Told { number: 1, source, update, language: None, finds }
+    }
+
+    fn row(name: &str, text: &str) -> Row {
+        Row::of(&told(name, text), Timestamp::UNIX_EPOCH)
     }
 
     #[test]
     fn phones_are_masked_and_codes_are_not() {
-        let row = row("Lan 0912 345 678", "SP1 1 0912345678 wa.me/84912345678").without_phones();
+        let said = told("Lan 0912 345 678", "SP1 2 0912345678 wa.me/84912345678");
+        let row = Row::of(&said, Timestamp::UNIX_EPOCH).without_phones(&said);
         let json = serde_json::to_string(&row).unwrap();
         assert!(!json.contains("345") && json.contains("78"), "{json}");
-        assert!(json.contains(r#""item":"SP1""#) && json.contains(r#""phones":"#), "{json}");
+        assert!(json.contains(r#""item":"SP1""#) && json.contains("SP1 2 ••••••••78"), "{json}");
         assert!(!row.csv().contains("345"), "{}", row.csv());
     }
 
