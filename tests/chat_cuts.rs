@@ -128,8 +128,9 @@ impl Facebook {
             let at = comments.borrow_and_update().len();
             let parts = futures::stream::unfold((comments, at), |(mut comments, at)| async move {
                 let new = comments.wait_for(|all| all.len() > at).await.ok()?[at..].to_vec();
-                let events: String = new.iter().map(|one| format!("data: {one}\n\n")).collect();
-                Some((Ok::<_, std::io::Error>(events), (comments, at + new.len())))
+                let events: Vec<String> =
+                    new.iter().map(|one| format!("data: {one}\n\n")).collect();
+                Some((Ok::<_, std::io::Error>(events.concat()), (comments, at + new.len())))
             });
             let begun = futures::stream::iter([Ok(": hi\n\n".to_owned())]);
             async move { Body::from_stream(begun.chain(parts)) }

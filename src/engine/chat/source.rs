@@ -12,7 +12,7 @@ use super::writer;
 use crate::{
     base::{Now, SecretRef},
     chat::{
-        bridge, facebook, irc, kick, lines,
+        UserId, bridge, facebook, irc, kick, lines,
         recovery::{Cause, Recovery, State},
         send::{Answer, Failure},
         shopee,
@@ -341,20 +341,19 @@ impl<'a> Source<'a> {
             }
             (Session::Youtube(youtube), Service::Youtube { video, key, account, api, .. }) => {
                 let Youtube { chat, found } = &mut **youtube;
-                let (api, session) = match found {
-                    Some(found) => found,
-                    None => {
-                        let key = files.secret(key).await.map_err(passing)?;
-                        let base = api.clone();
-                        let api = link::youtube::Api::new(base.clone(), key)?;
-                        let id = link::youtube::find(&api, chat, video, clock).await?;
-                        let own = match account {
-                            Some(account) => writer::own_channel(files, chat, base, account).await,
-                            None => None,
-                        };
-                        let session = youtube::Session::new(self.spec.id.clone(), &id, own);
-                        found.insert((api, session))
-                    }
+                let (api, session) = if let Some(found) = found {
+                    found
+                } else {
+                    let key = files.secret(key).await.map_err(passing)?;
+                    let base = api.clone();
+                    let api = link::youtube::Api::new(base.clone(), key)?;
+                    let id = link::youtube::find(&api, chat, video, clock).await?;
+                    let own = match account {
+                        Some(account) => writer::own_channel(files, chat, base, account).await,
+                        None => None,
+                    };
+                    let session = youtube::Session::new(self.spec.id.clone(), &id, own);
+                    found.insert((api, session))
                 };
                 link::youtube::serve(api, session, chat, None, clock, reports).await
             }
@@ -425,7 +424,7 @@ async fn receiver(spec: &ChatSpec, files: &Files) -> Result<Receiver, Ended> {
             };
             Ok(Receiver::lines(lines::Reader::new(id, platform.clone()), token))
         }
-        Service::Kick { public_key, .. } => {
+        Service::Kick { public_key, account, .. } => {
             let key = files.public_key(public_key).await.map_err(|Unread { reason, kind }| {
                 // One that hangs is named already.
                 Ended::passing(match kind {
@@ -433,7 +432,9 @@ async fn receiver(spec: &ChatSpec, files: &Files) -> Result<Receiver, Ended> {
                     _ => format!("the key file {}: {reason}", public_key.display()),
                 })
             })?;
-            Ok(Receiver::kick(kick::Webhook::new(id, None), key))
+            // The broadcaster, who writes as a rule: the API names no other without one more scope.
+            let own = account.as_ref().map(|of| UserId::new(&of.channel.to_string()));
+            Ok(Receiver::kick(kick::Webhook::new(id, own), key))
         }
         _ => Err(other_kind()),
     }
