@@ -55,7 +55,7 @@ pub(super) async fn supervise(
     orders: Orders,
 ) {
     let clock = Clock::default();
-    let told = Told { at, merge };
+    let told = Told::new(at, merge);
     let youtube = shared_chat(&spec, &clock);
     if writer::is_apart(&spec.service) {
         // Reading takes no orders: the channel that it is given is closed.
@@ -154,8 +154,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// News of the source at this place.
-    #[cfg(test)]
+    /// Of the source with this number.
     pub(super) fn new(at: usize, merge: Merge) -> Self {
         Self { at, merge }
     }

@@ -1,6 +1,8 @@
 //! Carries out what is asked of the sources that are written to by an API of their own, apart from the connection by
 //! which they are read. What a source's connection writes itself is in `link::chat`. Each order is answered once.
 
+mod twitch;
+
 use std::time::Duration;
 
 use tokio::{sync::oneshot, time::timeout};
@@ -13,18 +15,15 @@ use crate::{
         PlatformAction, UserId,
         send::{Answer, Failure},
         shopee,
-        spec::{ChatSpec, KickAccount, Service, TwitchAccount},
+        spec::{ChatSpec, KickAccount, Service},
         youtube::Bans,
     },
     engine::files::Files,
-    link::chat::{self as link, Clock, Ended, Http, Orders, PATIENCE, twitch, youtube},
+    link::chat::{self as link, Clock, Ended, Http, Orders, PATIENCE, youtube},
 };
 
 /// The longest that one order may take, whatever hangs.
 const DEADLINE: Duration = Duration::from_secs(30);
-
-/// An order is tried again after this where Twitch does not answer.
-const AGAIN: Duration = Duration::from_secs(5);
 
 /// Whether it is written to apart from its reading.
 pub(super) const fn is_apart(service: &Service) -> bool {
@@ -88,7 +87,7 @@ struct Writer<'a> {
     clock: Clock,
     bans: Bans,
     /// Whom the token belongs to, while it is the same one.
-    twitch: Option<(Secret, twitch::Api)>,
+    twitch: twitch::Known,
 }
 
 impl Writer<'_> {
@@ -101,7 +100,7 @@ impl Writer<'_> {
     ) -> Result<Answer, Answer> {
         Ok(match service {
             Service::Twitch { channels, account: Some(account), .. } => {
-                self.twitch(account, channels, action).await?
+                twitch::carry_out(account, channels, self.files, &mut self.twitch, action).await
             }
             Service::Youtube { account: Some(account), api, .. } => {
                 let Some(chat) = chat else { return Err(Answer::Failed(Failure::NotAllowed)) };
@@ -131,28 +130,6 @@ impl Writer<'_> {
             }
             _ => Answer::Failed(Failure::NotAllowed),
         })
-    }
-
-    async fn twitch(
-        &mut self,
-        account: &TwitchAccount,
-        channels: &[String],
-        action: &PlatformAction,
-    ) -> Result<Answer, Answer> {
-        let token = self.secret(&account.token).await?;
-        let known = self.twitch.take().filter(|(before, _)| before.is(token.expose().as_bytes()));
-        let api = match known {
-            Some((_, api)) => api,
-            None => twitch::Api::open(account, &token, channels).await.map_err(|ended| {
-                if ended.lasting { failed(ended) } else { Answer::Later(AGAIN) }
-            })?,
-        };
-        let answer = twitch::write(&api, action).await;
-        // One that was refused is validated anew with the next order.
-        if answer != Answer::Failed(Failure::NotAllowed) {
-            self.twitch = Some((token, api));
-        }
-        Ok(answer)
     }
 
     async fn secret(&self, reference: &SecretRef) -> Result<Secret, Answer> {
