@@ -31,7 +31,7 @@ fn free_port() -> u16 {
 
 /// The status of an answer to a POST of these lines.
 fn post(port: u16, lines: &[Value]) -> u16 {
-    let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let body = lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n") + "\n";
     let mut to = TcpStream::connect(("127.0.0.1", port)).unwrap();
     to.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let head = format!(

@@ -9,7 +9,8 @@ fuzz_target!(|text: &str| {
     let zone = Zone::named("Europe/Berlin").unwrap();
     let calendar = read(text, &zone);
     assert!(calendar.notes.iter().all(|n| !n.contains(char::is_control)), "{:?}", calendar.notes);
-    let (from, to) = ("2027-03-01T00:00:00Z".parse().unwrap(), "2027-04-01T00:00:00Z".parse().unwrap());
+    let (from, to) =
+        ("2027-03-01T00:00:00Z".parse().unwrap(), "2027-04-01T00:00:00Z".parse().unwrap());
     for busy in calendar.busy(from, to) {
         assert!(busy.from < to && from < busy.to && busy.from < busy.to);
     }

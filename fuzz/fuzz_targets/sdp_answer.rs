@@ -16,6 +16,10 @@ fuzz_target!(|answer: &str| {
         assert!(!why.to_string().contains(char::is_control), "{why:?}");
     }
     if let Ok(polished) = sdp::polish_offer(answer) {
-        assert_eq!(sdp::polish_offer(&polished).as_ref(), Ok(&polished), "polishing twice changes nothing");
+        assert_eq!(
+            sdp::polish_offer(&polished).as_ref(),
+            Ok(&polished),
+            "polishing twice changes nothing"
+        );
     }
 });

@@ -8,6 +8,7 @@ pub mod frames;
 pub mod irc;
 pub mod rules;
 pub mod streams;
+pub mod translation;
 pub mod words;
 
 /// A body with its name.
@@ -27,6 +28,7 @@ pub const TARGETS: &[Target] = &[
     ("chat_shopee", answers::shopee),
     ("chat_rules", rules::rules),
     ("chat_claims", claims::claims),
+    ("chat_translation", translation::translation),
     ("chat_words", words::words),
 ];
 

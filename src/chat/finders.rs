@@ -304,14 +304,13 @@ impl Default for Finder {
     }
 }
 
-/// What can be followed, called or addressed in a text, as written but normalised.
+/// Who can be called or addressed by a text, as written but normalised.
 pub(super) struct ContactsIn {
-    pub(super) links: Vec<String>,
     pub(super) phones: Vec<String>,
     pub(super) mentions: Vec<String>,
 }
 
-/// Links, phone numbers (digits only) and mentions of a text.
+/// Phone numbers (digits only) and mentions of a text.
 pub(super) fn contacts_in(text: &str) -> ContactsIn {
     let normal = Normal::new(text, Folding { stretch: false, ..Folding::WORDS });
     let found = contacts::Contacts::new(normal.as_str());
@@ -324,7 +323,6 @@ pub(super) fn contacts_in(text: &str) -> ContactsIn {
     };
     let digits = |phone: String| phone.chars().filter(char::is_ascii_digit).collect();
     ContactsIn {
-        links: texts(&found.links),
         phones: texts(&found.phones).into_iter().map(digits).collect(),
         mentions: texts(&found.mentions),
     }

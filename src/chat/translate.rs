@@ -70,6 +70,13 @@ pub enum State {
     },
 }
 
+impl State {
+    /// Whether nothing more comes of the line.
+    pub const fn is_final(&self) -> bool {
+        !matches!(self, Self::Queued)
+    }
+}
+
 /// Why there is no translation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -203,10 +203,10 @@ fn the_slate_is_seen_over_the_week() {
 
 #[test]
 fn the_mono_theme_has_no_colours() {
-    for state in
-        [fixture::on_air(), panicked(), armed(), fixture::crowded(), fixture::looked_back()]
+    for state in [fixture::on_air, panicked, armed, fixture::crowded, fixture::looked_back]
+        .map(|make: fn() -> State| make)
     {
-        let buf = drawn(&mono(state), 80, 24);
+        let buf = drawn(&mono(state()), 80, 24);
         for cell in buf.content() {
             assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{cell:?}");
         }

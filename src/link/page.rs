@@ -97,8 +97,8 @@ impl Page {
             .with_state(lines);
         // These two hold nothing, and a page cannot add its token to their addresses.
         let router = guarded
-            .route("/page.js", get(|| asset("text/javascript; charset=utf-8", SCRIPT)))
-            .route("/page.css", get(|| asset("text/css; charset=utf-8", STYLE)))
+            .route("/page.js", get(|| async { asset("text/javascript; charset=utf-8", SCRIPT) }))
+            .route("/page.css", get(|| async { asset("text/css; charset=utf-8", STYLE) }))
             .layer(middleware::from_fn_with_state(address, guard::own));
         let bounds = Bounds { request: LASTS + BEAT, ..Bounds::for_at_most(MAX_CONNECTIONS) };
         // Until it is aborted.
@@ -136,7 +136,7 @@ async fn page() -> Response {
     (headers, PAGE).into_response()
 }
 
-async fn asset(kind: &'static str, text: &'static str) -> Response {
+fn asset(kind: &'static str, text: &'static str) -> Response {
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], text).into_response()
 }
 

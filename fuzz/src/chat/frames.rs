@@ -20,11 +20,11 @@ use super::{Step, check, steps};
 /// EventSub: frames, answers of Helix and the passing of time.
 pub fn eventsub(data: &[u8]) {
     let account = Account { broadcaster: UserId::new("1"), user: UserId::new("2") };
-    let mut session = Session::new("tw".parse().expect("a name"), account);
+    let mut session = Session::new("tw".parse().expect("a name"));
     let mut reported = check::Reported::default();
     let (mut open, mut asks, mut ms) = (Vec::new(), Vec::new(), 0);
     let mut answer = None;
-    session.start(Now::test(ms));
+    session.start(Now::test(ms), std::slice::from_ref(&account));
     for step in steps(data) {
         ms += 100;
         let now = Now::test(ms);
@@ -38,12 +38,12 @@ pub fn eventsub(data: &[u8]) {
                 _ => {}
             },
             Step::Op(op) => match op % 12 {
-                0 => session.start(now),
-                1 => _ = link.take().map(|link| session.closed(link, Some(4_003))),
+                0 => session.start(now, std::slice::from_ref(&account)),
+                1 => _ = link.take().map(|link| session.closed(now, link, Some(4_003))),
                 2 => ms += 1_000,
                 3 => ms += 20_000,
                 4 => _ = link.map(|link| session.alive(now, link)),
-                5 => _ = open.first().map(|link| session.closed(*link, None)),
+                5 => _ = open.first().map(|link| session.closed(now, *link, None)),
                 n => answer = [202, 409, 401, 429, 500, 200].get(usize::from(n) - 6).copied(),
             },
         }

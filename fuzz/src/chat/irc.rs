@@ -46,13 +46,10 @@ fn run(mut session: Session, login: bool, data: &[u8]) {
                 1 => session.disconnected(),
                 2 => ms += 5_000,
                 3 => ms += 61_000,
-                4 => said
-                    .extend(session.say(now, "#shop", "A12 +1 \r\nQUIT").map(|(label, _)| label)),
-                5 => said.extend(
-                    session.say(now, "#a", "👩\u{200d}🍳 xin chào").map(|(label, _)| label),
-                ),
-                6 => _ = session.ban("#shop", "lan", "spam\r\nQUIT"),
-                7 => _ = session.unban("#shop", "l*n"),
+                4 => said.extend(session.say(now, "#shop", "A12 +1 \r\nQUIT")),
+                5 => said.extend(session.say(now, "#a", "👩\u{200d}🍳 xin chào")),
+                6 => said.extend(session.ban(now, "#shop", "lan", "spam\r\nQUIT")),
+                7 => said.extend(session.unban(now, "#shop", "l*n")),
                 _ => buffer.end(|line| {
                     if let Ok(line) = line {
                         let _ = session.line(now, line);

@@ -38,7 +38,7 @@ fn irc(id: &str) -> ChatSpec {
 fn anonymous(id: &str) -> ChatSpec {
     let server = Server { host: "irc.example".into(), port: 6697 };
     let channels = vec!["live".into()];
-    let service = Service::Twitch { channels, server, transport: Transport::Tls };
+    let service = Service::Twitch { channels, server, transport: Transport::Tls, account: None };
     ChatSpec { service, ..irc(id) }
 }
 

@@ -91,8 +91,9 @@ pub(super) fn settle(parts: &mut [Part]) {
         let Some(Part::Doubtful(code)) = parts.get(n) else { continue };
         let counted = matches!(parts.get(n + 1), Some(Part::Quantity(..)));
         // "Mine A4", "quiero el A4"; not "quiero hojas A4", and not "I want A4 paper".
-        let before = parts.get(..n).unwrap_or_default().iter().rev();
-        let claim = before.skip_while(|part| matches!(part, Part::Word(bits, _) if bits & FILLER != 0 && bits & ANY_CLAIM == 0)).next();
+        let is_filler = |part: &&Part| matches!(part, Part::Word(bits, _) if bits & FILLER != 0 && bits & ANY_CLAIM == 0);
+        let mut before = parts.get(..n).unwrap_or_default().iter().rev();
+        let claim = before.find(|part| !is_filler(part));
         let named =
             matches!(parts.get(n + 1), Some(Part::Word(bits, _)) if bits & (FILLER | PLEASE) == 0);
         let claimed = !named && matches!(claim, Some(Part::Word(bits, _)) if bits & ANY_CLAIM != 0);

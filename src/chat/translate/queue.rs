@@ -32,7 +32,7 @@ const MOST_BYTES: usize = 4_000;
 /// How long the first line of a batch waits for others.
 const GATHER: Duration = Duration::from_millis(300);
 /// A line that waited so long is answered by nothing: the talk has gone on.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Tries of one line.
 const TRIES: u8 = 3;
 /// Wait after a failed request; doubled with each one in a row.

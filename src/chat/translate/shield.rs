@@ -1,7 +1,7 @@
 //! What is not to be translated: numbers and all they are glued to (codes, prices, quantities), links, mentions, tags,
 //! emotes and names. Placeholders `{0}`, `{1}` stand for them while the rest is away.
 
-use std::ops::Range;
+use std::{fmt::Write as _, ops::Range};
 
 use super::{Refusal, verdict};
 
@@ -39,7 +39,8 @@ impl Shielded {
             let between = text.get(at..range.start).unwrap_or_default();
             has_words |= between.chars().any(char::is_alphabetic);
             template.push_str(between);
-            template.push_str(&format!("{{{}}}", kept.len()));
+            // Writing to a String cannot fail.
+            let _ = write!(template, "{{{}}}", kept.len());
             kept.push(text.get(range.clone()).unwrap_or_default().to_owned());
             at = range.end;
         }

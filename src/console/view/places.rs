@@ -194,11 +194,11 @@ mod tests {
     #[test]
     fn nothing_overlaps_and_nothing_is_outside() {
         for (name, state) in [
-            ("one", fixture::rehearsal()),
-            ("many", fixture::crowded()),
-            ("watched", fixture::watched()),
-            ("rundown", fixture::with_rundown(0)),
-            ("chat", fixture::with_chat()),
+            ("one", Box::new(fixture::rehearsal())),
+            ("many", Box::new(fixture::crowded())),
+            ("watched", Box::new(fixture::watched())),
+            ("rundown", Box::new(fixture::with_rundown(0))),
+            ("chat", Box::new(fixture::with_chat())),
         ] {
             for width in (LEAST.0..220).step_by(7) {
                 for height in (LEAST.1..90).step_by(5) {

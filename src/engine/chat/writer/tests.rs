@@ -56,6 +56,7 @@ fn spec(service: Service) -> ChatSpec {
         languages: Vec::new(),
         bots: Vec::new(),
         hold: Duration::ZERO,
+        keep_days: 0,
     }
 }
 
