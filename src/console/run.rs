@@ -65,6 +65,7 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
         state.on_told(&told);
     }
     chat.sources.mark_changed();
+    chat.control.mark_changed();
     // Declared behind the screen, so that it goes before it.
     let mut console = Console {
         state,
@@ -86,7 +87,7 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
     let mut keys = EventStream::new();
     let (mut meters_open, mut picture_open) = (true, true);
     let has_chat = console.state.chat.is_some();
-    let (mut steps_open, mut sources_open) = (has_chat, has_chat);
+    let (mut steps_open, mut sources_open, mut control_open) = (has_chat, has_chat, has_chat);
     let mut fatal = None;
     let leave = loop {
         if console.wanted.is_some_and(|at| at <= Instant::now()) {
@@ -182,6 +183,11 @@ pub async fn run(handle: Handle, options: Options) -> Result<Leave, ConsoleError
                 sources_open = changed.is_ok();
                 let sources = chat.sources.borrow_and_update().clone();
                 console.state.on_chat_sources(sources, !sources_open);
+                console.soon(FIGURES);
+            }
+            changed = chat.control.changed(), if control_open => {
+                control_open = changed.is_ok();
+                console.state.on_control(chat.control.borrow_and_update().clone());
                 console.soon(FIGURES);
             }
             step = chat.steps.recv(), if steps_open => {

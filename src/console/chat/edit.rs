@@ -1,24 +1,44 @@
-//! One line of text that is typed: the search.
+//! One line of text that is typed: a search, a reply, a reason.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::base::text::plain;
 
-/// Longest text, in graphemes: as much as a search reads.
+/// Longest text, in graphemes: as much as a search reads, and a reason may have.
 const MOST: usize = 200;
 
 /// A line and the place in it where typing goes on.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Edit {
     text: String,
     /// In bytes, always between two graphemes.
     at: usize,
+    /// Longest text, in graphemes.
+    most: usize,
+}
+
+impl Default for Edit {
+    fn default() -> Self {
+        Self::longer(MOST)
+    }
 }
 
 impl Edit {
     pub(super) fn new(text: &str) -> Self {
-        Self { text: text.to_owned(), at: text.len() }
+        Self { text: text.to_owned(), at: text.len(), most: MOST }
+    }
+
+    /// An empty one that takes so many graphemes.
+    pub(super) const fn longer(most: usize) -> Self {
+        Self { text: String::new(), at: 0, most }
+    }
+
+    /// Puts other text in the place of a range, and goes behind it; where that ends.
+    pub(super) fn replace(&mut self, range: std::ops::Range<usize>, text: &str) -> usize {
+        self.remove(range.start, range.end);
+        self.insert(text);
+        self.at
     }
 
     pub(super) fn text(&self) -> &str {
@@ -34,10 +54,10 @@ impl Edit {
     pub(super) fn insert(&mut self, text: &str) {
         let (before, after) = self.halves();
         // A pasted megabyte is cut before it is cleaned.
-        let text: String = text.chars().take(MOST * 4).collect();
+        let text: String = text.chars().take(self.most * 4).collect();
         let before = format!("{before}{text}");
         let whole = plain(&format!("{before}{after}"));
-        let kept: String = whole.graphemes(true).take(MOST).collect();
+        let kept: String = whole.graphemes(true).take(self.most).collect();
         // What was put in may join with what stands beside it.
         let at = plain(&before).len().min(kept.len());
         let ends = kept.grapheme_indices(true).map(|(start, one)| start + one.len());

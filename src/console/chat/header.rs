@@ -178,6 +178,11 @@ pub(super) fn draw(pane: &Pane, palette: &Palette, area: Rect, buf: &mut Buffer,
         .take(4)
         .map(|(complaint, count)| format!("{} {count}", complaints::word(complaint)))
         .collect();
+    let held = pane.control.held.len();
+    let held = (held > 0).then(|| format!("{held} held"));
+    let lost = super::pages::not_sent(pane);
+    let lost = (lost > 0).then(|| format!("{lost} not sent"));
+    let complaints: Vec<_> = held.into_iter().chain(lost).chain(complaints).collect();
     let complaints = complaints.join("  ");
     let mut row = Row::new(buf, area, 0);
     let badge = match pane.standing {

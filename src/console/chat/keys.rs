@@ -5,6 +5,7 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::{
+    acting,
     edit::Edit,
     list,
     state::{Over, Pane, Standing},
@@ -13,6 +14,7 @@ use crate::{
     base::Now,
     chat::{
         Entry, EntryId, Person, State,
+        control::Request,
         room::Place,
         view::{Filter, Line, Only, Query},
     },
@@ -55,7 +57,7 @@ const IN_SHOW: &[(&str, &str)] = &[
 ];
 
 /// What the pane did with a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pressed {
     /// It has taken it, and is to be drawn again.
     Taken,
@@ -65,20 +67,27 @@ pub enum Pressed {
     Leave,
     /// The same, by ctrl-c.
     Interrupt,
+    /// This is to be done by the show. Whatever had to be confirmed is.
+    Ask(Box<Request>),
 }
 
-const NOTHING_SELECTED: &str = "select a line first: ↑ ↓";
+pub(super) const NOTHING_SELECTED: &str = "select a line first: ↑ ↓";
 
 impl Pane {
     /// What the keys do where the pane stands.
     pub(super) fn explained(&self) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
         let beside = if self.standing == Standing::Alone { ALONE } else { IN_SHOW };
-        KEYS.iter().chain(beside)
+        let acting = if self.can_act() { acting::KEYS } else { &[] };
+        KEYS.iter().chain(acting).chain(beside)
     }
 
     /// Whether keys are letters of a text.
     pub(in crate::console) const fn is_typing(&self) -> bool {
-        matches!(self.over, Over::Search(_))
+        match &self.over {
+            Over::Search(_) | Over::Write(_) | Over::Form(_) => true,
+            Over::Moderate(asked) => asked.is_typed(),
+            Over::Nothing | Over::Card { .. } | Over::Help(_) => false,
+        }
     }
 
     /// It loses the focus: what lies over the list is closed. A search stays as it was typed.
@@ -87,12 +96,20 @@ impl Pane {
         self.notice = None;
     }
 
-    /// Text that was pasted. It is typed text in a search, and nothing else.
+    /// Text that was pasted. It is typed text where text is typed, and nothing anywhere else.
     pub fn paste(&mut self, text: &str) -> Pressed {
-        let Over::Search(edit) = &mut self.over else { return Pressed::Ignored };
-        edit.insert(text.lines().next().unwrap_or_default());
-        self.search = edit.text().to_owned();
-        self.filter(|_| {});
+        let text = text.lines().next().unwrap_or_default();
+        match &mut self.over {
+            Over::Search(edit) => {
+                edit.insert(text);
+                self.search = edit.text().to_owned();
+                self.filter(|_| {});
+            }
+            Over::Write(write) => write.edit.insert(text),
+            Over::Form(_) => self.pasted_in_form(text),
+            Over::Moderate(asked) if asked.is_typed() => asked.reason.insert(text),
+            _ => return Pressed::Ignored,
+        }
         Pressed::Taken
     }
 
@@ -111,6 +128,9 @@ impl Pane {
             Over::Nothing if ctrl => Pressed::Ignored,
             Over::Nothing => self.listed(key.code, now),
             Over::Search(_) => self.searched(key),
+            Over::Write(_) => self.written(key),
+            Over::Moderate(_) => self.moderated(key),
+            Over::Form(_) => self.formed(key),
             Over::Help(from) => {
                 match key.code {
                     KeyCode::Up => *from = from.saturating_sub(1),
@@ -132,6 +152,11 @@ impl Pane {
     }
 
     fn listed(&mut self, code: KeyCode, now: Now) -> Pressed {
+        if self.can_act()
+            && let Some(pressed) = self.act_key(code)
+        {
+            return pressed;
+        }
         let page = list::shown(self, now).len().saturating_sub(1).max(1);
         match code {
             KeyCode::Char('q') => return Pressed::Leave,
@@ -156,7 +181,7 @@ impl Pane {
                     let person = message.and_then(|message| Person::of(message));
                     self.over = Over::Card { entry: id, person };
                 }
-                None => self.notice = Some(NOTHING_SELECTED),
+                None => self.notice = Some(NOTHING_SELECTED.into()),
             },
             KeyCode::Char('?') => self.over = Over::Help(0),
             KeyCode::Esc if self.view.new_below().is_some() => self.live(),
@@ -198,7 +223,7 @@ impl Pane {
         self.view.set_filter(filter);
     }
 
-    fn only(&mut self, only: Only) {
+    pub(super) fn only(&mut self, only: Only) {
         self.filter(|filter| {
             if !filter.only.remove(&only) {
                 filter.only.insert(only);
@@ -279,8 +304,8 @@ impl Pane {
             .map(|entry| entry.id);
         if chosen.is_none() {
             self.notice = Some(match self.selected {
-                Some(_) => "this line is no message, or was removed",
-                None => NOTHING_SELECTED,
+                Some(_) => "this line is no message, or was removed".into(),
+                None => NOTHING_SELECTED.into(),
             });
         }
         chosen
@@ -307,7 +332,7 @@ impl Pane {
                 self.view.highlight(person, until, now.mono);
                 self.highlights.push(until);
             }
-            None => self.notice = Some("the platform does not say who wrote this"),
+            None => self.notice = Some("the platform does not say who wrote this".into()),
         }
     }
 }

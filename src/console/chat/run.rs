@@ -103,7 +103,8 @@ impl Reading {
                 key = self.keys.next() => match key {
                     Some(Ok(event)) => match self.terminal(&event) {
                         Pressed::Taken => self.changed = true,
-                        Pressed::Ignored => {}
+                        // There is no show that could be asked.
+                        Pressed::Ignored | Pressed::Ask(_) => {}
                         Pressed::Leave => return Ok(Left::Enough),
                         Pressed::Interrupt => return Ok(Left::Interrupted),
                     },

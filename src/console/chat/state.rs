@@ -11,11 +11,17 @@ use jiff::tz::TimeZone;
 use super::{
     complaints::{Complaints, Who, word},
     edit::Edit,
+    form::Form,
+    moderate::Moderate,
+    pages::{Cursors, Page},
+    write::Write,
 };
 use crate::{
     base::{Moment, Now, SourceId},
     chat::{
         Badge, EntryId, Kind, Message, Person, Platform, Room, Update,
+        capability::Capabilities,
+        control::ControlState,
         fold::{Fold, FoldConfig, Folded},
         language::Language,
         normalise::{Folding, Normal},
@@ -49,6 +55,12 @@ pub(super) enum Over {
     },
     /// The keys, from that one on.
     Help(usize),
+    /// A line is written.
+    Write(Write),
+    /// A question before an act of moderation.
+    Moderate(Moderate),
+    /// Something about claims or a poll is typed.
+    Form(Form),
 }
 
 /// Where the pane stands, and whether it has the focus.
@@ -98,7 +110,13 @@ pub struct Pane {
     pub(super) search: String,
     pub(super) over: Over,
     /// Why a key did nothing; until the next key.
-    pub(super) notice: Option<&'static str>,
+    pub(super) notice: Option<String>,
+    /// What each source can do, in a show; nothing where the pane cannot act.
+    pub(super) may: BTreeMap<SourceId, Capabilities>,
+    /// What is known beside the lines.
+    pub(super) control: Arc<ControlState>,
+    pub(super) page: Page,
+    pub(super) cursors: Cursors,
     /// When people stop to be highlighted.
     pub(super) highlights: Vec<Moment>,
     /// Columns and rows that it had last.
@@ -135,6 +153,10 @@ impl Pane {
             search: String::new(),
             over: Over::Nothing,
             notice: None,
+            may: BTreeMap::new(),
+            control: Arc::default(),
+            page: Page::default(),
+            cursors: Cursors::default(),
             highlights: Vec::new(),
             size: (80, 24),
             standing: Standing::Alone,

@@ -232,6 +232,9 @@ macro_rules! screens {
     };
 }
 
+// Behind the macro, which it uses.
+mod acting;
+
 fn pressed(keys: &[KeyCode]) -> Fed {
     let mut fed = mono();
     fed.drawn(80, 24);

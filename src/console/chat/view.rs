@@ -4,13 +4,18 @@ use jiff::Timestamp;
 use ratatui::{Frame, buffer::Buffer, layout::Rect, style::Style};
 
 use super::{
-    card, header,
+    card,
+    edit::Edit,
+    form, header,
     list::{self, Columns, Look, Shown},
+    moderate,
+    pages::{self, Page},
     state::{Over, Pane, Standing},
+    write::To,
 };
 use crate::{
     base::Now,
-    chat::{Message, Platform, Text, language::Language, room::Place},
+    chat::{Message, Platform, Text, control::Needs, language::Language, room::Place},
     console::{
         text::{clip, width, wrap},
         theme::Palette,
@@ -88,13 +93,24 @@ pub(in crate::console) fn paint(buf: &mut Buffer, area: Rect, pane: &Pane, now: 
     pins(pane, palette, places.pins, buf);
     if places.list.y > places.header.y {
         let rule = Rect { y: places.list.y - 1, height: 1, ..places.list };
-        heading(buf, rule, palette, "LINES", &[]);
+        if pane.can_act() {
+            pages::tabs(pane, rule, buf);
+        } else {
+            heading(buf, rule, palette, "LINES", &[]);
+        }
     }
-    let last = lines(pane, palette, places.list, buf, now);
+    let last = if pane.page == Page::Lines {
+        lines(pane, palette, places.list, buf, now)
+    } else {
+        pages::draw(pane, places.list, buf);
+        None
+    };
     status(pane, palette, last, places.status, buf, now);
     footer(pane, palette, places.footer, buf);
     match &pane.over {
-        Over::Nothing | Over::Search(_) => {}
+        Over::Nothing | Over::Search(_) | Over::Write(_) => {}
+        Over::Moderate(asked) => moderate::draw(pane, asked, area, buf),
+        Over::Form(form) => form::draw(pane, form, area, buf),
         Over::Card { entry, person } => {
             card::draw(pane, (*entry, person.as_ref()), area, buf);
         }
@@ -266,13 +282,28 @@ fn status(
             row.badge("TYPING", 8, palette.alarm).gap(1);
         }
         row.put("/", palette.key);
-        let (before, after) = edit.halves();
-        let room = row.rest().saturating_sub(1);
-        row.put(tail(before, room), palette.selected).put("▏", palette.key);
-        row.put(after, palette.selected);
+        typed(edit, palette, &mut row);
         return;
     }
-    if let Some(notice) = pane.notice {
+    // Why a line could not be sent stands in the place of the keys.
+    if let Over::Write(write) = &pane.over {
+        let (word, to, can) = match write.target() {
+            Some(To::Answer { chat, name, .. }) => {
+                ("REPLY", format!("{} ({chat}): ", clip(name, 20)), true)
+            }
+            Some(To::One(chat)) => {
+                let can = pane.can(chat, Needs::Write);
+                let cannot = if can { "" } else { ", which cannot be written to" };
+                ("SAY", format!("{chat}{cannot}: "), can)
+            }
+            Some(To::All) | None => ("SAY", "to all: ".into(), true),
+        };
+        row.badge(word, 7, palette.alarm).gap(1);
+        row.put(&to, if can { palette.key } else { palette.dim });
+        typed(&write.edit, palette, &mut row);
+        return;
+    }
+    if let Some(notice) = &pane.notice {
         row.put(notice, palette.warn);
         return;
     }
@@ -290,6 +321,14 @@ fn status(
     row.put(&text, style).gap(1).put("end: back to the newest line", palette.dim);
 }
 
+/// A text that is typed, with its cursor; its beginning gives way.
+pub(super) fn typed(edit: &Edit, palette: &Palette, row: &mut Row) {
+    let (before, after) = edit.halves();
+    let room = row.rest().saturating_sub(1);
+    row.put(tail(before, room), palette.selected).put("▏", palette.key);
+    row.put(after, palette.selected);
+}
+
 /// The end of a text, of at most so many columns.
 fn tail(text: &str, columns: u16) -> &str {
     use unicode_segmentation::UnicodeSegmentation;
@@ -305,7 +344,16 @@ fn tail(text: &str, columns: u16) -> &str {
 }
 
 fn footer(pane: &Pane, palette: &Palette, area: Rect, buf: &mut Buffer) {
-    if pane.is_typing() {
+    if matches!(pane.over, Over::Write(_)) {
+        if let Some(notice) = &pane.notice {
+            Row::new(buf, area, 0).put(notice, palette.warn);
+            return;
+        }
+        let offered = [("enter", "send"), ("↑↓", "to whom"), ("tab", "complete @name")];
+        keys(buf, area, palette, &offered, &[("ctrl-p", "panic"), ("esc", "no")]);
+        return;
+    }
+    if pane.is_typing() && matches!(pane.over, Over::Search(_)) {
         let offered = [("enter", "keep"), ("from:", "name"), ("in:", "source or platform")];
         let always: &[_] = match pane.standing {
             Standing::Alone => &[("esc", "clear")],
@@ -314,7 +362,7 @@ fn footer(pane: &Pane, palette: &Palette, area: Rect, buf: &mut Buffer) {
         keys(buf, area, palette, &offered, always);
         return;
     }
-    let offered = [
+    let reading = [
         ("↑↓", "select"),
         ("/", "search"),
         ("o", "orders"),
@@ -327,10 +375,32 @@ fn footer(pane: &Pane, palette: &Palette, area: Rect, buf: &mut Buffer) {
         ("f", "first-timers"),
         ("m", "moderators"),
     ];
+    // What is done with a line that is selected comes first.
+    let acting = [
+        ("r", "reply"),
+        ("d", "delete"),
+        ("x", "hide"),
+        ("s", "time out"),
+        ("b", "ban"),
+        ("a", "answered"),
+        ("+", "claim"),
+        ("t", "pin"),
+        ("h", "highlight"),
+        ("enter", "who"),
+        ("n", "say"),
+        ("tab", "claims"),
+    ];
+    let both: Vec<_> = [("n", "say"), ("tab", "claims")].iter().chain(&reading).copied().collect();
+    let offered: &[_] = match (pane.can_act(), pane.page) {
+        (true, Page::Lines) if pane.selected.is_some() => &acting,
+        (true, Page::Lines) => &both,
+        (true, page) => pages::keys(page),
+        (false, _) => &reading,
+    };
     let (offered, always): (&[_], &[_]) = match pane.standing {
-        Standing::Alone => (&offered, &[("q", "leave"), ("?", "help")]),
-        Standing::Zoomed => (&offered, &[("p", "panic"), ("c", "back"), ("?", "help")]),
-        Standing::Beside { focused: true } => (&offered, &[("c", "back"), ("?", "help")]),
+        Standing::Alone => (offered, &[("q", "leave"), ("?", "help")]),
+        Standing::Zoomed => (offered, &[("p", "panic"), ("c", "back"), ("?", "help")]),
+        Standing::Beside { focused: true } => (offered, &[("c", "back"), ("?", "help")]),
         // Its keys are the show's now.
         Standing::Beside { focused: false } | Standing::Unseen => (&[("c", "focus the chat")], &[]),
     };

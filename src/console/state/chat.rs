@@ -9,13 +9,16 @@ use ratatui::layout::Rect;
 use super::{Pane, State, Todo};
 use crate::{
     base::{Moment, Now},
-    chat::told::{SourceState, Told},
+    chat::{
+        control::ControlState,
+        told::{SourceState, Told},
+    },
     console::{
         chat::{self, BEFORE, Pressed},
         theme::Palette,
         view,
     },
-    show::{Mode, Show},
+    show::{Command, Mode, Show},
 };
 
 /// The pane of a show that reads a chat; a rehearsal reads none.
@@ -27,6 +30,7 @@ pub(super) fn pane(show: &Show, palette: &Palette, zone: &TimeZone) -> Option<ch
     let market = |spec: &crate::chat::spec::ChatSpec| Some((spec.id.clone(), spec.market.clone()?));
     let markets: BTreeMap<_, _> = chats.iter().filter_map(market).collect();
     let mut pane = chat::Pane::new(palette, zone.clone(), markets);
+    pane.acts_on(chats.iter().map(|s| (s.id.clone(), s.service.route().capabilities())).collect());
     pane.stands(chat::Standing::Unseen);
     Some(pane)
 }
@@ -57,6 +61,13 @@ impl State {
             if ended {
                 chat.on_end();
             }
+        }
+    }
+
+    /// What is known of the chat beside its lines.
+    pub(in crate::console) fn on_control(&mut self, control: std::sync::Arc<ControlState>) {
+        if let Some(chat) = &mut self.chat {
+            chat.on_control(control);
         }
     }
 
@@ -109,6 +120,10 @@ impl State {
             // Nothing is open any more.
             Pressed::Ignored if key.code == KeyCode::Esc => self.show_pane(Pane::Show),
             Pressed::Taken | Pressed::Ignored => {}
+            Pressed::Ask(request) => {
+                // What asks first has asked.
+                return Some(Todo::Give { command: Command::Chat(*request), confirm: true });
+            }
         }
         None
     }

@@ -220,7 +220,7 @@ fn beside_the_picture_nothing_is_unseen_and_c_moves_the_focus() {
     fed.press(&[KeyCode::Char('m'), KeyCode::Char('o')]);
     assert_eq!(fed.types("2"), [given("preview product")], "scenes stay at hand");
     assert_eq!(fed.chord(KeyCode::Char('2'), KeyModifiers::ALT), Some(given("cut-to product")));
-    fed.press(&[KeyCode::Esc]);
+    fed.press(&[KeyCode::Up, KeyCode::Esc]);
     assert_eq!(fed.state.pane, Pane::Chat, "back to the newest line first");
     fed.press(&[KeyCode::Esc]);
     assert_eq!(fed.state.pane, Pane::Show);

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Text that tries to leave its row, to move the cursor, or to hide.
-fn hostile() -> Vec<String> {
+pub(super) fn hostile() -> Vec<String> {
     vec![
         "\x1b[2J\x1b[1;1H\x1b]0;title\x07 gone".into(),
         "\x1bP+q544e\x1b\\ \u{9b}31m \u{9d}52;c;AAAA\u{9c}".into(),
@@ -29,7 +29,7 @@ fn hostile() -> Vec<String> {
 }
 
 /// Every row is as wide as the screen, and no cell holds what a terminal would obey.
-fn assert_harmless(buf: &Buffer, what: &str) {
+pub(super) fn assert_harmless(buf: &Buffer, what: &str) {
     for y in 0..buf.area.height {
         let mut x = 0;
         while x < buf.area.width {
