@@ -51,7 +51,7 @@ pub(super) async fn supervise(
     orders: Orders,
 ) {
     let clock = Clock::default();
-    let told = Told { at, merge };
+    let told = Told::new(at, merge);
     if writer::is_apart(&spec.service) {
         // Reading takes no orders: the channel that it is given is closed.
         let (_, mut none) = mpsc::channel(1);
@@ -124,6 +124,11 @@ pub(super) struct Told {
 }
 
 impl Told {
+    /// Of the source with this number.
+    pub(super) fn new(at: usize, merge: Merge) -> Self {
+        Self { at, merge }
+    }
+
     async fn status(&self, status: Status) {
         let _ = self.merge.send((self.at, FromSource::Status(status))).await;
     }
