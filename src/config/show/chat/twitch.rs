@@ -74,10 +74,8 @@ fn read_account(
         sound.then(|| id.to_owned())
     });
     // No stand-in: the hosts of Twitch itself.
-    let api = match fields.has("api") {
-        true => Some(read_api(fields, "", findings).ok_or(())?),
-        false => None,
-    };
+    let api =
+        if fields.has("api") { Some(read_api(fields, "", findings).ok_or(())?) } else { None };
     let eventsub = match fields.text(findings, "eventsub") {
         Some((text, span)) => Some(read_socket(text).ok_or_else(|| {
             let what = "this is no address of an encrypted WebSocket";
