@@ -3,7 +3,7 @@
 
 mod twitch;
 
-use std::time::Duration;
+mod twitch;
 
 use tokio::{sync::oneshot, time::timeout};
 use url::Url;
