@@ -56,7 +56,7 @@ impl Description {
             ("object", _) => value.is_object(),
             ("array", _) => value.is_array(),
             ("boolean", _) => value.is_boolean(),
-            ("integer", Some("uint32")) => value.as_u64().is_some_and(|n| n <= u64::from(u32::MAX)),
+            ("integer", Some("uint32")) => value.as_u64().is_some_and(|n| u32::try_from(n).is_ok()),
             ("integer", Some("int32")) => value.as_i64().is_some_and(|n| i32::try_from(n).is_ok()),
             ("number", _) => value.is_number(),
             // 64 bits are a string.
