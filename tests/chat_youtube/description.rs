@@ -22,7 +22,10 @@ impl Description {
         let path = target.join("youtube/youtube.v3.json");
         let text = fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let read: Value = serde_json::from_slice(&text).unwrap();
-        assert_eq!((&read["name"], &read["version"]), (&"youtube".into(), &"v3".into()));
+        assert_eq!(
+            (&read["name"], &read["version"]),
+            (&Value::from("youtube"), &Value::from("v3"))
+        );
         Self(read)
     }
 
@@ -53,7 +56,7 @@ impl Description {
             ("object", _) => value.is_object(),
             ("array", _) => value.is_array(),
             ("boolean", _) => value.is_boolean(),
-            ("integer", Some("uint32")) => value.as_u64().is_some_and(|n| n <= u64::from(u32::MAX)),
+            ("integer", Some("uint32")) => value.as_u64().is_some_and(|n| u32::try_from(n).is_ok()),
             ("integer", Some("int32")) => value.as_i64().is_some_and(|n| i32::try_from(n).is_ok()),
             ("number", _) => value.is_number(),
             // 64 bits are a string.
@@ -136,7 +139,9 @@ impl Method<'_> {
                         && bound("maximum").is_none_or(|most| n <= most)
                 }),
                 Some("boolean") => value == "true" || value == "false",
-                _ => form["enum"].as_array().is_none_or(|all| all.contains(&value.as_str().into())),
+                _ => form["enum"]
+                    .as_array()
+                    .is_none_or(|all| all.contains(&Value::from(value.as_str()))),
             };
             if !fits {
                 wrong.push(format!("{}: {name}={value} does not fit", self.id));
@@ -181,6 +186,6 @@ impl Method<'_> {
 
     /// Whether a token with this scope may call it.
     pub fn allows(&self, scope: &str) -> bool {
-        self.whole["scopes"].as_array().is_some_and(|all| all.contains(&scope.into()))
+        self.whole["scopes"].as_array().is_some_and(|all| all.contains(&Value::from(scope)))
     }
 }

@@ -3,7 +3,7 @@
 
 mod twitch;
 
-mod twitch;
+use std::time::Duration;
 
 use tokio::{sync::oneshot, time::timeout};
 use url::Url;
