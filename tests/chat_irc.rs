@@ -16,6 +16,7 @@ use hawker::{
     base::{Secret, SecretRef, SourceId},
     chat::{
         Author, Message, Platform, PlatformAction, Removal, Text, Update,
+        control::ControlSpec,
         irc::{Session, Settings},
         send::{Answer, Failure},
         spec::{ChatSpec, Service, Transport},
@@ -333,6 +334,7 @@ fn spec(service: Service) -> ChatSpec {
         languages: Vec::new(),
         bots: Vec::new(),
         hold: Duration::ZERO,
+        keep_days: 0,
     }
 }
 
@@ -375,13 +377,13 @@ async fn a_secret_that_is_written_late_is_read_then() {
             token: Some(late),
             platform: Platform::named("shop"),
         },
-        Service::Kick { listen, path: "/kick".into(), public_key: key.clone() },
+        Service::Kick { listen, path: "/kick".into(), public_key: key.clone(), account: None },
     ];
     let missing = SecretRef::Env("HAWKER_TEST_NO_SUCH_VARIABLE".into());
     for service in services {
         let kind = service.kind();
         let _ = std::fs::remove_file(place.path().join("late"));
-        let hub = Hub::start(vec![spec(service)], Files::default(), None);
+        let hub = Hub::start(vec![spec(service)], ControlSpec::default(), Files::default(), None);
         let waits = |status: &Status| matches!(status, Status::Waiting { .. });
         let Status::Waiting { why, .. } = state(&hub, kind, waits).await else { panic!() };
         assert!(why.contains("late"), "{why}");
@@ -402,6 +404,6 @@ async fn a_secret_that_is_written_late_is_read_then() {
         token: Some(missing),
         platform: Platform::named("shop"),
     };
-    let hub = Hub::start(vec![spec(service)], Files::default(), None);
+    let hub = Hub::start(vec![spec(service)], ControlSpec::default(), Files::default(), None);
     state(&hub, "the failure", |status| matches!(status, Status::Failed { .. })).await;
 }
