@@ -187,7 +187,7 @@ async fn writes(port: u16, folder: &Path) {
     lan.hears("-b", 1);
     let time_out = PlatformAction::TimeOut {
         user: user("spam"),
-        length: Duration::from_secs(60),
+        length: Duration::from_mins(1),
         reason: String::new(),
         channel: None,
     };

@@ -6,6 +6,7 @@ use hawker::{
     base::SecretRef,
     chat::{
         Update,
+        control::ControlSpec,
         spec::{ChatSpec, Server, Service, TWITCH, Transport, TwitchAccount},
         told::Status,
     },
@@ -77,6 +78,7 @@ fn spec(account: TwitchAccount) -> ChatSpec {
         languages: Vec::new(),
         bots: Vec::new(),
         hold: Duration::ZERO,
+        keep_days: 0,
     }
 }
 
@@ -93,7 +95,7 @@ async fn after_a_loss_a_dead_session_gives_way_and_the_hole_has_its_length() {
     let token = SecretRef::File(file.to_str().unwrap().to_owned());
     let spec = spec(TwitchAccount { token, ..account(&twitch) });
     let (all, mut steps) = mpsc::channel(64);
-    let hub = Hub::start(vec![spec], Files::default(), Some(all));
+    let hub = Hub::start(vec![spec], ControlSpec::default(), Files::default(), Some(all));
     holds("the subscriptions", || twitch.sessions() == 1).await;
     holds("all of them", || twitch.lock().subscriptions.len() == 5).await;
     let first = twitch.plain("shop", "lan", "SP1 1");
