@@ -126,7 +126,7 @@ pub(super) struct State {
     pub statistics: Statistics,
     pub planner: Planner,
     /// The chat, in a show that reads one.
-    pub chat: Option<super::chat::Pane>,
+    pub chat: Option<Box<super::chat::Pane>>,
     /// It fills the screen also where it has room beside the picture.
     pub zoomed: bool,
     /// When the chat changes although nothing happens, by the console's clock.

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The pane of a show that reads a chat; a rehearsal reads none.
-pub(super) fn pane(show: &Show, palette: &Palette, zone: &TimeZone) -> Option<chat::Pane> {
+pub(super) fn pane(show: &Show, palette: &Palette, zone: &TimeZone) -> Option<Box<chat::Pane>> {
     let chats = &show.spec.chats;
     if chats.is_empty() || show.mode == Mode::Rehearse {
         return None;
@@ -32,7 +32,7 @@ pub(super) fn pane(show: &Show, palette: &Palette, zone: &TimeZone) -> Option<ch
     let mut pane = chat::Pane::new(palette, zone.clone(), markets);
     pane.acts_on(chats.iter().map(|s| (s.id.clone(), s.service.route().capabilities())).collect());
     pane.stands(chat::Standing::Unseen);
-    Some(pane)
+    Some(Box::new(pane))
 }
 
 impl State {
@@ -90,12 +90,12 @@ impl State {
 
     /// Whether the chat is on the screen.
     pub(in crate::console) fn reads_chat(&self) -> bool {
-        self.chat.as_ref().is_some_and(chat::Pane::is_seen)
+        self.chat.as_deref().is_some_and(chat::Pane::is_seen)
     }
 
     /// Whether keys are letters of a text, and none of the show's.
     pub(in crate::console) fn is_typing(&self) -> bool {
-        self.pane == Pane::Chat && self.chat.as_ref().is_some_and(chat::Pane::is_typing)
+        self.pane == Pane::Chat && self.chat.as_deref().is_some_and(chat::Pane::is_typing)
     }
 
     /// Shows something else; what the chat has open is closed when it loses the focus.

@@ -13,7 +13,6 @@ use crate::{
         told::{SourceState, Status, Told},
     },
     console::{keys::press, state::Todo},
-    show::Command,
 };
 
 /// A state with a chat, the number of the last step, and the size of the screen.
@@ -239,24 +238,23 @@ fn given(line: &str) -> Todo {
 
 #[test]
 fn panic_is_one_key_away_and_a_letter_only_where_the_screen_says_so() {
-    let panic = Todo::Give { command: Command::Panic, confirm: false };
     for (width, height) in [(80, 24), (160, 50)] {
         let mut fed = lively(width, height);
-        assert_eq!(fed.types("cp"), std::slice::from_ref(&panic));
+        assert_eq!(fed.types("cp"), [given("panic")]);
         fed.types("?");
-        assert_eq!(fed.types("p"), std::slice::from_ref(&panic), "over the help, too");
+        assert_eq!(fed.types("p"), [given("panic")], "over the help, too");
         fed.press(&[KeyCode::Esc, KeyCode::Up, KeyCode::Enter]);
-        assert_eq!(fed.types("p"), std::slice::from_ref(&panic), "over a card, too");
+        assert_eq!(fed.types("p"), [given("panic")], "over a card, too");
         fed.press(&[KeyCode::Esc]);
         assert_eq!(fed.types("/pq"), [], "letters");
         holds(&fed.screen(), &["TYPING", "/pq", "ctrl-p panic"]);
-        assert_eq!(fed.chord(KeyCode::Char('p'), KeyModifiers::CONTROL), Some(panic.clone()));
+        assert_eq!(fed.chord(KeyCode::Char('p'), KeyModifiers::CONTROL), Some(given("panic")));
         holds(&fed.screen(), &["/pq"]);
         fed.chord(KeyCode::Char('c'), KeyModifiers::CONTROL);
         assert!(fed.state.leaving(), "the way out is never shut");
         fed.press(&[KeyCode::Enter]);
         assert!(!fed.screen().contains("TYPING"));
-        assert_eq!(fed.types("p"), std::slice::from_ref(&panic));
+        assert_eq!(fed.types("p"), [given("panic")]);
     }
 }
 

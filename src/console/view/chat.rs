@@ -92,7 +92,7 @@ pub(super) fn row(state: &State, area: Rect, index: u16, buf: &mut Buffer) {
             ("questions", unseen.questions, palette.key),
         ] {
             // Complaints and sources in trouble are worth more than the last of the counts.
-            if row.rest() < width(name) + 6 + 2 + 26 {
+            if row.rest() < width(name) + 6 + 2 + 16 {
                 break;
             }
             row.put(name, palette.dim).gap(1);
