@@ -83,6 +83,7 @@ impl Reported {
                 assert!(name.as_ref().is_none_or(|name| !name.is_empty()), "{update:?}");
             }
             Update::AllCleared => {}
+            Update::Moderated { .. } => panic!("no source moderates: {update:?}"),
             Update::Hole { from, until } => assert!(from < until, "{update:?}"),
         }
     }

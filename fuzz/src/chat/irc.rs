@@ -63,11 +63,11 @@ fn run(mut session: Session, login: bool, data: &[u8]) {
             match output {
                 Output::Send(wire) => check::wire(wire.bytes()),
                 Output::Update(update) => reported.update(&update),
-                Output::Sent { label, id } => {
+                Output::Done { label, id } => {
                     assert!(said.contains(&label) && answered.insert(label), "{label}");
                     id.iter().for_each(|id| check::id(id.as_str()));
                 }
-                Output::Refused { label, .. } => {
+                Output::Refused { label, .. } | Output::Unanswered { label } => {
                     assert!(said.contains(&label) && answered.insert(label), "{label}");
                 }
                 Output::Kicked { channel, reason } => {
