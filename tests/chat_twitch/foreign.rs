@@ -141,6 +141,7 @@ pub fn seen(update: &Update) -> Value {
                 "reply": reply, "emotes": emotes, "bits": bits})
         }
         Update::Deleted(id) => json!({"deleted": id.as_str()}),
+        Update::Moderated { .. } => panic!("nobody moderates here"),
         Update::UserCleared { id, name, removal } => {
             let (user, name) = (id.as_ref().unwrap().as_str(), name.as_ref().unwrap().as_str());
             match removal {

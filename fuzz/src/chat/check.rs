@@ -78,7 +78,9 @@ impl Reported {
             Update::UserCleared { id: user, name, .. } => {
                 // One that names nobody would be taken for everybody.
                 assert!(user.is_some() || name.is_some(), "{update:?}");
-                user.iter().for_each(|user| id(user.as_str()));
+                if let Some(user) = user {
+                    id(user.as_str());
+                }
                 name.iter().for_each(text);
                 assert!(name.as_ref().is_none_or(|name| !name.is_empty()), "{update:?}");
             }

@@ -65,7 +65,9 @@ fn run(mut session: Session, login: bool, data: &[u8]) {
                 Output::Update(update) => reported.update(&update),
                 Output::Done { label, id } => {
                     assert!(said.contains(&label) && answered.insert(label), "{label}");
-                    id.iter().for_each(|id| check::id(id.as_str()));
+                    if let Some(id) = id {
+                        check::id(id.as_str());
+                    }
                 }
                 Output::Refused { label, .. } | Output::Unanswered { label } => {
                     assert!(said.contains(&label) && answered.insert(label), "{label}");

@@ -23,7 +23,7 @@ static PHRASES: LazyLock<PhraseTable> = LazyLock::new(PhraseTable::new);
 
 /// Bytes are a line, or after an operation the body of an answer.
 pub fn translation(data: &[u8]) {
-    let kind = if data.len() % 2 == 0 { Kind::Openai } else { Kind::Libretranslate };
+    let kind = if data.len().is_multiple_of(2) { Kind::Openai } else { Kind::Libretranslate };
     let mut translator = Translator::new(Some(kind));
     let mut lines: BTreeMap<u64, (Text, bool)> = BTreeMap::new();
     let (mut ms, mut away, mut status, mut from) = (0, None, None, None);
