@@ -142,7 +142,10 @@ fn a_script_sells_moderates_and_polls_through_the_chat() {
     // The journal holds the orders and nobody's name.
     let journal = place.files().into_iter().find(|p| p.ends_with("journal.jsonl")).unwrap();
     let journal = std::fs::read_to_string(journal).unwrap();
-    assert!(journal.contains("claims") && !journal.contains("eve") && !journal.contains("mai"));
+    assert!(journal.contains("claims") && journal.contains("by telephone"), "what was asked");
+    for said in ["\"eve\"", "\"mai\"", "evil.example", "S C A M", "red dress x1"] {
+        assert!(!journal.contains(said), "{said} is in the journal");
+    }
 }
 
 /// The body of an answer to a GET, or its head where there is no body.
