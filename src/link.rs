@@ -13,6 +13,8 @@ pub mod tunnel;
 pub mod webhook;
 pub mod whip;
 
+pub use guard::ListenError;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,

@@ -327,15 +327,7 @@ async fn a_netsplit_loses_and_deletes_nothing_of_ours() {
 }
 
 fn spec(service: Service) -> ChatSpec {
-    ChatSpec {
-        id: "net".parse().unwrap(),
-        service,
-        market: None,
-        languages: Vec::new(),
-        bots: Vec::new(),
-        hold: Duration::ZERO,
-        keep_days: 0,
-    }
+    ChatSpec::new("net".parse().unwrap(), service)
 }
 
 /// Waits for a state of the only source.

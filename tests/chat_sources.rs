@@ -232,15 +232,7 @@ async fn a_bridge_that_comes_back_is_read_on_after_a_hole() {
         path: "/".to_owned(),
         secret: None,
     };
-    let spec = ChatSpec {
-        id: id(),
-        service,
-        market: None,
-        languages: Vec::new(),
-        bots: Vec::new(),
-        hold: Duration::ZERO,
-        keep_days: 0,
-    };
+    let spec = ChatSpec::new(id(), service);
     let (all, mut steps) = mpsc::channel(64);
     let _hub = Hub::start(vec![spec], ControlSpec::default(), Files::default(), Some(all));
     let mut told = Vec::new();

@@ -24,7 +24,7 @@ pub enum PlatformAction {
     Delete(MessageId),
     /// Keeps a user from writing for a while.
     TimeOut {
-        /// Who.
+        /// Whom it meets.
         user: Author,
         /// For how long; a platform may cut it to what it allows.
         length: Duration,
@@ -35,7 +35,7 @@ pub enum PlatformAction {
     },
     /// Keeps a user from writing until that is undone.
     Ban {
-        /// Who.
+        /// Whom it meets.
         user: Author,
         /// Why, where the platform takes a reason.
         reason: String,
@@ -44,7 +44,7 @@ pub enum PlatformAction {
     },
     /// Ends a time-out or a ban.
     Lift {
-        /// Who.
+        /// Whom it meets.
         user: Author,
         /// The channel, for a source that reads several.
         channel: Option<String>,

@@ -27,7 +27,7 @@ pub use request::{Needs, Request};
 
 use super::{
     EntryId, Message, MessageId, PlatformAction, Room, Text, Update,
-    capability::{Can, Capabilities, Route},
+    capability::{Can, Capabilities},
     claims::{self, Claims, ItemCode},
     finders::{Finds, Items},
     hold::{Hold, Outgoing},
@@ -35,7 +35,7 @@ use super::{
     poll::Poll,
     room::{Applied, RoomConfig},
     rules::Rules,
-    send::{Answer, Failure, Limits, LineId, Outbox, Outboxes, Own, Status},
+    send::{Answer, Limits, LineId, Outbox, Outboxes, Own, Status},
     spec::ChatSpec,
 };
 use crate::base::{Moment, Now, SourceId};
@@ -52,6 +52,8 @@ const MOST_TIME_OUT_S: u32 = 1_209_600;
 const SHOWN: usize = 50;
 /// Claims of one item that are shown to the faces.
 const SHOWN_CLAIMS: usize = 100;
+/// How often claims are looked at while some of them may still be overtaken.
+const SETTLE_STEP: Duration = Duration::from_millis(250);
 /// Longest reason, in characters.
 const MOST_REASON: usize = 200;
 
@@ -62,7 +64,7 @@ pub struct OrderTo {
     pub chat: SourceId,
     /// Its number; the answer names it.
     pub number: u64,
-    /// What.
+    /// What is to be done.
     pub action: PlatformAction,
 }
 
@@ -144,16 +146,6 @@ fn folded(text: &str) -> String {
     Normal::new(text, Folding { spacing: false, ..Folding::RULES }).squeezed()
 }
 
-fn limits(route: Route, channel: Option<&str>) -> Limits {
-    match route {
-        Route::TwitchAnonymous | Route::TwitchToken => Limits::TWITCH,
-        Route::YoutubeKey | Route::YoutubeAccount => Limits::YOUTUBE,
-        Route::KickWebhook | Route::KickAccount => Limits::KICK,
-        Route::Irc => Limits::irc(channel.unwrap_or_default()),
-        _ => Limits::OTHER,
-    }
-}
-
 impl Control {
     /// The control of a show with these sources.
     ///
@@ -171,7 +163,7 @@ impl Control {
             let route = chat.service.route();
             let can = route.capabilities();
             if can.write != Can::No {
-                let limits = limits(route, chat.service.longest_channel());
+                let limits = Limits::of(route, chat.service.longest_channel());
                 outboxes.put(chat.id.clone(), Outbox::new(limits));
             }
             sources.insert(chat.id.clone(), Source { can, hold: chat.hold });
@@ -519,20 +511,5 @@ impl Control {
     /// The claims, for their export.
     pub fn claims(&self) -> &Claims {
         &self.claims
-    }
-}
-
-/// How often claims are looked at while some of them may still be overtaken.
-const SETTLE_STEP: Duration = Duration::from_millis(250);
-
-impl Failure {
-    /// In words.
-    pub fn words(&self) -> Text {
-        match self {
-            Self::Network => Text::new("no connection"),
-            Self::NotAllowed => Text::new("the account may not do that"),
-            Self::Expired => Text::new("it waited too long"),
-            Self::Other(text) => text.clone(),
-        }
     }
 }

@@ -428,7 +428,7 @@ pub enum Update {
     Moderated {
         /// The message.
         message: MessageId,
-        /// What.
+        /// Its state from now on.
         to: Ours,
     },
     /// Messages between these times are missing, and the platform offers no way to read them.

@@ -51,6 +51,16 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// For the operator.
+    pub fn words(&self) -> Text {
+        match self {
+            Self::Network => Text::new("no connection"),
+            Self::NotAllowed => Text::new("the account may not do that"),
+            Self::Expired => Text::new("it waited too long"),
+            Self::Other(text) => text.clone(),
+        }
+    }
+
     /// For a reason in words, for the operator.
     pub fn other(words: &str) -> Self {
         Self::Other(Text::new(words))

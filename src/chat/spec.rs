@@ -43,6 +43,21 @@ const fn keep_days() -> u32 {
     KEEP_DAYS
 }
 
+impl ChatSpec {
+    /// A source of no market, whose lines are shown at once and not stored.
+    pub fn new(id: SourceId, service: Service) -> Self {
+        Self {
+            id,
+            service,
+            market: None,
+            languages: Vec::new(),
+            bots: Vec::new(),
+            hold: Duration::ZERO,
+            keep_days: 0,
+        }
+    }
+}
+
 /// What is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]

@@ -224,7 +224,7 @@ pub struct RemovedRow {
     /// When this was heard.
     #[schemars(with = "String")]
     pub at: Timestamp,
-    /// How.
+    /// The kind of removal.
     pub how: RemovedHow,
 }
 

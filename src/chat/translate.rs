@@ -60,12 +60,12 @@ pub enum State {
     },
     /// The service's translation may not be shown.
     Refused {
-        /// Why.
+        /// The check that it failed.
         why: Refusal,
     },
     /// There is none.
     Unavailable {
-        /// Why.
+        /// The state of the service.
         why: Unavailable,
     },
 }

@@ -99,15 +99,7 @@ fn specs(args: &Chat) -> Result<(Vec<ChatSpec>, ControlSpec), Failure> {
         };
         let Ok(id) = id.parse() else { return };
         let (market, languages) = (market.as_ref().map(|m| m.id.clone()), languages.clone());
-        specs.push(ChatSpec {
-            id,
-            service,
-            market,
-            languages,
-            bots: Vec::new(),
-            hold: Duration::ZERO,
-            keep_days: 0,
-        });
+        specs.push(ChatSpec { market, languages, ..ChatSpec::new(id, service) });
     };
     if args.lines.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
         return Err(Failure::usage("standard input can be read once: give one --lines -"));

@@ -1,7 +1,7 @@
 //! Shows in the states the tests look at, made by the show itself: facts and commands in, never a field set
 //! by hand.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -188,13 +188,11 @@ pub(super) fn with_chat_after(more: Vec<Input>) -> State {
     for (id, market) in [("tt", "vn"), ("yt", "th")] {
         let platform = Platform::named(if id == "tt" { "tiktok" } else { "youtube" });
         spec.chats.push(ChatSpec {
-            id: id.parse().unwrap(),
-            service: Service::Lines { path: "lines.jsonl".into(), platform },
             market: market.parse().ok(),
-            languages: Vec::new(),
-            bots: Vec::new(),
-            hold: Duration::ZERO,
-            keep_days: 0,
+            ..ChatSpec::new(
+                id.parse().unwrap(),
+                Service::Lines { path: "lines.jsonl".into(), platform },
+            )
         });
     }
     let mut inputs = inputs_up();

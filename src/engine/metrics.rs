@@ -6,7 +6,7 @@ use std::{net::SocketAddr, sync::Arc};
 use super::faces::Faces;
 use crate::{
     base::{Secret, Severity},
-    link::metrics::{Metrics, MetricsError},
+    link::{ListenError, metrics::Metrics},
     show::{InputStatus, Show},
     stats::{
         CongestionState, Grade, LatencySummary, Limit, Meters, OutputFigures, Verdict,
@@ -23,7 +23,7 @@ pub fn serve(
     faces: Faces,
     listen: SocketAddr,
     token: Option<Secret>,
-) -> Result<Metrics, MetricsError> {
+) -> Result<Metrics, ListenError> {
     let page = move || {
         let (show, meters) = (Arc::clone(&faces.show.borrow()), Arc::clone(&faces.meters.borrow()));
         page(&show, &meters)

@@ -55,7 +55,7 @@ pub enum Report {
 pub struct Order {
     /// Its number.
     pub number: u64,
-    /// What.
+    /// What is to be done.
     pub action: PlatformAction,
 }
 

@@ -1,54 +1,23 @@
 //! The Prometheus scrape endpoint: `GET /metrics` over plain HTTP, answered with a text that somebody else makes. It
 //! asks for a token when it has one, and will not listen beyond this machine without.
 
-use std::{
-    io,
-    net::{SocketAddr, TcpListener},
-    sync::Arc,
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{Router, http::header, middleware, routing::get};
-use tokio::task::JoinHandle;
 
-use super::guard;
-use crate::{
-    base::Secret,
-    system::{self, http::Bounds},
-};
+use super::guard::{self, ListenError, Purpose, Server};
+use crate::{base::Secret, system::http::Bounds};
 
 /// Most connections: those who gather figures keep one each.
 const MAX_CONNECTIONS: usize = 32;
+const PURPOSE: Purpose = Purpose { option: "--metrics", given: "the figures are", it: "them" };
 
 /// Makes the text, for each request anew.
 pub type Page = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// Why nobody can gather figures.
-#[derive(Debug, thiserror::Error)]
-pub enum MetricsError {
-    /// Everybody could read them.
-    #[error(
-        "the figures are not given on {0} without a token: anybody on that network could read them. Add \
-         --metrics-token env:NAME or file:PATH, or use 127.0.0.1"
-    )]
-    NeedsToken(SocketAddr),
-    /// The address is taken, not ours, or not allowed.
-    #[error(
-        "--metrics cannot listen on {address}: {why}. Give another port, or 0 for any free one"
-    )]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// Why not.
-        why: io::Error,
-    },
-}
-
 /// Gives the figures until it is dropped.
 #[derive(Debug)]
-pub struct Metrics {
-    address: SocketAddr,
-    server: JoinHandle<()>,
-}
+pub struct Metrics(Server);
 
 impl Metrics {
     /// Listens from now on. Must be called within a runtime.
@@ -60,39 +29,22 @@ impl Metrics {
         token: Option<Secret>,
         content_type: &'static str,
         page: Page,
-    ) -> Result<Self, MetricsError> {
-        if !listen.ip().is_loopback() && token.is_none() {
-            return Err(MetricsError::NeedsToken(listen));
-        }
-        let failed = |why| MetricsError::Listen { address: listen, why };
-        let listener = TcpListener::bind(listen).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        listener.set_nonblocking(true).map_err(failed)?;
-        let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
+    ) -> Result<Self, ListenError> {
+        let has_token = token.is_some();
         let give = move || {
             let page = Arc::clone(&page);
             async move { ([(header::CONTENT_TYPE, content_type)], page()) }
         };
         let router = Router::new()
             .route("/metrics", get(give))
-            .layer(middleware::from_fn_with_state(Arc::new(token), guard::known))
-            .layer(middleware::from_fn_with_state(address, guard::own));
+            .layer(middleware::from_fn_with_state(Arc::new(token), guard::known));
         let bounds = Bounds::for_at_most(MAX_CONNECTIONS);
-        // Until it is aborted.
-        let end = std::future::pending();
-        let server = tokio::spawn(system::http::serve(listener, router, bounds, end));
-        Ok(Self { address, server })
+        Server::start(PURPOSE, listen, has_token, bounds, router).map(Self)
     }
 
     /// Where they are read.
     pub fn url(&self) -> String {
-        format!("http://{}/metrics", self.address)
-    }
-}
-
-impl Drop for Metrics {
-    fn drop(&mut self) {
-        self.server.abort();
+        format!("http://{}/metrics", self.0.address)
     }
 }
 
@@ -120,7 +72,7 @@ mod tests {
     }
 
     async fn asked_as(door: &Metrics, path: &str, token: &str, host: &str) -> String {
-        let mut to = TcpStream::connect(door.address).await.unwrap();
+        let mut to = TcpStream::connect(door.0.address).await.unwrap();
         let request = format!(
             "GET {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
         );
@@ -170,7 +122,7 @@ mod tests {
         let refused = Metrics::start(everywhere, None, "text/plain", Arc::clone(&page));
         assert!(refused.unwrap_err().to_string().contains("--metrics-token"));
         let first = door(None);
-        let second = Metrics::start(first.address, None, "text/plain", page);
+        let second = Metrics::start(first.0.address, None, "text/plain", page);
         assert!(second.unwrap_err().to_string().contains("another port"));
     }
 }

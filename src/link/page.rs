@@ -4,13 +4,7 @@
 //! `GET /` is the page, `GET /lines` its lines as server-sent events (each event is the whole list, so that a removal
 //! needs no second message), `GET /lines.json` the list once.
 
-use std::{
-    convert::Infallible,
-    io,
-    net::{SocketAddr, TcpListener},
-    sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -22,15 +16,16 @@ use axum::{
     routing::get,
 };
 use serde::Serialize;
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::sync::watch;
 
-use super::guard;
+use super::guard::{self, ListenError, Purpose, Server};
 use crate::{
     base::Secret,
     chat::{Badge, Message, claims::masked_phones},
-    system::{self, http::Bounds},
+    system::http::Bounds,
 };
 
+const PURPOSE: Purpose = Purpose { option: "--chat-page", given: "the chat page is", it: "it" };
 /// Pages at a time.
 const MAX_CONNECTIONS: usize = 16;
 /// How long the events of one request last; a browser asks again by itself.
@@ -43,33 +38,9 @@ const RETRY_MS: u32 = 500;
 /// The lines that are shown now, the oldest first.
 pub type Lines = watch::Receiver<Arc<Vec<Arc<Message>>>>;
 
-/// Why there is no page.
-#[derive(Debug, thiserror::Error)]
-pub enum PageError {
-    /// Everybody could read it.
-    #[error(
-        "the chat page is not given on {0} without a token: anybody on that network could read it. Add \
-         --chat-page-token env:NAME or file:PATH, or use 127.0.0.1"
-    )]
-    NeedsToken(SocketAddr),
-    /// The address is taken, not ours, or not allowed.
-    #[error(
-        "--chat-page cannot listen on {address}: {why}. Give another port, or 0 for any free one"
-    )]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// Why not.
-        why: io::Error,
-    },
-}
-
 /// Gives the page until it is dropped.
 #[derive(Debug)]
-pub struct Page {
-    address: SocketAddr,
-    server: JoinHandle<()>,
-}
+pub struct Page(Server);
 
 impl Page {
     /// Listens from now on. Must be called within a runtime.
@@ -80,15 +51,8 @@ impl Page {
         listen: SocketAddr,
         token: Option<Secret>,
         lines: Lines,
-    ) -> Result<Self, PageError> {
-        if !listen.ip().is_loopback() && token.is_none() {
-            return Err(PageError::NeedsToken(listen));
-        }
-        let failed = |why| PageError::Listen { address: listen, why };
-        let listener = TcpListener::bind(listen).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        listener.set_nonblocking(true).map_err(failed)?;
-        let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
+    ) -> Result<Self, ListenError> {
+        let has_token = token.is_some();
         let guarded = Router::new()
             .route("/", get(page))
             .route("/lines", get(events))
@@ -98,24 +62,14 @@ impl Page {
         // These two hold nothing, and a page cannot add its token to their addresses.
         let router = guarded
             .route("/page.js", get(|| async { asset("text/javascript; charset=utf-8", SCRIPT) }))
-            .route("/page.css", get(|| async { asset("text/css; charset=utf-8", STYLE) }))
-            .layer(middleware::from_fn_with_state(address, guard::own));
+            .route("/page.css", get(|| async { asset("text/css; charset=utf-8", STYLE) }));
         let bounds = Bounds { request: LASTS + BEAT, ..Bounds::for_at_most(MAX_CONNECTIONS) };
-        // Until it is aborted.
-        let end = std::future::pending();
-        let server = tokio::spawn(system::http::serve(listener, router, bounds, end));
-        Ok(Self { address, server })
+        Server::start(PURPOSE, listen, has_token, bounds, router).map(Self)
     }
 
     /// Where it is seen.
     pub fn url(&self) -> String {
-        format!("http://{}/", self.address)
-    }
-}
-
-impl Drop for Page {
-    fn drop(&mut self) {
-        self.server.abort();
+        format!("http://{}/", self.0.address)
     }
 }
 

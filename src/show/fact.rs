@@ -203,7 +203,7 @@ pub enum Fact {
     },
     /// Something happened in the chat.
     ChatNews {
-        /// What.
+        /// Claims, a poll, an act, an outgoing line, or a refusal.
         news: News,
     },
     /// A figure crossed a threshold of an alarm's rule.

@@ -1,6 +1,6 @@
 //! Reading by EventSub and IRC over faults: reconnects, dead sessions, silence, refused tokens.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use hawker::{
     base::SecretRef,
@@ -71,15 +71,7 @@ fn spec(account: TwitchAccount) -> ChatSpec {
         transport: Transport::Tls,
         account: Some(account),
     };
-    ChatSpec {
-        id: id(),
-        service,
-        market: None,
-        languages: Vec::new(),
-        bots: Vec::new(),
-        hold: Duration::ZERO,
-        keep_days: 0,
-    }
+    ChatSpec::new(id(), service)
 }
 
 #[tokio::test]

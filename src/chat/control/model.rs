@@ -98,7 +98,7 @@ pub enum Outcome {
 pub struct Act {
     /// Its number.
     pub id: ActId,
-    /// When.
+    /// The time at which it was ordered, by hand or by a rule.
     pub at: Timestamp,
     /// The source.
     pub chat: SourceId,
@@ -203,7 +203,7 @@ pub struct Refused {
     pub number: u64,
     /// The request's name.
     pub request: String,
-    /// Why.
+    /// The reason, as the operator reads it.
     pub why: String,
 }
 
@@ -309,7 +309,7 @@ pub enum Refusal {
     Say {
         /// The source.
         chat: SourceId,
-        /// Why.
+        /// The reason of its queue.
         why: send::Refusal,
     },
     /// Not a length that a time-out can have.

@@ -59,7 +59,7 @@ pub enum Request {
         message: MessageId,
         /// For how long, 1-1,209,600 s.
         seconds: u32,
-        /// Why.
+        /// The reason, for the platform and the list of acts.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
@@ -69,7 +69,7 @@ pub enum Request {
         chat: SourceId,
         /// A message of theirs.
         message: MessageId,
-        /// Why.
+        /// The reason, for the platform and the list of acts.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
@@ -123,7 +123,7 @@ pub enum Request {
         item: ItemCode,
         /// How many.
         quantity: u32,
-        /// Whose.
+        /// The name of the customer.
         name: Text,
     },
     /// Cancel a claim.

@@ -16,23 +16,16 @@ use crate::{
 };
 
 fn irc(id: &str) -> ChatSpec {
-    ChatSpec {
-        id: source(id),
-        service: Service::Irc {
-            server: Server { host: "irc.example".into(), port: 6697 },
-            transport: Transport::Tls,
-            nick: "shop".into(),
-            account: None,
-            password: None,
-            channels: vec!["#live".into()],
-            ca: None,
-        },
-        market: None,
-        languages: Vec::new(),
-        bots: Vec::new(),
-        hold: Duration::from_secs(4),
-        keep_days: 0,
-    }
+    let service = Service::Irc {
+        server: Server { host: "irc.example".into(), port: 6697 },
+        transport: Transport::Tls,
+        nick: "shop".into(),
+        account: None,
+        password: None,
+        channels: vec!["#live".into()],
+        ca: None,
+    };
+    ChatSpec { hold: Duration::from_secs(4), ..ChatSpec::new(source(id), service) }
 }
 
 fn anonymous(id: &str) -> ChatSpec {

@@ -35,9 +35,9 @@ pub enum Request {
     Ban {
         /// The channel, as it is written.
         channel: String,
-        /// Who.
+        /// The nickname that is banned.
         nick: String,
-        /// Why.
+        /// The reason that KICK gives.
         reason: String,
     },
     /// To remove somebody, who is banned by now.

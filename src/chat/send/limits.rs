@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::chat::capability::Route;
+
 /// How a length is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Length {
@@ -103,6 +105,17 @@ impl Limits {
         long: Long::Refuse,
         commands: "",
     };
+
+    /// Those of a route. On IRC a line shares its length with the name of the channel.
+    pub fn of(route: Route, channel: Option<&str>) -> Self {
+        match route {
+            Route::TwitchAnonymous | Route::TwitchToken => Self::TWITCH,
+            Route::YoutubeKey | Route::YoutubeAccount => Self::YOUTUBE,
+            Route::KickWebhook | Route::KickAccount => Self::KICK,
+            Route::Irc => Self::irc(channel.unwrap_or_default()),
+            _ => Self::OTHER,
+        }
+    }
 
     /// IRC: a line has 512 bytes with CR LF (RFC 1459, 2.3), and the server puts our full name before it: at most 31 for
     /// the nick, 11 for the user, 64 for the host and their marks. One line in 2 s after a burst of five is what

@@ -49,15 +49,7 @@ fn say(text: &str) -> PlatformAction {
 }
 
 fn spec(service: Service) -> ChatSpec {
-    ChatSpec {
-        id: "shop".parse().unwrap(),
-        service,
-        market: None,
-        languages: Vec::new(),
-        bots: Vec::new(),
-        hold: Duration::ZERO,
-        keep_days: 0,
-    }
+    ChatSpec::new("shop".parse().unwrap(), service)
 }
 
 fn kick(api: Url, token: SecretRef) -> Service {
